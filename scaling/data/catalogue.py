@@ -1,0 +1,107 @@
+"""The catalogue: all clips that may be used, cleaned of what a manifest can tell, in one fixed order.
+
+Within a source, clips are ordered by a keyed hash of their id; sources are then merged in proportion to their
+size (clip k of a source of n sorts at (k + 1/2) / n), so that every prefix is within S/2 clips of the whole's
+mixture of S sources. The order depends on ids and salt alone: not on file order, shard count or machine.
+"""
+
+import hashlib
+from collections.abc import Iterable, Set
+from pathlib import Path
+
+import polars as pl
+
+from scaling.data.clip import Clip
+from scaling.errors import StudyError
+
+COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.String,
+    "source": pl.String,
+    "domain": pl.String,
+    "seconds": pl.Float64,
+    "captions": pl.List(pl.String),
+    "audio": pl.String,
+    "start": pl.Float64,
+}
+REJECTS = {"id": pl.String, "source": pl.String, "audio": pl.String, "stage": pl.String, "reason": pl.String}
+
+# A folder of which this many of the first clips are asked for, and most are missing, is the wrong folder.
+LOOKED_FOR = 200
+
+
+def clip_table(clips: Iterable[Clip]) -> pl.DataFrame:
+    """One row a clip, the columns of `COLUMNS`."""
+    rows = [(c.id, c.source, c.domain, c.seconds, list(c.captions), c.audio, c.start) for c in clips]
+    return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+
+
+def rank_key(clip_id: str, salt: str) -> int:
+    """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
+    digest = hashlib.blake2b(clip_id.encode(), key=salt.encode()[:64], digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def catalogue(
+    clips: Iterable[Clip],
+    *,
+    salt: str,
+    min_seconds: float,
+    max_seconds: float,
+    test_audio: Set[str] = frozenset(),
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Clean and rank.
+
+    `test_audio` names the recordings of labelled test and validation clips: a clip of the mixture that plays
+    one of them is a leak. Returns the ranked clips (`rank`, then `COLUMNS`) and the rejected ones
+    (`REJECTS`). A clip is rejected for one reason, the first that holds: no caption, too short, too long,
+    leak, duplicate id.
+    """
+    table = clip_table(clips).with_columns(
+        pl.when(pl.col("captions").list.len() == 0)
+        .then(pl.lit("no caption"))
+        .when(pl.col("seconds").is_nan() | (pl.col("seconds") < min_seconds))
+        .then(pl.lit(f"shorter than {min_seconds:g} s"))
+        .when(pl.col("seconds") > max_seconds)
+        .then(pl.lit(f"longer than {max_seconds:g} s"))
+        .when(pl.col("audio").is_in(list(test_audio)))
+        .then(pl.lit("leak: a recording of the labelled test or validation clips"))
+        .alias("reason")
+    )
+    # Which of two clips of one id stays must not depend on which file was read first.
+    kept = table.filter(pl.col("reason").is_null()).sort(
+        "id", "audio", "start", "seconds", pl.col("captions").list.join("\n")
+    )
+    first = kept["id"].is_first_distinct()
+    rejects = pl.concat(
+        [
+            table.filter(pl.col("reason").is_not_null()),
+            kept.filter(~first).with_columns(reason=pl.lit("duplicate id")),
+        ]
+    )
+    kept = kept.filter(first).drop("reason")
+    keys = pl.Series("key", [rank_key(clip_id, salt) for clip_id in kept["id"]], dtype=pl.Int64)
+    ranked = (
+        kept.with_columns(keys)
+        .sort("source", "key", "id")
+        .with_columns(place=(pl.int_range(pl.len()).over("source") + 0.5) / pl.len().over("source"))
+        .sort("place", "key", "id")
+        .drop("place", "key")
+        .with_row_index("rank")
+        .with_columns(pl.col("rank").cast(pl.Int64))
+    )
+    return ranked, rejects.with_columns(stage=pl.lit("manifest")).select(list(REJECTS)).sort("id", "reason")
+
+
+def check_audio_is_there(ranked: pl.DataFrame, audio_root: str) -> None:
+    """Refuse an audio root under which most of the first clips are missing.
+
+    Single missing files are no reason to stop: preparation rejects and counts them.
+    """
+    wanted = [audio for audio in ranked["audio"].head(LOOKED_FOR) if not audio.startswith("synthetic:")]
+    missing = [audio for audio in wanted if not (Path(audio_root) / audio).is_file()]
+    if 2 * len(missing) > len(wanted):
+        raise StudyError(
+            f"{len(missing)} of the first {len(wanted)} recordings are not under the audio root "
+            f"{audio_root or '(none given)'}, such as {missing[0]}: name the folder that the manifests' paths "
+            "start from with --audio-root"
+        )

@@ -1,0 +1,8 @@
+"""The one exception a user is meant to read."""
+
+
+class StudyError(Exception):
+    """A request that makes no sense or input that cannot be used.
+
+    Its message is one line that names the thing and the way out; the command line prints it and exits 2.
+    """

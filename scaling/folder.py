@@ -1,0 +1,55 @@
+"""The folder of a study: where it lies, what it was made for, and what is done in it."""
+
+import os
+from pathlib import Path
+
+from scaling.corpus import Source
+from scaling.errors import StudyError
+from scaling.files import read_json
+from scaling.options import Options
+from scaling.study import Run, Study
+from scaling.work import main_score
+
+
+def output_folder(study: Study, options: Options, source: Source) -> Path:
+    """The study's folder: absolute, and never in a Ray job's temporary working directory."""
+    if options.out is None:
+        suffix = f"-{source.digest[:6]}" if source.manifests else ""
+        return Path.home() / "scaling-studies" / f"{study.name}-{study.preset}{suffix}"
+    out = options.out.expanduser()
+    if not out.is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
+        raise StudyError(
+            f"--out {out} is relative: a Ray job's working directory is temporary, give an absolute folder"
+        )
+    return out.resolve()
+
+
+def identity(study: Study, source: Source) -> dict[str, str]:
+    """What a study's folder must have been made for to be continued."""
+    return {"study": study.name, "preset": study.preset, "corpus": source.digest}
+
+
+def check_identity(folder: Path, study: Study, source: Source) -> None:
+    """Refuse a folder that holds something else."""
+    path = folder / "study.json"
+    mine = identity(study, source)
+    if not path.exists():
+        if folder.is_dir() and any(not child.name.startswith((".", "lease", "store")) for child in folder.iterdir()):
+            raise StudyError(f"{folder} is not empty and holds no study: give another folder with --out")
+        return
+    theirs = read_json(path)
+    for key, words in (
+        ("study", "of another study"),
+        ("preset", "of another preset"),
+        ("corpus", "of another corpus"),
+    ):
+        if theirs[key] != mine[key]:
+            raise StudyError(
+                f"{folder} holds a study {words} ({theirs[key]}, not {mine[key]}): give another folder with --out"
+            )
+
+
+def finished_scores(runs: Path, wanted: tuple[Run, ...]) -> dict[str, str]:
+    """The runs that are done, each with its main score."""
+    results = {run.name: runs / run.name / "result.json" for run in wanted}
+    return {name: main_score(read_json(path)) for name, path in results.items() if path.exists()}

@@ -1,0 +1,38 @@
+"""What every audio encoder is: frames in, fewer frames out."""
+
+from typing import Protocol
+
+import torch
+
+from scaling.study import Model
+
+# Log-mels are brought to about zero mean and unit variance by these constants (natural logarithm, floor ln
+# 1e-6), the same for every corpus, so that an encoder does not depend on the store it was trained on.
+LOG_MEL_MEAN = -5.0
+LOG_MEL_STD = 4.5
+
+
+class Encoder(Protocol):
+    """Log-mel frames to encoded frames.
+
+    Called with features float32 [batch, time, 80] and lengths int64 [batch] (valid frames); returns frames
+    [batch, time / stride, width] and their lengths. Frames past a clip's length carry nothing.
+    """
+
+    width: int
+    stride: int
+
+    def __call__(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+def build_encoder(name: str, model: Model) -> torch.nn.Module:
+    """The encoder a run names, with random weights from torch's current generator."""
+    from scaling.models.transformer import Transformer
+
+    encoders = {"transformer": Transformer}
+    return encoders[name](model.width, model.layers, model.heads)
+
+
+def valid(lengths: torch.Tensor, size: int) -> torch.Tensor:
+    """True where a position is inside its sequence: bool [batch, size]."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]

@@ -1,0 +1,73 @@
+"""Contrastive audio-text pretraining: symmetric InfoNCE over all workers' clips."""
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as dist_nn
+from torch import nn
+
+from scaling.data.feed import Batch
+from scaling.models.pooling import masked_mean
+from scaling.models.text import TextEncoder
+from scaling.objectives.objective import Losses, workers
+from scaling.study import Model
+
+JOINT_WIDTH = 128
+
+
+def projection(width: int, joint: int) -> nn.Sequential:
+    """The projection MLP of one side."""
+    return nn.Sequential(nn.Linear(width, joint), nn.GELU(), nn.Linear(joint, joint))
+
+
+class Contrastive(nn.Module):
+    """Masked mean over the encoder's frames and a text encoder, projected, L2-normalized, InfoNCE at a fixed
+    temperature."""
+
+    def __init__(self, encoder: nn.Module, model: Model, vocabulary: int, temperature: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.text = TextEncoder(vocabulary, model.text_width, model.text_layers, model.heads)
+        self.audio_projection = projection(model.width, JOINT_WIDTH)
+        self.text_projection = projection(model.text_width, JOINT_WIDTH)
+        self.temperature = temperature
+
+    def embed_audio(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Encoded frames to unit vectors of the joint space: [batch, joint]."""
+        return nn.functional.normalize(self.audio_projection(masked_mean(frames, lengths)).float(), dim=-1)
+
+    def embed_text(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Captions to unit vectors of the joint space: [batch, joint]."""
+        return nn.functional.normalize(self.text_projection(self.text(tokens)).float(), dim=-1)
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        audio = self.embed_audio(*self.encoder(batch["features"], batch["lengths"]))
+        text = self.embed_text(batch["tokens"])
+        loss, accuracy = info_nce(audio, text, batch["caption"], self.temperature)
+        return {"loss": loss, "accuracy": accuracy}
+
+
+def info_nce(
+    audio: torch.Tensor, text: torch.Tensor, caption: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Symmetric InfoNCE of unit vectors [batch, joint], negatives gathered from all workers with their
+    gradients.
+
+    Clips that share a caption (`caption` int64 [batch]) are positives of each other: the target is uniform
+    over them. The mean over workers of what each returns is the loss of the whole batch (and so are the
+    gradients that DistributedDataParallel averages). Also returns the share of clips whose nearest caption is
+    right.
+    """
+    all_audio, all_text, all_captions = audio, text, caption
+    if workers() > 1:
+        all_audio = torch.cat(dist_nn.all_gather(audio))  # type: ignore[no-untyped-call]
+        all_text = torch.cat(dist_nn.all_gather(text))  # type: ignore[no-untyped-call]
+        gathered = [torch.empty_like(caption) for _ in range(workers())]
+        dist.all_gather(gathered, caption)
+        all_captions = torch.cat(gathered)
+    same = (caption[:, None] == all_captions).float()
+    target = same / same.sum(dim=1, keepdim=True)
+    to_text = audio @ all_text.T / temperature
+    to_audio = text @ all_audio.T / temperature
+    loss = (nn.functional.cross_entropy(to_text, target) + nn.functional.cross_entropy(to_audio, target)) / 2
+    right = same.gather(1, to_text.argmax(dim=1, keepdim=True)).mean()
+    return loss, right.detach()

@@ -1,0 +1,29 @@
+"""Supervised pretraining: the encoder classifies labelled clips, one linear head a task."""
+
+import torch
+from torch import nn
+
+from scaling.data.feed import Batch
+from scaling.models.pooling import masked_mean
+from scaling.objectives.objective import Losses, summed_over_workers, workers
+
+UNLABELLED = -1
+
+
+class Supervised(nn.Module):
+    """Cross-entropy summed over the tasks, each averaged over the clips it labels (`labels` int64 [batch,
+    tasks])."""
+
+    def __init__(self, encoder: nn.Module, classes: dict[str, int]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = int(encoder.width)  # type: ignore[arg-type]
+        self.heads = nn.ModuleList([nn.Linear(width, count) for count in classes.values()])
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        pooled = masked_mean(*self.encoder(batch["features"], batch["lengths"]))
+        total = pooled.new_zeros(())
+        for head, labels in zip(self.heads, batch["labels"].T, strict=True):
+            loss = nn.functional.cross_entropy(head(pooled).float(), labels, ignore_index=UNLABELLED, reduction="sum")
+            total = total + loss * workers() / summed_over_workers((labels != UNLABELLED).sum()).clamp(min=1)
+        return {"loss": total}

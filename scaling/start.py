@@ -1,0 +1,281 @@
+"""One start of a study: from its corpus to its report, stage by stage."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from scaling.corpus import Source, audio_root, ensure_catalogues, open_source
+from scaling.errors import StudyError
+from scaling.files import read_json, write_json
+from scaling.folder import check_identity, finished_scores, identity, output_folder
+from scaling.lease import Lease
+from scaling.options import Options
+from scaling.progress import Display, clock
+from scaling.provenance import commit, source_hash
+from scaling.queue import Entry
+from scaling.signals import Signals, StoppedError
+from scaling.study import Run, Study
+
+
+class Start:
+    """One start of a study, stage by stage."""
+
+    def __init__(self, study: Study, options: Options, display: Display, signals: Signals) -> None:
+        self.study, self.options, self.display, self.signals = study, options, display, signals
+        self.source: Source = open_source(study.corpus)
+        self.folder = output_folder(study, options, self.source)
+        self.store = (options.store or self.folder / "store").expanduser().resolve()
+        self.tracking_uri = options.tracking_uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+        self.stages: dict[str, float] = {}
+
+    def work(self) -> int:
+        """All stages; returns the exit code."""
+        new = not self.folder.exists()
+        check_identity(self.folder, self.study, self.source)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with Lease(self.folder):
+                self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
+                return self._work_alone()
+        finally:
+            if new:
+                # A request that was refused leaves nothing behind.
+                with suppress(OSError):
+                    self.folder.rmdir()
+
+    def _work_alone(self) -> int:
+        if (known := self._settled()) is not None:
+            self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
+            self._farewell()
+            return 0
+        with self._stage("catalogue"):
+            # Another store may lie elsewhere, and another study may be preparing into it.
+            ensure_catalogues(self.source, self.store)
+        check_checkpoints(self.study, self.store)
+        write_json(self.folder / "study.json", identity(self.study, self.source))
+        # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
+        with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
+            tracker = beside.submit(self._tracker)
+            if self.options.tracking_uri:
+                tracker.result()
+            from scaling.launch import start_ray
+
+            with self._stage("starting Ray"):
+                start_ray()
+            self.signals.install()
+            with self._stage("preparing"):
+                available = self._prepare()
+            self.study = self.study.resolve(available)
+            tracker.result()
+        return self._grid_and_report(tracker)
+
+    def _tracker(self) -> Any:
+        from scaling.tracking import Tracker
+
+        return Tracker(self.tracking_uri, self.study, self.folder / "mlartifacts")
+
+    def _settled(self) -> Study | None:
+        """The study as it was when its report was written, where nothing has changed since."""
+        stamp = self.folder / "report" / "stamp.json"
+        if not stamp.exists():
+            return None
+        written = read_json(stamp)
+        resolved = self.study.resolve(written["available"])
+        return resolved if written == self._stamp(resolved, written["available"]) else None
+
+    def _stamp(self, study: Study, available: int) -> dict[str, Any]:
+        done = {run.name: (self.folder / "runs" / run.name / "result.json").exists() for run in study.runs}
+        return {
+            "available": available,
+            "runs": done,
+            "source_hash": source_hash(),
+            "tracking": self.tracking_uri,
+        }
+
+    def _prepare(self) -> int:
+        from scaling.data.prepare import Preparation, prepare
+        from scaling.data.store import Store
+
+        def report(so_far: Preparation, what: str) -> None:
+            rate = so_far.clips / max(time.monotonic() - began, 1e-9)
+            self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
+
+        sizes = self.study.sizes
+        wanted = None if "all" in sizes else max((size for size in sizes if isinstance(size, int)), default=0)
+        with Lease(self.store):
+            began = time.monotonic()
+            labelled = self.store / "labelled"
+            prepare(labelled, self.source.labelled.root, None, report=lambda p: report(p, "labelled clips"))
+            index = Store(labelled).index
+            held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
+            began = time.monotonic()
+            available = prepare(
+                self.store,
+                audio_root(self.study.corpus),
+                wanted,
+                test_hashes=held_out["audio_hash"].to_list(),
+                report=lambda p: report(p, "clips"),
+            )
+        largest = max((size for size in sizes if isinstance(size, int)), default=0)
+        if largest > available:
+            raise StudyError(f"{largest} clips asked for, the largest possible size here is {available}")
+        self.display.close()
+        self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
+        return available
+
+    def _grid_and_report(self, tracker: "Future[Any]") -> int:
+        from scaling.launch import Lanes
+        from scaling.work import Place
+
+        mlflow = tracker.result()
+        place = Place(self.store, self.folder / "runs", self.study.checkpoints)
+        finished = finished_scores(place.runs, self.study.runs)
+        self._warn_of_other_source(place.runs, finished)
+        for run in self.study.runs:
+            (place.runs / run.name).mkdir(parents=True, exist_ok=True)
+            write_json(place.runs / run.name / "run.json", asdict(run))
+        provenance = {"study": self.study.name, "preset": self.study.preset, "started_by": source_hash()}
+        entries: list[Entry] = []
+        if len(finished) < len(self.study.runs):
+            with self._stage("grid"):
+                scratch = self.folder / ".ray"
+                lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch / str(os.getpid()))
+                entries = self._watch(lanes, mlflow, place.runs, provenance)
+            self._write_start(lanes.count, entries, place.runs, finished)
+        self.display.close()
+        if self.signals.arrived:
+            raise StoppedError(self.signals.arrived)
+        return self._report(mlflow, place.runs, provenance, entries)
+
+    def _watch(self, lanes: Any, mlflow: Any, runs: Path, provenance: dict[str, str]) -> list[Entry]:
+        """Show and record the grid until every lane has ended."""
+        asked = False
+        recorded: set[str] = set()
+        with self.signals.deferred():
+            while True:
+                alive = lanes.alive
+                entries: list[Entry] = lanes.entries()
+                self.display.grid(entries)
+                for entry in entries:
+                    _record(entry, mlflow, runs, provenance, recorded)
+                if not alive:
+                    break
+                if self.signals.arrived and not asked:
+                    asked = True
+                    self.display.close()
+                    self.display.say("stopping: every run leaves a checkpoint (again to stop at once)")
+                    lanes.stop()
+                time.sleep(0.5)
+            lanes.close()
+        return entries
+
+    def _report(self, mlflow: Any, runs: Path, provenance: dict[str, str], entries: list[Entry]) -> int:
+        from scaling.analysis.report import write_report
+        from scaling.data.store import write_parquet
+
+        failed = [entry for entry in entries if entry.state in ("failed", "skipped")]
+        done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
+        with self._stage("report"):
+            for run in done:
+                mlflow.begin(run, provenance)
+                mlflow.finish(run, runs / run.name)
+            report = self.folder / "report"
+            report.mkdir(exist_ok=True)
+            write_parquet(report / "scores.parquet", mlflow.scores(self.study))
+            if any(run.objective in ("contrastive", "captioning") for run in done):
+                write_report(self.folder)
+        for entry in failed:
+            self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
+        if failed:
+            self.display.say(
+                f"{len(failed)} of {len(self.study.runs)} runs are not done: the same command tries them again"
+            )
+        else:
+            available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
+            write_json(report / "stamp.json", self._stamp(self.study, available))
+        self._farewell()
+        return 1 if failed else 0
+
+    def _warn_of_other_source(self, runs: Path, finished: dict[str, str]) -> None:
+        other = [name for name in finished if read_json(runs / name / "result.json")["source_hash"] != source_hash()]
+        if other:
+            self.display.say(
+                f"{len(other)} finished runs were made by other source than today's ({source_hash()}) "
+                "and are kept as they are"
+            )
+
+    def _write_start(self, lanes: int, entries: list[Entry], runs: Path, finished: dict[str, str]) -> None:
+        """Note what this start cost, by stage; `orchestration` is the share of the lanes' time spent outside
+        training and probing."""
+        busy = 0.0
+        done = [entry.run.name for entry in entries if entry.state == "done" and entry.run.name not in finished]
+        for name in done:
+            busy += sum(read_json(runs / name / "result.json")["seconds"].values())
+        orchestration = 1 - busy / (lanes * self.stages["grid"])
+        row = {
+            "time": int(time.time()),
+            "lanes": lanes,
+            "runs": len(done),
+            "busy_seconds": busy,
+            "orchestration": orchestration,
+            "stages": self.stages,
+            "commit": commit(),
+        }
+        with (self.folder / "starts.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.display.close()
+        self.display.say(
+            f"{len(done)} runs on {lanes} lanes in {clock(self.stages['grid'])}, "
+            f"{orchestration:.0%} of it orchestration"
+        )
+
+    def _farewell(self) -> None:
+        self.display.close()
+        self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
+        self.display.say(f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}")
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.stages[name] = time.monotonic() - began
+
+
+def _record(entry: Entry, mlflow: Any, runs: Path, provenance: dict[str, str], recorded: set[str]) -> None:
+    run, folder = entry.run, runs / entry.run.name
+    if run.name in recorded or entry.state in ("queued", "skipped"):
+        return
+    mlflow.begin(run, provenance)
+    if entry.state == "running":
+        mlflow.forward(run, folder)
+        return
+    recorded.add(run.name)
+    if entry.state == "done":
+        mlflow.finish(run, folder)
+    else:
+        mlflow.fail(run, entry.cause)
+
+
+def check_checkpoints(study: Study, store: Path) -> None:
+    """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is
+    trained."""
+    if not study.checkpoints:
+        return
+    from scaling.data.tokenizer import Tokenizer
+    from scaling.training.initialize import read_weights
+    from scaling.training.train import build
+
+    vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
+    weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
+    seen: set[Run] = set()
+    for run in study.runs:
+        kind = replace(run, clips=0, seed=0, parent="")
+        if kind not in seen and not {run.audio_init, run.text_init}.isdisjoint(weights):
+            seen.add(kind)
+            build(run, vocabulary, {}, weights.get(run.audio_init), weights.get(run.text_init))

@@ -1,0 +1,41 @@
+"""An attempt at a run: only the newest one may write.
+
+After a killed driver its orphaned workers train on for seconds. Every attempt leaves its token in the run's
+folder; an older one finds another token there before it publishes anything, and stops.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scaling.files import read_json, write_json
+
+
+class SupersededError(Exception):
+    """Another attempt has taken the run over."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The right to write in a run's folder, as long as `token` is the one that lies there. Of a group only
+    worker 0 writes."""
+
+    folder: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    worker: int = 0
+
+    def claim(self) -> None:
+        """Take the run over from whoever had it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "attempt.json", {"token": self.token})
+
+    def still_ours(self) -> None:
+        """Raise `SupersededError` where another attempt has taken over."""
+        if read_json(self.folder / "attempt.json")["token"] != self.token:
+            raise SupersededError(f"another attempt has taken over {self.folder.name}")
+
+
+Progress = Callable[[int, float], bool]
+"""Called after every step with the number of steps done and the clips a second; True asks to stop after a
+checkpoint."""

@@ -1,0 +1,38 @@
+"""SpecAugment (Park et al. 2019): masked stretches of time and of mel bins."""
+
+import torch
+
+from scaling.models.encoder import LOG_MEL_MEAN
+from scaling.study import Run
+
+
+def spec_augment(
+    features: torch.Tensor,
+    lengths: torch.Tensor,
+    run: Run,
+    generator: torch.Generator,
+    worker: int,
+    workers: int,
+) -> torch.Tensor:
+    """A copy of log-mels [batch, time, 80] with masks of random width and place set to the mean level.
+
+    Widths are uniform up to `time_mask_frames` and `mel_mask_bins`, a time mask never longer than a fifth of
+    its clip. Masks are drawn for the whole batch and dealt to workers as clips are, so that a clip's masks do
+    not depend on the number of workers.
+    """
+    batch, frames, bins = features.shape
+
+    def draws(masks: int) -> torch.Tensor:
+        return torch.rand(batch * workers, masks, 2, generator=generator)[worker::workers]
+
+    def masked(positions: int, draw: torch.Tensor, widest: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+        width = (draw[..., 0] * (widest[:, None] + 1)).floor()
+        start = (draw[..., 1] * (room[:, None] - width + 1).clamp(min=1)).floor()
+        place = torch.arange(positions)
+        return ((place >= start[..., None]) & (place < (start + width)[..., None])).any(dim=1)
+
+    widest_time = torch.minimum(torch.full((batch,), run.time_mask_frames), lengths // 5)
+    widest_mel = torch.full((batch,), run.mel_mask_bins)
+    time = masked(frames, draws(run.time_masks), widest_time, lengths)
+    mel = masked(bins, draws(run.mel_masks), widest_mel, torch.full((batch,), bins))
+    return features.masked_fill(time[:, :, None] | mel[:, None, :], LOG_MEL_MEAN)
