@@ -1,4 +1,4 @@
-"""The command of a study, and its exit codes.
+"""The commands: a study, and `scaling report`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -6,12 +6,14 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+import tyro
 
 from scaling.errors import StudyError
 from scaling.options import Options, parse
 from scaling.progress import Display
 from scaling.signals import Signals, StoppedError
-from scaling.start import Start
 from scaling.study import Study
 
 
@@ -22,6 +24,9 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
     display = Display()
     try:
         options = parse(description or "")
+        # Torch takes seconds to import; help and mistakes need none of it.
+        from scaling.start import Start
+
         return Start(make(options), options, display, signals).work()
     except StudyError as error:
         display.close()
@@ -33,3 +38,28 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         return 128 + stopped.number
     finally:
         display.close()
+
+
+def report(folder: tyro.conf.Positional[Path]) -> int:
+    """Write the report of a study's folder again from its scores.
+
+    Args:
+        folder: what a study was given as --out, or its default.
+    """
+    from scaling.analysis.report import write_report
+
+    print(write_report(folder.expanduser().resolve()))
+    return 0
+
+
+def main() -> None:
+    """The `scaling` command."""
+    try:
+        sys.exit(
+            tyro.extras.subcommand_cli_from_dict(
+                {"report": report}, description="Scaling studies: what is done with a finished one."
+            )
+        )
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -4,7 +4,6 @@ The corpus is read before anything is written, so that input that cannot be used
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from scaling.data import synthetic
-from scaling.data.catalogue import catalogue, check_audio_is_there, clip_table
+from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
 from scaling.data.clip import Clip
 from scaling.data.manifests import manifest_digest, manifest_files, read_manifest
 from scaling.data.store import Description, create_store, holdout_size, read_description
@@ -84,16 +83,13 @@ def ensure_catalogues(source: Source, folder: Path) -> Description:
         return there
     corpus = source.corpus
     root = audio_root(corpus)
-    held_out = source.labelled.held_out_ids()
-    test_audio = {
-        _relative(clip.audio, source.labelled.root, root) for clip in source.labelled.clips if clip.id in held_out
-    }
     ranked, rejects = catalogue(
         source.clips(),
         salt=corpus.salt,
         min_seconds=corpus.min_seconds,
         max_seconds=corpus.max_seconds,
-        test_audio=test_audio,
+        test_audio=_held_out_audio(source.labelled),
+        audio_root=root,
     )
     if ranked.is_empty():
         reasons = ", ".join(f"{row['count']} {row['reason']}" for row in rejects["reason"].value_counts().to_dicts())
@@ -127,9 +123,11 @@ def audio_root(corpus: Corpus) -> str:
     return str(Path(corpus.audio_root or ".").expanduser().resolve())
 
 
-def _relative(audio: str, its_root: str, root: str) -> str:
-    """A labelled recording's path as the manifests would write it."""
-    return audio if audio.startswith("synthetic:") else os.path.relpath(Path(its_root) / audio, root)
+def _held_out_audio(labelled: Labelled) -> set[str]:
+    """The places of the recordings that pretraining must never see, behind links too."""
+    held_out = labelled.held_out_ids()
+    places = {audio_place(clip.audio, labelled.root) for clip in labelled.clips if clip.id in held_out}
+    return places | {str(Path(place).resolve()) for place in places if not place.startswith("synthetic:")}
 
 
 def _synthetic_code() -> list[Path]:

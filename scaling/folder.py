@@ -1,11 +1,12 @@
 """The folder of a study: where it lies, what it was made for, and what is done in it."""
 
 import os
+import secrets
 from pathlib import Path
 
 from scaling.corpus import Source
 from scaling.errors import StudyError
-from scaling.files import read_json
+from scaling.files import read_json, write_json
 from scaling.options import Options
 from scaling.study import Run, Study
 from scaling.work import main_score
@@ -22,6 +23,15 @@ def output_folder(study: Study, options: Options, source: Source) -> Path:
             f"--out {out} is relative: a Ray job's working directory is temporary, give an absolute folder"
         )
     return out.resolve()
+
+
+def mark(folder: Path, study: Study, source: Source) -> str:
+    """Note what a folder is for, the first time; returns the id that its runs are known by in MLflow."""
+    path = folder / "study.json"
+    if not path.exists():
+        write_json(path, {**identity(study, source), "id": secrets.token_hex(6)})
+    study_id: str = read_json(path)["id"]
+    return study_id
 
 
 def identity(study: Study, source: Source) -> dict[str, str]:

@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +21,7 @@ STALE_SECONDS = 30.0
 class Lease:
     """The exclusive right to work in a folder, as a context manager.
 
+    The folder is made where it is absent, and removed again where nothing was written into it.
     A lease whose process is known to be dead (same host), or that has not beaten for half a minute (another
     host), is taken over. Raises `StudyError` where another start holds it.
     """
@@ -31,6 +33,7 @@ class Lease:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
 
     def __enter__(self) -> "Lease":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 # Creation is exclusive on local disks and on NFS v3 and later.
@@ -48,6 +51,8 @@ class Lease:
         self._released.set()
         self._thread.join()
         self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.parent.rmdir()
 
     def _write(self) -> None:
         process = psutil.Process()

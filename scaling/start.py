@@ -4,8 +4,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from scaling.corpus import Source, audio_root, ensure_catalogues, open_source
 from scaling.errors import StudyError
 from scaling.files import read_json, write_json
-from scaling.folder import check_identity, finished_scores, identity, output_folder
+from scaling.folder import check_identity, finished_scores, mark, output_folder
 from scaling.lease import Lease
 from scaling.options import Options
 from scaling.progress import Display, clock
@@ -36,49 +36,39 @@ class Start:
 
     def work(self) -> int:
         """All stages; returns the exit code."""
-        new = not self.folder.exists()
         check_identity(self.folder, self.study, self.source)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with Lease(self.folder):
-                self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
-                return self._work_alone()
-        finally:
-            if new:
-                # A request that was refused leaves nothing behind.
-                with suppress(OSError):
-                    self.folder.rmdir()
-
-    def _work_alone(self) -> int:
-        if (known := self._settled()) is not None:
-            self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
-            self._farewell()
-            return 0
-        with self._stage("catalogue"):
-            # Another store may lie elsewhere, and another study may be preparing into it.
-            ensure_catalogues(self.source, self.store)
-        check_checkpoints(self.study, self.store)
-        write_json(self.folder / "study.json", identity(self.study, self.source))
-        # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
-        with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
-            tracker = beside.submit(self._tracker)
+        with Lease(self.folder):
+            self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
+            if (known := self._settled()) is not None:
+                self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
+                self._farewell()
+                return 0
             if self.options.tracking_uri:
-                tracker.result()
+                # What cannot be reached is found before anything is written.
+                self._tracker("")
+            # Another study may be preparing into the same store.
+            with Lease(self.store) if self.store.parent != self.folder else nullcontext(), self._stage("catalogue"):
+                ensure_catalogues(self.source, self.store)
+            check_checkpoints(self.study, self.store)
+            study_id = mark(self.folder, self.study, self.source)
+            # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
+            with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
+                tracker = beside.submit(self._tracker, study_id)
+                self._start_ray()
+                self.study = self.study.resolve(self._prepare())
+            return self._grid_and_report(tracker.result())
+
+    def _start_ray(self) -> None:
+        with self._stage("starting Ray"):
             from scaling.launch import start_ray
 
-            with self._stage("starting Ray"):
-                start_ray()
-            self.signals.install()
-            with self._stage("preparing"):
-                available = self._prepare()
-            self.study = self.study.resolve(available)
-            tracker.result()
-        return self._grid_and_report(tracker)
+            start_ray()
+        self.signals.install()
 
-    def _tracker(self) -> Any:
+    def _tracker(self, study_id: str) -> Any:
         from scaling.tracking import Tracker
 
-        return Tracker(self.tracking_uri, self.study, self.folder / "mlartifacts")
+        return Tracker(self.tracking_uri, self.study, study_id, self.folder / "mlartifacts")
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -108,7 +98,7 @@ class Start:
 
         sizes = self.study.sizes
         wanted = None if "all" in sizes else max((size for size in sizes if isinstance(size, int)), default=0)
-        with Lease(self.store):
+        with self._stage("preparing"), Lease(self.store):
             began = time.monotonic()
             labelled = self.store / "labelled"
             prepare(labelled, self.source.labelled.root, None, report=lambda p: report(p, "labelled clips"))
@@ -129,11 +119,10 @@ class Start:
         self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
         return available
 
-    def _grid_and_report(self, tracker: "Future[Any]") -> int:
+    def _grid_and_report(self, mlflow: Any) -> int:
         from scaling.launch import Lanes
         from scaling.work import Place
 
-        mlflow = tracker.result()
         place = Place(self.store, self.folder / "runs", self.study.checkpoints)
         finished = finished_scores(place.runs, self.study.runs)
         self._warn_of_other_source(place.runs, finished)

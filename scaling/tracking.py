@@ -19,6 +19,7 @@ from scaling.files import read_json
 from scaling.study import Run, Study, run_from_json
 from scaling.training.curve import FILE, read_curve
 
+STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
 DONE_TAG = "scaling.done"
 DOMAINS_TAG = "scaling.domains"
@@ -55,22 +56,23 @@ SCORES = {
 class Tracker:
     """One study's experiment at a tracking URI.
 
+    `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
     Raises `StudyError` where the URI cannot be reached.
     """
 
-    def __init__(self, uri: str, study: Study, artifacts: Path) -> None:
+    def __init__(self, uri: str, study: Study, study_id: str, artifacts: Path) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+        os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import mlflow
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
-        self.mlflow = mlflow
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         self.experiment = f"{study.name}-{study.preset}"
+        self.study_id = study_id
         try:
             self.client = MlflowClient(tracking_uri=uri)
             found = self.client.get_experiment_by_name(self.experiment)
@@ -89,8 +91,9 @@ class Tracker:
         known: dict[str, str] = {}
         token: str | None = None
         while True:
-            page = self.client.search_runs([self.experiment_id], max_results=1000, page_token=token)
-            known |= {run.data.tags[RUN_TAG]: run.info.run_id for run in page if RUN_TAG in run.data.tags}
+            mine = f"tags.`{STUDY_TAG}` = '{self.study_id}'"
+            page = self.client.search_runs([self.experiment_id], mine, max_results=1000, page_token=token)
+            known |= {run.data.tags[RUN_TAG]: run.info.run_id for run in page}
             token = page.token
             if not token:
                 return known
@@ -102,7 +105,7 @@ class Tracker:
         made = self.client.create_run(
             self.experiment_id,
             run_name=run.name,
-            tags={RUN_TAG: run.name, "arm": run.arm, **provenance},
+            tags={STUDY_TAG: self.study_id, RUN_TAG: run.name, "arm": run.arm, **provenance},
         )
         self._ids[run.name] = made.info.run_id
         from mlflow.entities import Param

@@ -6,6 +6,7 @@ mixture of S sources. The order depends on ids and salt alone: not on file order
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Set
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def clip_table(clips: Iterable[Clip]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
 
 
+def audio_place(audio: str, audio_root: str = "") -> str:
+    """Where a clip's recording lies, written in one way however its manifest writes it.
+
+    Links are not followed: that would ask the file system about every clip.
+    """
+    return audio if audio.startswith("synthetic:") else os.path.normpath(Path(audio_root) / audio)
+
+
 def rank_key(clip_id: str, salt: str) -> int:
     """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
     digest = hashlib.blake2b(clip_id.encode(), key=salt.encode()[:64], digest_size=8).digest()
@@ -48,22 +57,25 @@ def catalogue(
     min_seconds: float,
     max_seconds: float,
     test_audio: Set[str] = frozenset(),
+    audio_root: str = "",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Clean and rank.
 
-    `test_audio` names the recordings of labelled test and validation clips: a clip of the mixture that plays
-    one of them is a leak. Returns the ranked clips (`rank`, then `COLUMNS`) and the rejected ones
-    (`REJECTS`). A clip is rejected for one reason, the first that holds: no caption, too short, too long,
-    leak, duplicate id.
+    `test_audio` names the recordings of labelled test and validation clips by their `audio_place`: a clip of
+    the mixture, under `audio_root`, that plays one of them is a leak. Returns the ranked clips (`rank`, then
+    `COLUMNS`) and the rejected ones (`REJECTS`). A clip is rejected for one reason, the first that holds: no
+    caption, too short, too long, leak, duplicate id.
     """
-    table = clip_table(clips).with_columns(
+    table = clip_table(clips)
+    leak = [audio_place(audio, audio_root) in test_audio for audio in table["audio"]]
+    table = table.with_columns(
         pl.when(pl.col("captions").list.len() == 0)
         .then(pl.lit("no caption"))
         .when(pl.col("seconds").is_nan() | (pl.col("seconds") < min_seconds))
         .then(pl.lit(f"shorter than {min_seconds:g} s"))
         .when(pl.col("seconds") > max_seconds)
         .then(pl.lit(f"longer than {max_seconds:g} s"))
-        .when(pl.col("audio").is_in(list(test_audio)))
+        .when(pl.Series(leak, dtype=pl.Boolean))
         .then(pl.lit("leak: a recording of the labelled test or validation clips"))
         .alias("reason")
     )

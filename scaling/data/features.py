@@ -5,6 +5,7 @@ power.
 """
 
 import importlib
+import math
 import sys
 import types
 from functools import cache
@@ -25,6 +26,10 @@ MEL_BINS = 80
 FLOOR = 1e-6
 SILENCE = 1e-5
 """Peak below which a clip counts as silent: -100 dB of full scale, under the rounding of 16-bit audio."""
+LOUDEST = 1e15
+"""Peak above which the power of a clip would overflow float32."""
+PHASES = 1000
+"""Phases of a resampling filter up to which torchaudio's table of all of them is small."""
 
 FORMAT = {
     "sample_rate": SAMPLE_RATE,
@@ -76,11 +81,27 @@ def _resample(rate: int) -> torch.nn.Module:
     return _import_torchaudio().transforms.Resample(rate, SAMPLE_RATE)  # type: ignore[no-any-return]
 
 
+def resampled(samples: torch.Tensor, rate: int) -> torch.Tensor:
+    """Mono samples at `rate` Hz, at 16 kHz: float32 [ceil(samples * 16000 / rate)]."""
+    if rate == SAMPLE_RATE:
+        return samples
+    common = math.gcd(rate, SAMPLE_RATE)
+    if SAMPLE_RATE // common <= PHASES:
+        at_16_khz: torch.Tensor = _resample(rate)(samples)
+        return at_16_khz
+    # A rate such as 22,254 Hz costs torchaudio 3 GB and half a minute for its table of phases.
+    from scipy.signal import resample_poly
+
+    poly = resample_poly(samples.numpy(), SAMPLE_RATE // common, rate // common)
+    return torch.from_numpy(poly.astype(np.float32, copy=False))
+
+
 def waveform(audio: str, audio_root: str = "", start: float = 0.0, seconds: float | None = None) -> torch.Tensor:
     """The samples of a clip at 16 kHz, mono: float32 [samples].
 
     `start` and `seconds` cut the clip out of its recording; a cut that runs over the end is as long as what
-    is there. Raises `UnusableClipError`: missing, unreadable, empty, not finite, silent.
+    is there. Several channels become one by their mean. Raises `UnusableClipError`: missing, unreadable,
+    empty, not finite, silent.
     """
     if audio.startswith("synthetic:"):
         seed, split, index = audio.removeprefix("synthetic:").split("/")
@@ -92,26 +113,26 @@ def waveform(audio: str, audio_root: str = "", start: float = 0.0, seconds: floa
             file.seek(min(round(start * rate), file.frames))
             frames = -1 if seconds is None else round(seconds * rate)
             samples: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError) as error:
+        # TypeError, ValueError: a headerless format (.raw), a path that no file can have.
         raise UnusableClipError("unreadable audio" if path.is_file() else "missing audio file") from error
     mono = torch.from_numpy(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0])
     if mono.numel() == 0:
         raise UnusableClipError("empty audio")
-    if not torch.isfinite(mono).all():
+    peak = mono.abs().max().item()
+    # A NaN anywhere makes the peak NaN, and no comparison with it holds.
+    if not peak <= LOUDEST:
         raise UnusableClipError("audio with NaN or infinite samples")
-    if mono.abs().max() < SILENCE:
+    if peak < SILENCE:
         raise UnusableClipError("silent audio")
-    if rate == SAMPLE_RATE:
-        return mono
-    resampled: torch.Tensor = _resample(rate)(mono)
-    return resampled
+    return resampled(mono, rate)
 
 
 def log_mel(samples: torch.Tensor) -> torch.Tensor:
     """Log-mel frames of 16 kHz samples: float32 [1 + samples // 160, 80].
 
     ln(max(power, 1e-6)) of a mel filterbank (HTK scale, 0 to 8 kHz) over centred Hann windows of 25 ms every
-    10 ms, the ends reflected; samples shorter than half an FFT are padded with zeros so that they can be.
+    10 ms, the ends reflected; fewer than 257 samples are padded with zeros to 257 first, so that they can be.
     """
     if samples.numel() <= FFT // 2:
         samples = torch.nn.functional.pad(samples, (0, FFT // 2 + 1 - samples.numel()))

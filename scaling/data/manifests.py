@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from lhotse.cut import MonoCut
 from lhotse.cut.set import deserialize_cut
 
 from scaling.data.clip import Clip
+from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 
 
@@ -21,8 +23,8 @@ def manifest_files(patterns: Sequence[str]) -> list[Path]:
     """
     files: list[Path] = []
     for pattern in patterns:
-        path = Path(pattern).expanduser().absolute()
-        found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        path = Path(os.path.normpath(Path(pattern).expanduser().absolute()))
+        found = sorted(file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file())
         if not found:
             raise StudyError(f"no manifest at {pattern}: give the path of a Lhotse CutSet (.jsonl.gz) or a quoted glob")
         files.extend(found)
@@ -51,14 +53,17 @@ def _digest(file: Path) -> str:
 def read_manifest(file: Path) -> Iterator[Clip]:
     """The clips of one manifest, lazily, in file order; captions come from `supervisions[0].custom.caption`.
 
-    A cut without a caption is a clip without captions: the catalogue rejects and counts it. Raises
-    `StudyError`, naming file and line, where the file is not gzip, a line is not JSON, or a line is not a
-    single-channel cut.
+    A cut without a caption (or with nothing but punctuation for one) is a clip without captions: the
+    catalogue rejects and counts it. Raises `StudyError`, naming file and line, where the file is not whole
+    gzip, a line is not JSON, or a line is not a cut of one audio file.
     """
     source = source_name(file)
     number = 0
     try:
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
+        if file.stat().st_size == 0:
+            # Python's gzip takes an empty file for an empty archive.
+            raise EOFError
+        with gzip.open(file, "rb") as lines:
             for line in lines:
                 number += 1
                 if line.strip():
@@ -70,9 +75,11 @@ def read_manifest(file: Path) -> Iterator[Clip]:
             f"{file} is not a whole gzip file (after line {number}): manifests are Lhotse CutSets in .jsonl.gz"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise StudyError(f"{file} line {max(number, 1)} is not JSON: manifests hold one cut a line") from None
+        raise StudyError(f"{file} line {number} is not JSON: manifests hold one cut a line") from None
     except _NotACutError as error:
         raise StudyError(f"{file} line {number} is not a Lhotse MonoCut with one audio file: {error}") from None
+    except OSError as error:
+        raise StudyError(f"the manifest {file} cannot be read: {error.strerror or error}") from None
 
 
 class _NotACutError(Exception):
@@ -80,20 +87,25 @@ class _NotACutError(Exception):
 
 
 def _clip(fields: object, source: str) -> Clip:
-    if not isinstance(fields, dict) or fields.get("type") != "MonoCut":
-        kind = fields.get("type", "no type") if isinstance(fields, dict) else type(fields).__name__
-        raise _NotACutError(f"it has {kind}")
+    if not isinstance(fields, dict):
+        raise _NotACutError(f"it is a {type(fields).__name__}")
+    if fields.get("type") != "MonoCut":
+        raise _NotACutError(f"its type is {fields['type']}" if "type" in fields else "it has no type")
     try:
         cut = deserialize_cut(fields)
         assert isinstance(cut, MonoCut)
-        assert cut.recording is not None
+        if cut.recording is None or [part.type for part in cut.recording.sources] != ["file"]:
+            raise _NotACutError("its recording does not lie in one file")
         audio = cut.recording.sources[0].source
-        custom = cut.supervisions[0].custom if cut.supervisions else None
+        custom = (cut.supervisions[0].custom if cut.supervisions else None) or {}
+        domain = str(custom.get("domain") or source)
+        seconds, start = float(cut.duration), float(cut.start)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError) as error:
-        raise _NotACutError(f"{type(error).__name__} {error}") from None
-    captions = (custom or {}).get("caption") or []
-    if isinstance(captions, str):
-        captions = [captions]
-    kept = tuple(caption.strip() for caption in captions if isinstance(caption, str) and caption.strip())
-    domain = str((custom or {}).get("domain") or source)
-    return Clip(f"{source}/{cut.id}", source, domain, float(cut.duration), kept, str(audio), float(cut.start))
+        raise _NotACutError(f"{type(error).__name__} {error}".splitlines()[0]) from None
+    return Clip(f"{source}/{cut.id}", source, domain, seconds, _captions(custom), str(audio), start)
+
+
+def _captions(custom: dict[str, object]) -> tuple[str, ...]:
+    found = custom.get("caption")
+    captions = found if isinstance(found, list) else [found]
+    return tuple(text.strip() for text in captions if isinstance(text, str) and normalized(text))

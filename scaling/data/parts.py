@@ -18,6 +18,7 @@ from pyarrow import ipc
 
 from scaling.data.catalogue import REJECTS
 from scaling.data.features import MEL_BINS, SAMPLE_RATE, UnusableClipError, log_mel, waveform
+from scaling.errors import StudyError
 from scaling.files import replacing
 
 SCHEMA = pa.schema(
@@ -35,7 +36,6 @@ SCHEMA = pa.schema(
 )
 DESCRIBING = [name for name in SCHEMA.names if name != "features"]
 _REJECTS = b"rejects"
-_SCANNED = b"scanned"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def part_name(number: int) -> str:
 def write_part(rows: pl.DataFrame, path: Path, audio_root: str, limits: Limits) -> None:
     """Decode the clips of `rows` (ranked catalogue rows), make their log-mels and write them as one part.
 
-    A clip that cannot be used is recorded with its reason and left out.
+    A clip that cannot be used is recorded with its reason and left out. The file depends on the rows and the
+    audio alone, to the byte.
     """
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     rejects = []
@@ -79,7 +80,7 @@ def write_part(rows: pl.DataFrame, path: Path, audio_root: str, limits: Limits) 
         columns["frames"].append(len(frames))
         columns["audio_hash"].append(hashlib.blake2b(samples.numpy().tobytes(), digest_size=16).digest())
         columns["features"].append(frames.tobytes())
-    schema = SCHEMA.with_metadata({_REJECTS: json.dumps(rejects).encode(), _SCANNED: str(len(rows)).encode()})
+    schema = SCHEMA.with_metadata({_REJECTS: json.dumps(rejects).encode()})
     with (
         replacing(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
@@ -100,11 +101,12 @@ class Part:
     """One part, memory-mapped: its features are never copied until a batch is made of them."""
 
     def __init__(self, path: Path) -> None:
-        with ipc.open_file(pa.memory_map(str(path))) as reader:
-            metadata = reader.schema.metadata
-            self._batch = reader.get_batch(0)
-        self._rejects: bytes = metadata[_REJECTS]
-        self.scanned = int(metadata[_SCANNED])
+        try:
+            with ipc.open_file(pa.memory_map(str(path))) as reader:
+                self._rejects: bytes = reader.schema.metadata[_REJECTS]
+                self._batch = reader.get_batch(0)
+        except pa.ArrowInvalid:
+            raise StudyError(f"{path} is damaged: delete it, and the same command prepares it again") from None
         features = self._batch.column("features")
         _, offsets, data = features.buffers()
         self._offsets = np.frombuffer(offsets, dtype=np.int64)[features.offset :]

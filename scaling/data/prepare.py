@@ -1,6 +1,7 @@
 """Preparation on Ray Data: parts of the store, written by one actor a CPU, until enough clips are usable."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import ray
 import torch
 
-from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
+from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE, log_mel
 from scaling.data.parts import Limits, part_name, write_part
 from scaling.data.store import Description, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
@@ -21,17 +22,25 @@ class _PartWriter:
 
     def __init__(self, folder: str, audio_root: str, part_clips: int, limits: Limits) -> None:
         torch.set_num_threads(1)
-        self.folder, self.audio_root, self.part_clips, self.limits = (
-            Path(folder),
-            audio_root,
-            part_clips,
-            limits,
-        )
+        self.folder, self.audio_root, self.part_clips, self.limits = Path(folder), audio_root, part_clips, limits
+        # Seconds of imports, all writers at once, instead of inside the first clip of each.
+        log_mel(torch.zeros(SAMPLE_RATE))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Write the parts of a batch; says of each when it was begun, when it was there (seconds since the
+        epoch), and in a line meant for the user what kept it from being written."""
+        batch.update(began=[], ended=[], error=[])
         for number in batch["part"]:
-            rows = catalogue_rows(self.folder, int(number), self.part_clips)
-            write_part(rows, self.folder / part_name(int(number)), self.audio_root, self.limits)
+            batch["began"].append(time.time())
+            error = ""
+            try:
+                rows = catalogue_rows(self.folder, int(number), self.part_clips)
+                write_part(rows, self.folder / part_name(int(number)), self.audio_root, self.limits)
+            except StudyError as refused:
+                # Told rather than raised: Ray wraps an exception until its message is a page of tracebacks.
+                error = str(refused)
+            batch["error"].append(error)
+            batch["ended"].append(time.time())
         return batch
 
 
@@ -66,6 +75,8 @@ def prepare(
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
+    for left_over in folder.glob(".part-*.tmp"):
+        left_over.unlink(missing_ok=True)
     hashes = list(test_hashes)
     last_part = -(-description.clips // description.part_clips)
     needed = description.clips if wanted is None else min(wanted + description.holdout, description.clips)
@@ -76,7 +87,7 @@ def prepare(
         missing = [number for number in range(min(scanned, last_part)) if number not in there]
         if missing:
             _check_space(folder, description, missing)
-            for done, _ in enumerate(_write_parts(folder, audio_root, description, missing), start=1):
+            for done, _ in enumerate(write_parts(folder, audio_root, description, missing), start=1):
                 of = min(len(missing) * description.part_clips, description.clips)
                 report(Preparation(min(done * description.part_clips, of), of))
             usable = write_index(folder, hashes)
@@ -94,32 +105,32 @@ def prepare(
     return available
 
 
-def _write_parts(
+def write_parts(
     folder: Path, audio_root: str, description: Description, numbers: list[int]
 ) -> Iterator[dict[str, Any]]:
+    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `began` and `ended` of each
+    once it is there.
+
+    Raises `StudyError` where one of them cannot be written.
+    """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    actors = max(1, min(len(numbers), int(there.get("CPU", 1))))
+    writers = max(1, min(len(numbers), int(there.get("CPU", 1))))
     parts = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
     written = parts.map_batches(
         _PartWriter,
         fn_constructor_args=(str(folder), audio_root, description.part_clips, description.limits),
         batch_size=1,
         num_cpus=1,
-        compute=ray.data.ActorPoolStrategy(size=actors),
+        # One part at work and one waiting: with more a writer that started early takes more than its share.
+        compute=ray.data.ActorPoolStrategy(size=writers, max_tasks_in_flight_per_actor=2),
     )
-    try:
-        yield from written.iter_rows()
-    except Exception as error:
-        # Ray wraps what an actor raised; a line meant for the user is somewhere in the chain.
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, StudyError):
-                raise StudyError(str(cause).splitlines()[-1]) from error
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        raise
+    for row in written.iter_rows():
+        if row["error"]:
+            raise StudyError(row["error"])
+        yield row
 
 
 def _check_space(folder: Path, description: Description, parts: list[int]) -> None:

@@ -8,6 +8,7 @@ tokenizer.json      the words of the captions
 store.json          what the store was made from
 """
 
+import errno
 import functools
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -98,7 +99,13 @@ def read_description(folder: Path) -> Description | None:
 def write_parquet(path: Path, table: pl.DataFrame, row_group_size: int | None = None) -> None:
     """Write a table, whole or not at all."""
     with replacing(path) as temporary:
-        table.write_parquet(temporary, row_group_size=row_group_size)
+        try:
+            table.write_parquet(temporary, row_group_size=row_group_size)
+        except pl.exceptions.ComputeError as error:
+            # Polars gives an operating system's error in its text alone.
+            if f"os error {errno.ENOSPC}" in str(error):
+                raise OSError(errno.ENOSPC, str(error)) from error
+            raise
 
 
 def prepared_parts(folder: Path) -> list[int]:

@@ -6,16 +6,33 @@ from torch import nn
 
 from scaling.data.tokenizer import MASK
 from scaling.models.encoder import valid
-from scaling.models.transformer import sinusoids
+from scaling.models.transformer import Attention, feed_forward, sinusoids
+
+
+class DecoderBlock(nn.Module):
+    """One pre-norm block: attention among the positions, to the frames, feed-forward."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.frames_norm = nn.LayerNorm(width)
+        self.frames_attention = Attention(width, heads)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.feed_forward = feed_forward(width)
+
+    def forward(self, x: torch.Tensor, memory: torch.Tensor, inside: torch.Tensor, *, causal: bool) -> torch.Tensor:
+        normed = self.attention_norm(x)
+        x = x + self.attention(normed, normed, causal=causal)
+        x = x + self.frames_attention(self.frames_norm(x), memory, inside)
+        out: torch.Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return out
 
 
 class CaptionDecoder(nn.Module):
-    """Logits for every position of a caption, float32 [batch, length, vocabulary].
+    """The states of a caption's positions, float32 [batch, length, width], and the logits of states.
 
-    Autoregressive: `tokens` int64 [batch, length] are the inputs, position i sees tokens up to i. Parallel:
-    every input is the mask token and there is no causal mask, so all a position knows beside its place is the
-    audio; the number of positions is given by the caller and must not depend on the caption, or its length
-    would leak.
+    States and logits are apart because logits are the dear part, and wanted only where there is a target.
     """
 
     def __init__(self, vocabulary: int, width: int, layers: int, heads: int, memory_width: int) -> None:
@@ -24,28 +41,34 @@ class CaptionDecoder(nn.Module):
         self.embedding = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.memory = nn.Linear(memory_width, width)
-        self.blocks = nn.ModuleList(
-            [
-                nn.TransformerDecoderLayer(
-                    width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-                )
-                for _ in range(layers)
-            ]
-        )
+        self.blocks = nn.ModuleList([DecoderBlock(width, heads) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, vocabulary)
 
-    def forward(
-        self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor, *, parallel: bool
-    ) -> torch.Tensor:
-        if parallel:
-            tokens = torch.full_like(tokens, MASK)
-        size = tokens.shape[1]
-        x = self.embedding(tokens) * self.width**0.5
-        x = x + sinusoids(size, self.width, x.device).to(x.dtype)
-        future = None if parallel else torch.ones(size, size, dtype=torch.bool, device=x.device).triu(1)
-        memory, outside = self.memory(frames), ~valid(lengths, frames.shape[1])
-        for layer in self.blocks:
-            x = layer(x, memory, tgt_mask=future, memory_key_padding_mask=outside)
-        logits: torch.Tensor = self.output(self.norm(x))
+    def autoregressive(self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Position i knows tokens 0 to i of int64 [batch, length] and the frames [batch, time, memory width]."""
+        return self._decoded(tokens, frames, lengths, causal=True)
+
+    def parallel(self, positions: int, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Every position knows its place and the frames [batch, time, memory width]; the inputs are mask tokens.
+
+        `positions` must not depend on the captions, or their length would leak.
+        """
+        # Before they look at the frames the masks are the same for every clip: a batch of one will do.
+        masks = torch.full((1, positions), MASK, device=frames.device)
+        return self._decoded(masks, frames, lengths, causal=False)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """States [..., width] to logits [..., vocabulary]."""
+        logits: torch.Tensor = self.output(self.norm(states))
         return logits
+
+    def _decoded(
+        self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor, *, causal: bool
+    ) -> torch.Tensor:
+        x: torch.Tensor = self.embedding(tokens) * self.width**0.5
+        x = x + sinusoids(tokens.shape[1], self.width, x.device)
+        memory, inside = self.memory(frames), valid(lengths, frames.shape[1])
+        for block in self.blocks:
+            x = block(x, memory, inside, causal=causal)
+        return x

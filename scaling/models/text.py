@@ -5,7 +5,7 @@ from torch import nn
 
 from scaling.data.tokenizer import PAD
 from scaling.models.pooling import masked_mean
-from scaling.models.transformer import block, sinusoids
+from scaling.models.transformer import Block, sinusoids
 
 
 class TextEncoder(nn.Module):
@@ -14,15 +14,15 @@ class TextEncoder(nn.Module):
     def __init__(self, vocabulary: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.width = width
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=PAD)
+        self.embedding = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embedding.weight, std=0.02)
-        self.blocks = nn.ModuleList([block(width, heads) for _ in range(layers)])
+        self.blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        lengths = (tokens != PAD).sum(dim=1)
+        inside = tokens != PAD
         x = self.embedding(tokens) * self.width**0.5
-        x = x + sinusoids(tokens.shape[1], self.width, x.device).to(x.dtype)
-        for layer in self.blocks:
-            x = layer(x, src_key_padding_mask=tokens == PAD)
-        return masked_mean(self.norm(x), lengths)
+        x = x + sinusoids(tokens.shape[1], self.width, x.device)
+        for block in self.blocks:
+            x = block(x, inside)
+        return masked_mean(self.norm(x), inside.sum(dim=1))

@@ -8,11 +8,13 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -21,6 +23,11 @@ from scaling.errors import StudyError
 WEIGHTS = "weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies under a run's folder."""
+    return folder / "checkpoint" / f"step-{step:08d}"
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -40,47 +47,45 @@ def save_checkpoint(
     """Write a checkpoint of `step` and remove the older ones.
 
     `still_ours` is called last before the rename and raises where another attempt has taken the run over.
+    Raises `StudyError` where the disk is full; the checkpoint before stays whole.
     """
-    root = folder / "checkpoint"
-    root.mkdir(exist_ok=True)
-    final = root / f"step-{step:08d}"
-    temporary = root / f".{final.name}.{secrets.token_hex(4)}.tmp"
-    temporary.mkdir()
+    final = checkpoint_path(folder, step)
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
     try:
-        save_file(module.state_dict(), temporary / WEIGHTS)
-        save_file(_optimizer_tensors(module, optimizer), temporary / OPTIMIZER)
-        (temporary / STATE).write_text(json.dumps({**state, "step": step}))
-        for file in temporary.iterdir():
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
-        still_ours()
-        if not final.exists():
-            temporary.rename(final)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StudyError(f"no space left for the checkpoint of {folder.name}: free some and start again") from error
-        raise
+        with room_for(f"the checkpoint of {folder.name}"):
+            temporary.mkdir(parents=True)
+            save_file(module.state_dict(), temporary / WEIGHTS)
+            save_file(_optimizer_tensors(module, optimizer), temporary / OPTIMIZER)
+            (temporary / STATE).write_text(json.dumps({**state, "step": step}))
+            for file in temporary.iterdir():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+            still_ours()
+            if not final.exists():
+                temporary.rename(final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for older in root.iterdir():
-        if older != final:
-            shutil.rmtree(older, ignore_errors=True)
+    # Only what is older: a successor that took over a moment ago may be writing a later one.
+    for other in final.parent.iterdir():
+        if other.name.removeprefix(".") < final.name:
+            shutil.rmtree(other, ignore_errors=True)
 
 
-def load_checkpoint(checkpoint: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore weights and optimizer in place, bit for bit; returns the state that was saved."""
+def load_checkpoint(checkpoint: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+    """Restore weights and (unless None) optimizer in place, bit for bit; returns the state that was saved."""
     module.load_state_dict(load_file(checkpoint / WEIGHTS))
-    tensors = load_file(checkpoint / OPTIMIZER)
-    names = {id(parameter): name for name, parameter in module.named_parameters()}
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            prefix = names[id(parameter)] + "/"
-            saved = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if saved:
-                # AdamW keeps its step count on the CPU and its moments beside the parameter.
-                optimizer.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device) for key, value in saved.items()
-                }
+    if optimizer is not None:
+        tensors = load_file(checkpoint / OPTIMIZER)
+        parameters = dict(module.named_parameters())
+        for key, value in tensors.items():
+            name, _, field = key.rpartition("/")
+            # The fused AdamW keeps its step count beside the parameter, as it does its moments.
+            optimizer.state[parameters[name]][field] = value.to(parameters[name].device)
+    return read_state(checkpoint)
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """The state that was saved with a checkpoint; `step` is the number of steps done."""
     state: dict[str, Any] = json.loads((checkpoint / STATE).read_text())
     return state
 
@@ -89,6 +94,21 @@ def drop_optimizer(folder: Path) -> None:
     """A finished run keeps its weights alone."""
     if checkpoint := latest_checkpoint(folder):
         (checkpoint / OPTIMIZER).unlink(missing_ok=True)
+
+
+@contextmanager
+def room_for(what: str) -> Iterator[None]:
+    """Raise `StudyError` where the block fails for want of space, naming what was being written."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        # safetensors wraps the system's error and leaves only its text.
+        full = isinstance(error, SafetensorError) and any(
+            f"(os error {number})" in str(error) for number in (errno.ENOSPC, errno.EDQUOT)
+        )
+        if full or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+            raise StudyError(f"no space left for {what}: free some and start again") from error
+        raise
 
 
 def _optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -2,10 +2,12 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from scaling.files import replacing
 from scaling.training.attempt import Attempt
+from scaling.training.checkpoint import room_for
 
 FILE = "metrics.jsonl"
 
@@ -18,20 +20,28 @@ class LearningCurve:
     """
 
     def __init__(self, attempt: Attempt, step: int) -> None:
+        self._run = attempt.folder.name
         path = attempt.folder / FILE
         kept = [row for row in read_curve(path) if row["step"] <= step]
         attempt.still_ours()
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        self._file = path.open("a")
+            # Opened before the rename: what is written later goes to this very file, whoever replaces it.
+            self._file = temporary.open("a")
 
     def add(self, step: int, metrics: dict[str, float]) -> None:
-        """Log the metrics of a step."""
-        self._file.write(json.dumps({"step": step, "time": int(time.time() * 1000), **metrics}) + "\n")
-        self._file.flush()
+        """Log the metrics of a step.
+
+        Raises `StudyError` where the disk is full.
+        """
+        with room_for(f"the learning curve of {self._run}"):
+            self._file.write(json.dumps({"step": step, "time": int(time.time() * 1000), **metrics}) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        # What could not be flushed was reported when it was added.
+        with suppress(OSError):
+            self._file.close()
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:

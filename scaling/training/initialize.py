@@ -16,14 +16,17 @@ TEXT = ("text.", "decoder.")
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file.
 
-    Raises `StudyError` where it is missing or no safetensors file.
+    Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
     """
+    # safetensors maps the file and answers a folder with "No such device".
+    if not path.is_file():
+        raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file")
     try:
         return load_file(path)
-    except (FileNotFoundError, IsADirectoryError):
-        raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file") from None
     except SafetensorError as error:
         raise StudyError(f"{path} is not a safetensors file: {error}") from None
+    except OSError as error:
+        raise StudyError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def load_part(module: nn.Module, weights: dict[str, torch.Tensor], prefixes: tuple[str, ...], name: str) -> None:

@@ -27,4 +27,4 @@ def build_optimizer(module: nn.Module, run: Run) -> torch.optim.AdamW:
         {"params": decayed, "weight_decay": run.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -6,30 +6,44 @@ to the same bits.
 """
 
 import hashlib
+import math
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed, keyed_generator
+from scaling.errors import StudyError
 from scaling.models.encoder import build_encoder
-from scaling.objectives.objective import alone, build_objective, workers
+from scaling.objectives.objective import Losses, alone, build_objective, summed_over_workers, workers
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.augment import spec_augment
-from scaling.training.checkpoint import drop_optimizer, latest_checkpoint, load_checkpoint, save_checkpoint
+from scaling.training.checkpoint import (
+    checkpoint_path,
+    drop_optimizer,
+    latest_checkpoint,
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
 from scaling.training.curve import LearningCurve
 from scaling.training.initialize import AUDIO, TEXT, load_part
 from scaling.training.optim import build_optimizer, learning_rate
 
 HOLDOUT_LOSSES = 4
 """How often the loss on the fixed holdout is taken in a run, the last time at its end."""
+HOLDOUT_BATCH = 512
+"""Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
 LOGGED_STEPS = 200
 CHECKPOINT_SECONDS = 10.0
+MEETING_SECONDS = 0.5
 
 Weights = dict[str, torch.Tensor]
 
@@ -68,81 +82,87 @@ def train(
     folder.
 
     Every worker of a group calls this with the same arguments; the first one writes. Returns what it cost:
-    `wall_seconds` (over all attempts), `feed_wait_seconds`, `samples_seen`, `parameters`, `flops`,
-    `holdout_loss`, a digest of the final `weights`. Raises `InterruptedRunError` after a checkpoint where
-    `progress` asked to stop, `SupersededError` where another attempt took the run over, and
-    `FloatingPointError` where the loss is not finite.
+    `wall_seconds` (over all attempts), `feed_wait_seconds`, `samples_seen`, `epochs`, `parameters`,
+    `encoder_parameters`, `flops`, `holdout_loss`, a digest of the final `weights`. Raises
+    `InterruptedRunError` after a checkpoint where `progress` asked to stop, `SupersededError` where another
+    attempt took the run over, `FloatingPointError` where the loss is not finite, and `StudyError` where the
+    batch cannot be shared out equally or the disk is full.
     """
+    if run.batch_size % workers():
+        raise StudyError(f"a batch of {run.batch_size} clips cannot be shared out equally to {workers()} workers")
     device = device or torch.device("cpu")
     worker = attempt.worker
     module.to(device)
     optimizer = build_optimizer(module, run)
     state: dict[str, Any] = {"step": 0, "wall_seconds": 0.0, "feed_wait_seconds": 0.0}
-    if checkpoint := latest_checkpoint(attempt.folder):
-        state = load_checkpoint(checkpoint, module, optimizer)
+    if checkpoint := _first_workers_checkpoint(attempt.folder, device):
+        finished = read_state(checkpoint)["step"] >= run.steps
+        state = load_checkpoint(checkpoint, module, None if finished else optimizer)
     first: int = state["step"]
     group = DistributedDataParallel(module) if workers() > 1 else module
     group.train()
-    curve = LearningCurve(attempt, first) if worker == 0 else None
     holdout_steps = {round(run.steps * (i + 1) / HOLDOUT_LOSSES) for i in range(HOLDOUT_LOSSES)}
     log_every = max(1, run.steps // LOGGED_STEPS)
-    began = time.monotonic()
-    waited = 0.0
+    meetings = _Meetings(first, device)
+    began = saved = time.monotonic()
+    waited, held_out = 0.0, None
 
-    def save(step: int) -> None:
-        costs = {
+    def costs() -> dict[str, float]:
+        return {
             "wall_seconds": state["wall_seconds"] + time.monotonic() - began,
             "feed_wait_seconds": state["feed_wait_seconds"] + waited,
         }
-        if worker == 0:
-            save_checkpoint(attempt.folder, step, module, optimizer, costs, attempt.still_ours)
-        state.update(costs, step=step)
 
+    def save(step: int) -> None:
+        if worker == 0:
+            save_checkpoint(attempt.folder, step, module, optimizer, costs(), attempt.still_ours)
+
+    curve = LearningCurve(attempt, first) if worker == 0 else None
     try:
         batches = feed.stream(first, run.steps, worker, workers())
-        for step in range(first, run.steps):
+        for done in range(first + 1, run.steps + 1):
             asked = time.monotonic()
             batch = next(batches)
             waited += time.monotonic() - asked
-            loss, norm = _step(run, step, group, optimizer, batch, device, worker)
-            done = step + 1
-            logged = done % log_every == 0 or done in holdout_steps
-            if logged and not (torch.isfinite(loss) and torch.isfinite(norm)):
-                raise FloatingPointError(f"loss {loss.item()}, gradient norm {norm.item()} at step {done}")
-            if curve and logged:
-                row = {
-                    "train/loss": loss.item(),
-                    "train/gradient_norm": norm.item(),
-                    "train/learning_rate": learning_rate(run, step),
-                }
-                if done in holdout_steps:
-                    row["holdout/loss"] = holdout_loss(run, feed, module, device)
-                curve.add(done, row)
+            losses = _step(run, done - 1, group, optimizer, batch, device, worker)
             rate = (done - first) * run.batch_size / (time.monotonic() - began)
-            asked_to_stop = progress(done, rate) if worker == 0 else False
-            stop, due = _agreed(asked_to_stop, time.monotonic() - began >= checkpoint_seconds, done)
-            if done < run.steps and (stop or due):
+            stop = progress(done, rate) if worker == 0 else False
+            stop, due = meetings.agreed(done, stop, time.monotonic() - saved >= checkpoint_seconds)
+            logged = done % log_every == 0 or done in holdout_steps
+            # Nothing that is not finite is ever saved: the last step is a holdout step.
+            if logged or stop or due:
+                row = _means(losses)
+                if not all(math.isfinite(value) for value in row.values()):
+                    raise FloatingPointError(f"loss or gradient not finite at step {done}: {row}")
+                row["train/learning_rate"] = learning_rate(run, done - 1)
+                if curve and done in holdout_steps:
+                    row["holdout/loss"] = held_out = holdout_loss(feed, module, device)
+                if curve and logged:
+                    curve.add(done, row)
+            if stop or due or done == run.steps:
                 save(done)
-                began, waited, first = time.monotonic(), 0.0, done
+                saved = time.monotonic()
             if stop and done < run.steps:
                 raise InterruptedRunError(run.name)
-        if state["step"] < run.steps or run.steps == 0:
-            save(run.steps)
+        if run.steps == 0:
+            save(0)
     finally:
         if curve:
             curve.close()
+    spent = costs() if first < run.steps else state
     if worker == 0:
+        attempt.still_ours()
         drop_optimizer(attempt.folder)
     module.eval()
     return {
-        "wall_seconds": state["wall_seconds"],
-        "feed_wait_seconds": state["feed_wait_seconds"],
+        "wall_seconds": spent["wall_seconds"],
+        "feed_wait_seconds": spent["feed_wait_seconds"],
         "samples_seen": run.steps * run.batch_size,
         "epochs": run.steps * run.batch_size / len(feed.places),
         "parameters": parameter_count(module),
         "encoder_parameters": parameter_count(module.get_submodule("encoder")),
         "flops": training_flops(run, feed, module, device),
-        "holdout_loss": holdout_loss(run, feed, module, device),
+        "holdout_loss": holdout_loss(feed, module, device) if held_out is None else held_out,
         "weights": weights_digest(module),
     }
 
@@ -155,7 +175,8 @@ def _step(
     batch: Batch,
     device: torch.device,
     worker: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Losses:
+    """One update; the losses of this worker and the norm of the group's gradient."""
     generator = torch.Generator().manual_seed(int(keyed_generator("step", run.seed, step).integers(2**62)))
     features = spec_augment(batch["features"], batch["lengths"], run, generator, worker, workers())
     batch = {key: value.to(device, non_blocking=True) for key, value in {**batch, "features": features}.items()}
@@ -163,38 +184,82 @@ def _step(
         parameters["lr"] = learning_rate(run, step)
     optimizer.zero_grad(set_to_none=True)
     with _autocast(device):
-        losses = group(batch, generator)
-    losses["loss"].backward()
+        losses: Losses = group(batch, generator)
+    losses["loss"].backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(group.parameters(), 1.0)
     optimizer.step()
-    return losses["loss"].detach(), norm
+    return {**{key: value.detach() for key, value in losses.items()}, "gradient_norm": norm}
+
+
+def _means(losses: Losses) -> dict[str, float]:
+    """The mean of every loss over the workers, under the name it is logged by; equal on all of them."""
+    values = summed_over_workers(torch.stack([value.float() for value in losses.values()])) / workers()
+    return {f"train/{key}": value for key, value in zip(losses, values.tolist(), strict=True)}
 
 
 def _autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
-def _agreed(stop: bool, due: bool, step: int) -> tuple[bool, bool]:
-    """What the first worker decides for all; a group looks up every eighth step only, as agreeing costs a
-    round trip."""
+class _Meetings:
+    """What the first worker wants its group to do after a step: stop, write a checkpoint.
+
+    Telling it costs a round trip, and on a GPU a wait for all that is queued there, so a group meets every
+    `MEETING_SECONDS`, counted in steps so that all workers know when. A request waits for the next meeting.
+    """
+
+    def __init__(self, step: int, device: torch.device) -> None:
+        self._device = device
+        self._last, self._next = step, step + 1
+        self._time = time.monotonic()
+        self._stop = False
+
+    def agreed(self, step: int, stop: bool, due: bool) -> tuple[bool, bool]:
+        """Whether to stop and whether to write a checkpoint after this step, the same on every worker."""
+        if workers() == 1:
+            return stop, due
+        # Who asks to stop asks once; steps between meetings must not lose it.
+        self._stop |= stop
+        if step < self._next:
+            return False, False
+        now = time.monotonic()
+        seconds_a_step = (now - self._time) / (step - self._last)
+        steps = max(1, int(MEETING_SECONDS / max(seconds_a_step, 1e-6)))
+        stop_, due_, steps = _from_first([int(self._stop), int(due), steps], self._device)
+        self._last, self._next, self._time = step, step + steps, now
+        return bool(stop_), bool(due_)
+
+
+def _from_first(numbers: list[int], device: torch.device) -> list[int]:
+    """What the first worker of a group says, on every worker."""
     if workers() == 1:
-        return stop, due
-    if step % 8:
-        return False, False
-    decision = [stop, due]
-    dist.broadcast_object_list(decision)
-    return decision[0], decision[1]
+        return numbers
+    said = torch.tensor(numbers, device=device)
+    dist.broadcast(said, 0)
+    heard: list[int] = said.tolist()
+    return heard
+
+
+def _first_workers_checkpoint(folder: Path, device: torch.device) -> Path | None:
+    """The checkpoint to go on from: the one the first worker sees, as an attempt that is being superseded may
+    write another one while the workers look."""
+    found = latest_checkpoint(folder)
+    [step] = _from_first([read_state(found)["step"] if found else -1], device)
+    return checkpoint_path(folder, step) if step >= 0 else None
 
 
 @torch.no_grad()
-def holdout_loss(run: Run, feed: Feed, module: nn.Module, device: torch.device) -> float:
-    """The loss on the fixed holdout, no masks, the draws of a fixed generator; computed by one worker alone."""
+def holdout_loss(feed: Feed, module: nn.Module, device: torch.device) -> float:
+    """The loss on the fixed holdout, no masks, the draws of a fixed generator; computed by one worker alone.
+
+    It does not depend on the run's batch size.
+    """
     training = module.training
     module.eval()
     generator = torch.Generator().manual_seed(0)
     total, clips = 0.0, 0
     with alone(), _autocast(device):
-        for batch in feed.holdout():
+        for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
             loss = module({key: value.to(device) for key, value in batch.items()}, generator)["loss"]
             total += loss.item() * len(batch["lengths"])
             clips += len(batch["lengths"])
@@ -202,15 +267,43 @@ def holdout_loss(run: Run, feed: Feed, module: nn.Module, device: torch.device) 
     return total / max(clips, 1)
 
 
+def _regrouped(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """The clips of some batches in batches of `size`, padded with zeros as the feed pads."""
+    clips: list[Batch] = []
+    for batch in batches:
+        clips += [{key: value[row] for key, value in batch.items()} for row in range(len(batch["lengths"]))]
+        while len(clips) >= size:
+            yield _collated(clips[:size])
+            del clips[:size]
+    if clips:
+        yield _collated(clips)
+
+
+def _collated(clips: list[Batch]) -> Batch:
+    columns = {key: [clip[key] for clip in clips] for key in clips[0]}
+    return {
+        key: nn.utils.rnn.pad_sequence(column, batch_first=True) if column[0].ndim else torch.stack(column)
+        for key, column in columns.items()
+    }
+
+
 @torch.no_grad()
 def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device) -> float:
     """Floating-point operations of the whole run: those of a forward pass, counted, x 3 for forward and
     backward."""
     batch = next(feed.holdout())
-    counter = FlopCounterMode(display=False)
+    # The attention kernel of CPUs is missing from torch's table.
+    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=attention)
     with counter, alone(), _autocast(device):
         module({key: value.to(device) for key, value in batch.items()}, torch.Generator().manual_seed(0))
     return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.batch_size
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Of the shapes of query, key and value, as `FlopCounterMode` passes them."""
+    flops: int = sdpa_flop(query, key, value)
+    return flops
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -1,0 +1,220 @@
+"""The study's questions answered in sentences, each with its number, interval and probability, or left open."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from scaling.analysis.claim import Claim, chance, covers, in_points, percent, points, span, status
+from scaling.analysis.differences import PAIR, Differences, better, differences
+from scaling.analysis.fit import LEVEL, Floats, interval
+from scaling.analysis.intervals import Draws, draw
+from scaling.analysis.scores import ARM, arm_names, primary, thousands
+
+OBJECTIVE = "Which objective?"
+STEEPER = "Does one objective gain more from data?"
+DATA = "How much data?"
+PAYS = "Does initialization pay?"
+SHRINKS = "Does the benefit of initialization shrink with data?"
+WORTH = "What is the advantage worth in clips?"
+QUESTIONS = [OBJECTIVE, STEEPER, DATA, PAYS, SHRINKS, WORTH]
+ALL = "all tasks"
+
+
+def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
+    """All claims of a study (scores as from `read_scores`, predictions as from `read_predictions`).
+
+    Raises:
+        StudyError: one curve would mix protocols.
+    """
+    draws = draw(scores, predictions)
+    return claims_from(draws, differences(draws))
+
+
+def claims_from(draws: Draws, diffs: Differences) -> list[Claim]:
+    """As `claims`, from draws and differences that are there already."""
+    found = _data(draws)
+    averages = diffs.table.filter(pl.col("kind") == "average")
+    for pair in averages.partition_by(PAIR, maintain_order=True):
+        objective = pair["contrast"][0] == "objective"
+        sizes = pair["clips"].unique().sort()
+        ends = {sizes[-1]} if objective else {sizes[0], sizes[-1]}
+        found += [_at_size(row) for row in pair.filter(pl.col("clips").is_in(ends)).iter_rows(named=True)]
+        overall = pair.filter(pl.col("scope") == ALL).sort("clips")
+        # An average over other tasks at another size is another quantity: no trend between the two.
+        if overall.height > 1 and overall["n_tasks"].n_unique() == 1 and overall["low"].is_finite().all():
+            x, y = diffs.arm_draws[overall["row"]], diffs.other_draws[overall["row"]]
+            found += [_steeper(overall, x, y) if objective else _shrinks(overall, x, y), _worth(overall, x, y)]
+    return sorted(found, key=lambda claim: QUESTIONS.index(claim.question))
+
+
+def _evidence(rows: pl.DataFrame, clips: int, scope: str) -> dict[str, str | int]:
+    first = rows.row(0, named=True)
+    names = {key: str(first[key]) for key in ("arm", "other", "held")}
+    runs = sorted({run for line in rows["runs"] for run in line.split()})
+    return {**names, "scope": scope, "clips": clips, "scores": "primary metrics", "runs": " ".join(runs)}
+
+
+def _at_size(row: dict[str, Any]) -> Claim:
+    """The difference at one size."""
+    arm, other, held, scope, n = (row[key] for key in ("arm", "other", "held", "scope", "n_tasks"))
+    objective = row["contrast"] == "objective"
+    tasks = f"{n} {'' if scope == ALL else scope + ' '}task{'s' if n > 1 else ''}"
+    subject, against = (f"{arm} ({held})", other) if objective else (f"{held} ({arm})", other)
+    sentence = (
+        f"At {thousands(row['clips'])} clips, averaged over {tasks}, {subject} errs in "
+        f"{percent(row['error_arm'])}, {against} in {percent(row['error_other'])}: "
+    )
+    if not np.isfinite(row["low"]):
+        sentence += "without predictions the noise is unknown, so this cannot be said to be a difference."
+    else:
+        close = status(row["low"], row["high"]) == "cannot be said"
+        sentence += (
+            f"a difference of {points(row['difference'])} points ({span(row['low'], row['high'])}; "
+            f"{arm} better with probability {chance(row['probability'])}){', too close to call' if close else ''}."
+        )
+    evidence = _evidence(pl.DataFrame([row]), row["clips"], scope)
+    probability = row["probability"] if np.isfinite(row["probability"]) else None
+    return Claim(
+        OBJECTIVE if objective else PAYS, f"{arm} v {other}; {held}; {scope}", sentence,
+        100 * row["difference"], "points", in_points(row["low"], row["high"]), LEVEL, probability,
+        covers(row["n_seeds"]), evidence, status(row["low"], row["high"]),
+    )  # fmt: skip
+
+
+def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
+    """Average steepness within the data. Not an exponent, which few sizes and one seed cannot give."""
+    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    tenfolds = np.log10(last["clips"] / first["clips"])
+
+    def per_tenfold(small: Floats, large: Floats) -> Floats:
+        ratio = np.maximum(large, 1e-9) / np.maximum(small, 1e-9)
+        return np.asarray(100 * (1 - ratio ** (1 / tenfolds)))
+
+    arm, other = (float(per_tenfold(np.array(first[key]), np.array(last[key]))) for key in ("error_arm", "error_other"))
+    drawn = per_tenfold(y[0], y[-1]) - per_tenfold(x[0], x[-1])
+    low, high = interval(drawn)
+    seeds = int(rows["n_seeds"].to_numpy().min())
+    sentence = (
+        f"{last['held'].capitalize()}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
+        f"the average error falls by {arm:.1f} % per tenfold data for {last['arm']} and by {other:.1f} % for "
+        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f}). "
+    ).replace("-", "−")
+    if seeds == 1:
+        sentence += (
+            f"Whether one scales better cannot be said: {rows.height} sizes with one seed cannot establish "
+            "a difference of exponents."
+        )
+    else:
+        sentence += f"This holds for the {rows.height} sizes measured; it is no statement about exponents."
+    return Claim(
+        STEEPER, f"{last['other']} v {last['arm']}; {last['held']}; {ALL}", sentence, other - arm,
+        "percent per tenfold", (low, high), LEVEL, better(drawn), covers(seeds),
+        _evidence(rows, last["clips"], ALL), "cannot be said" if seeds == 1 else status(low, high),
+    )  # fmt: skip
+
+
+def _shrinks(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
+    """How the benefit of initialization changes between the smallest and the largest size."""
+    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    number, drawn = first["difference"] - last["difference"], (y[0] - x[0]) - (y[-1] - x[-1])
+    low, high = interval(drawn)
+    said = status(low, high)
+    verb = "changes" if said == "cannot be said" else "shrinks" if number > 0 else "grows"
+    sentence = (
+        f"For {last['held']} the benefit of initialization {verb} from {points(first['difference'])} points at "
+        f"{thousands(first['clips'])} clips to {points(last['difference'])} at {thousands(last['clips'])} "
+        f"(a shrinkage of {points(number)}, {span(low, high)}; probability that it shrinks "
+        f"{chance(better(drawn))}){'' if said == 'said' else ', too close to call'}."
+    )
+    return Claim(
+        SHRINKS, f"{last['arm']} v {last['other']}; {last['held']}; {ALL}", sentence, 100 * number, "points",
+        in_points(low, high), LEVEL, better(drawn), covers(int(rows["n_seeds"].to_numpy().min())),
+        _evidence(rows, last["clips"], ALL), said,
+    )  # fmt: skip
+
+
+def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
+    """The advantage in clips: of objectives at the largest size, of an initialization at the smallest."""
+    objective = rows["contrast"][0] == "objective"
+    at = -1 if objective else 0
+    row = rows.row(at, named=True)
+    sizes = rows["clips"].to_numpy().astype(np.float64)
+    errors = {True: (rows["error_arm"].to_numpy(), x), False: (rows["error_other"].to_numpy(), y)}
+    ahead = row["difference"] >= 0
+    # An objective's advantage: the fewer clips that the better needs. A start's: the more that the worse needs.
+    (point, drawn), (goal, goals) = errors[ahead == objective], errors[ahead != objective]
+    number = float(_clips_for(sizes, point[None], goal[[at]])[0])
+    low, high = interval(_clips_for(sizes, drawn.T, goals[at]))
+    names = (row["arm"], row["other"]) if ahead else (row["other"], row["arm"])
+    seeker, model = names if objective else names[::-1]
+    first = f"{row['held'].capitalize()}{',' if objective else ''} {seeker}"
+    whose = f"that {model} has with {thousands(row['clips'])}"
+    if not objective:
+        whose = f"that it has with {thousands(row['clips'])} when {model.replace('from', 'trained from')}"
+    open_low, open_high = number <= sizes[0], number >= sizes[-1]
+    edge = "at most " if open_low else "at least " if open_high else "about "
+    ends = [_rounded(low) + (" or less" if low <= sizes[0] else ""), _rounded(high)]
+    ends[1] += " or more" if high >= sizes[-1] else ""
+    certain = row["low"] > 0 or row["high"] < 0
+    said = certain and not (low <= sizes[0] and high >= sizes[-1])
+    sentence = (
+        f"{first} needs {edge}{_rounded(number)} clips ({100 * LEVEL:.0f} % interval {ends[0]} to {ends[1]}) for "
+        f"the average error {whose}{'' if said else ': too uncertain to say'}."
+    )
+    return Claim(
+        WORTH, f"{row['arm']} v {row['other']}; {row['held']}; {ALL}", sentence, number, "clips", (low, high),
+        LEVEL, None, covers(int(rows["n_seeds"].to_numpy().min())), _evidence(rows, row["clips"], ALL),
+        "said" if said else "cannot be said",
+    )  # fmt: skip
+
+
+def _rounded(clips: float) -> str:
+    """Two digits: more would claim a precision that an interpolation does not have."""
+    return thousands(float(f"{clips:.2g}"))
+
+
+def _clips_for(sizes: Floats, errors: Floats, goal: Floats) -> Floats:
+    """(n,), (b, n), (b,) -> (b,) clips at which a piecewise power law meets the goal, within the sizes."""
+    falling = np.log(np.maximum(np.minimum.accumulate(errors, axis=1), 1e-9))
+    wanted = np.log(np.maximum(goal, 1e-9))
+    log = np.log(sizes)
+    return np.exp([np.interp(-g, -line, log) for g, line in zip(wanted, falling, strict=True)])
+
+
+def _data(draws: Draws) -> list[Claim]:
+    """What all the data, and the last step of it, brought each arm."""
+    found = []
+    cells = draws.cells.filter(primary())
+    for arm, name in arm_names(cells).items():
+        mine = cells.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True)))
+        sizes = mine["clips"].unique().sort().to_list()
+        known = np.isfinite(draws.errors[mine["row"]]).all(axis=1)
+        mine = mine.filter(pl.Series(known))
+        mine = mine.filter(pl.len().over("task") == len(sizes)).sort("clips", "task")
+        n = mine["task"].n_unique()
+        if n == 0 or len(sizes) < 2:
+            continue
+        shape = (len(sizes), n)
+        error = mine["raw"].to_numpy().reshape(shape).mean(axis=1)
+        drawn = draws.errors[mine["row"]].reshape(*shape, -1).mean(axis=1)
+        total, last = drawn[0] - drawn[-1], drawn[-2] - drawn[-1]
+        low, high = interval(last)
+        said = status(low, high)
+        sentence = (
+            f"{name.capitalize()}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
+            f"over {n} tasks goes from {percent(error[0])} to {percent(error[-1])} (a gain of "
+            f"{points(error[0] - error[-1])} points, {span(*interval(total))}); the last step, from "
+            f"{thousands(sizes[-2])} clips, brought {points(error[-2] - error[-1])} ({span(low, high)}; "
+            f"probability of a gain {chance(better(last))}){'' if said == 'said' else ', too close to call'}."
+        )
+        runs = sorted({run for line in mine["runs"] for run in line})
+        found.append(
+            Claim(
+                DATA, f"{name}; {ALL}", sentence, 100 * float(error[-2] - error[-1]), "points",
+                in_points(low, high), LEVEL, better(last), covers(int(mine["n_seeds"].to_numpy().min())),
+                {"arm": name, "scope": ALL, "clips": sizes[-1], "scores": "primary metrics", "runs": " ".join(runs)},
+                said,
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,241 @@
+"""What the report's page says: tables and sentences as plain data for the templates."""
+
+import base64
+from importlib import resources
+from typing import Any
+
+import jinja2
+import numpy as np
+import polars as pl
+
+from scaling.analysis.claim import Claim, chance, covers, percent, points
+from scaling.analysis.claims import ALL, QUESTIONS
+from scaling.analysis.differences import PAIR, Differences
+from scaling.analysis.fit import BEYOND, LEVEL
+from scaling.analysis.intervals import FIT_RESAMPLES, RESAMPLES, Draws
+from scaling.analysis.plots import REFERENCE_NAMES, contrast_name
+from scaling.analysis.scores import (
+    ARM,
+    REFERENCES,
+    arm_names,
+    metric_name,
+    primary,
+    references,
+    tasks,
+    thousands,
+    trained,
+)
+from scaling.analysis.verdict import verdict
+
+Row = dict[str, Any]
+
+
+def render(template: str, page: Row) -> bytes:
+    """Fill one of the package's templates (HTML is escaped)."""
+    source = resources.files("scaling.analysis").joinpath(template).read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=".html" in template, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.from_string(source).render(page).encode()
+
+
+def content(
+    scores: pl.DataFrame,
+    curves: pl.DataFrame,
+    draws: Draws,
+    diffs: Differences,
+    claims: list[Claim],
+    figures: list[tuple[str, str, bytes]],
+) -> Row:
+    """Everything the templates show. `figures` are (file name, caption, PNG)."""
+    runs = trained(scores)
+    sizes = runs["clips"].unique().sort().to_list()
+    n_seeds = int(draws.cells["n_seeds"].to_numpy().min())
+    overall = [claim for claim in claims if claim.evidence["scope"] == ALL]
+    return {
+        "study": ", ".join(scores["study"].unique().sort()),
+        "level": f"{100 * LEVEL:.0f} %",
+        "beyond": BEYOND,
+        "method": _method(n_seeds),
+        "n_runs": runs["run"].n_unique(),
+        "n_tasks": runs.filter(primary())["task"].n_unique(),
+        "n_seeds": n_seeds,
+        "n_sizes": len(sizes),
+        "sizes": [thousands(size) for size in sizes],
+        "covers": covers(n_seeds),
+        "protocol": " and ".join(runs["protocol"].unique().sort()),
+        "verdict": verdict(claims),
+        "answers": [
+            (question, [claim for claim in overall if claim.question == question])
+            for question in QUESTIONS
+            if any(claim.question == question for claim in overall)
+        ],
+        "errors": _errors(scores, draws.cells, sizes),
+        "scopes": _scopes(diffs.table),
+        "curves": _curves(curves),
+        "statuses": [
+            (status, n) for status, n in curves["status"].value_counts().sort("count", "status", descending=True).rows()
+        ],
+        "n_curves": curves.height,
+        "exponent_width": _exponent_width(curves),
+        "amounts": _amounts(runs),
+        "excluded": _excluded(scores),
+        "n_excluded": int(scores["excluded"].sum()),
+        "n_scores": scores.height,
+        "unmatched": _grouped(draws.unmatched),
+        "zeros": _zeros(draws.cells),
+        "figures": [
+            {"name": name, "caption": caption, "data": base64.b64encode(png).decode()}
+            for name, caption, png in figures
+        ],
+    }  # fmt: skip
+
+
+def _method(n_seeds: int) -> list[str]:
+    """Five sentences."""
+    seeds = (
+        "the seed is the same throughout, so seed noise is in no interval"
+        if n_seeds == 1
+        else f"the {n_seeds} seeds are weighted at random with the spread of Student’s t"
+    )
+    return [
+        "Every encoder is frozen, its frames are averaged, and each task is scored by the same simple rule for all "
+        "arms; error is 1 minus the metric (no error among n counts as ½/(n+1)).",
+        "For each arm, task and metric the curve error = E + A·clips^(−a) is fitted to the logarithm of the error "
+        "with a Huber loss, from a grid over exponent and offset and one polish; where the error rises, stays flat "
+        "or has three sizes or fewer, no falling curve is forced.",
+        f"Intervals ({100 * LEVEL:.0f} %) come from resampling the test clips with replacement, the same clips for "
+        f"all arms ({RESAMPLES:,} times, {FIT_RESAMPLES} for curves); {seeds}.",
+        "Differences are paired: same subset, same test clips, same seeds; probabilities are shares of resamples, "
+        "and averages weigh tasks equally and take these tasks as given.",
+        "The intervals know nothing of the choice of tasks, of the probes’ training clips or of the retrieval pool, "
+        "and nothing beyond the data but that the curve holds.",
+    ]
+
+
+def _errors(scores: pl.DataFrame, cells: pl.DataFrame, sizes: list[int]) -> list[Row]:
+    """Average error of every arm by size, then the references."""
+    main = cells.filter(primary())
+    n = main["task"].n_unique()
+    rows = []
+    for arm, name in arm_names(main).items():
+        mine = main.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True)))
+        values = []
+        for size in sizes:
+            here = mine.filter(pl.col("clips") == size)["raw"]
+            values.append(percent(float(np.mean(here.to_numpy()))) if len(here) == n else "–")
+        rows.append({"name": name, "values": values})
+    levels = references(scores).filter(primary()).group_by("reference").agg(pl.col("error").mean(), pl.len())
+    known = {name: error for name, error, tasks_seen in levels.rows() if tasks_seen == n}
+    rows += [{"name": REFERENCE_NAMES[name], "level": percent(known[name])} for name in REFERENCES if name in known]
+    return rows
+
+
+def _scopes(table: pl.DataFrame) -> Row:
+    """Differences at each pair's largest size: rows are scopes, columns are pairs."""
+    averages = table.filter(pl.col("kind") == "average")
+    pairs = averages.partition_by(PAIR, maintain_order=True)
+    pairs = [pair.filter(pl.col("clips") == pl.col("clips").max()) for pair in pairs]
+    heads = [
+        {"title": contrast_name(*pair.select("contrast", "arm", "other").row(0)), "held": pair["held"][0],
+         "clips": thousands(pair["clips"][0])}
+        for pair in pairs
+    ]  # fmt: skip
+    cells: dict[str, list[Row | None]] = {}
+    for scope in averages["scope"].unique(maintain_order=True):
+        found = [pair.filter(pl.col("scope") == scope).rows(named=True) for pair in pairs]
+        cells[scope] = [_difference(rows[0]) if rows else None for rows in found]
+    return {"heads": heads, "rows": list(cells.items())}
+
+
+def _difference(row: Row) -> Row:
+    known = bool(np.isfinite(row["low"]))
+    return {
+        "number": points(row["difference"]),
+        "interval": f"{points(row['low'])} to {points(row['high'])}" if known else "unknown",
+        "probability": chance(row["probability"]) if known else "",
+        "sure": known and (row["low"] > 0 or row["high"] < 0),
+    }
+
+
+def _curves(curves: pl.DataFrame) -> list[Row]:
+    """The fitted curves of the primary metrics."""
+    main = curves.filter(primary())
+    names, order = arm_names(main), [task for task, _ in tasks(main)]
+    rows = []
+    for row in main.iter_rows(named=True):
+        arm = tuple(str(row[key]) for key in ARM)
+        rows.append(
+            {
+                "place": (order.index(row["task"]), list(names).index(arm)),
+                "task": row["task"], "metric": metric_name(row["metric"]), "arm": names[arm],
+                "status": row["status"],
+                "offset": _with_interval(row, "E", 100, " %"),
+                "exponent": _with_interval(row, "a", 1, "") if row["form"] != "constant" else ("–", ""),
+                "at_largest": _with_interval(row, "at_largest", 100, " %"),
+                "beyond": _with_interval(row, "beyond", 100, " %"),
+            }
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: row["place"])
+
+
+def _with_interval(row: Row, name: str, scale: float, unit: str) -> tuple[str, str]:
+    """A number and its interval, each empty where it is unknown."""
+    if row[name] is None:
+        return "–", ""
+    digits = 1 if unit else 2
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    interval = f"{scale * low:.{digits}f} to {scale * high:.{digits}f}" if low is not None else ""
+    return f"{scale * row[name]:.{digits}f}{unit}", interval
+
+
+def _exponent_width(curves: pl.DataFrame) -> str:
+    """How well the data knows the exponents: typical ends of their intervals."""
+    fitted = curves.filter(primary(), pl.col("form") == "E + A x^-a", pl.col("a_low").is_not_null())
+    if fitted.is_empty():
+        return ""
+    low, a, high = (float(np.median(fitted[name].to_numpy())) for name in ("a_low", "a", "a_high"))
+    return f"{low:.2f} to {high:.2f} around {a:.2f}"
+
+
+def _amounts(runs: pl.DataFrame) -> list[Row]:
+    """What each size holds, and how often training passed over it."""
+
+    def span(values: pl.Series, digits: int) -> str:
+        low, high = (f"{float(v):,.{digits}f}" for v in (values.to_numpy().min(), values.to_numpy().max()))
+        return low if low == high else f"{low} to {high}"
+
+    table = runs.unique("run").sort("clips", "run")
+    return [
+        {
+            "clips": thousands(part["clips"][0]), "captions": span(part["captions"], 0),
+            "hours": span(part["hours"], 2 if part["hours"].to_numpy().max() < 10 else 0),
+            "samples": span(part["samples_seen"], 0), "passes": span(part["epochs"], 1), "runs": part.height,
+            "seeds": part["seed"].n_unique(),
+        }
+        for part in table.partition_by("clips", maintain_order=True)
+    ]  # fmt: skip
+
+
+def _excluded(scores: pl.DataFrame) -> list[Row]:
+    rows = scores.filter(pl.col("excluded")).group_by("run", "reason").agg(pl.len(), pl.col("task").unique().sort())
+    return [
+        {"run": run, "reason": reason or "no reason given", "n": n, "tasks": ", ".join(names)}
+        for run, reason, n, names in rows.sort("run", "reason").rows()
+    ]
+
+
+def _grouped(unmatched: list[tuple[str, str, str]]) -> list[Row]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for run, task, reason in unmatched:
+        groups.setdefault((run, reason), []).append(task)
+    return [{"run": run, "reason": why, "tasks": ", ".join(names)} for (run, why), names in groups.items()]
+
+
+def _zeros(cells: pl.DataFrame) -> list[str]:
+    rows = cells.filter("zero").select("objective", "audio_init", "clips", "task", "metric").unique().sort(pl.all())
+    return [
+        f"{objective}, {init}, {thousands(clips)} clips: {task} ({metric_name(metric)})"
+        for objective, init, clips, task, metric in rows.rows()
+    ]

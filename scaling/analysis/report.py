@@ -1,0 +1,144 @@
+"""The report: curves, claims, figures and a page that a person can read alone."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from scaling.analysis import plots
+from scaling.analysis.claim import covers
+from scaling.analysis.claims import claims_from
+from scaling.analysis.differences import Differences, differences
+from scaling.analysis.fit import BEYOND, LEVEL, Curve
+from scaling.analysis.intervals import draw, fit_curves
+from scaling.analysis.page import content, render
+from scaling.analysis.scores import KEYS, domains, read_predictions, read_scores, tasks, trained
+from scaling.errors import StudyError
+
+Row = dict[str, Any]
+
+
+def write_report(folder: Path) -> Path:
+    """Read a study's scores and predictions and write everything under `folder/report`.
+
+    Writes curves.parquet, curves.csv, differences.csv, claims.json, report.html, report.md and figures/*.png,
+    each through a temporary file renamed into place. The same input gives the same bytes.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        StudyError: scores that cannot be read or make no sense, mixed protocols, or a folder that cannot be
+            written.
+    """
+    scores = read_scores(folder / "report" / "scores.parquet")
+    if trained(scores).is_empty():
+        raise StudyError(f"{folder}: no run under study has scores; only references are there")
+    draws = draw(scores, read_predictions(folder, scores))
+    diffs = differences(draws)
+    curves = curve_table(fit_curves(draws))
+    found = claims_from(draws, diffs)
+    figures = _figures(scores, curves, diffs)
+    page = content(scores, curves, draws, diffs, found, figures)
+
+    report = folder / "report"
+    try:
+        (report / "figures").mkdir(parents=True, exist_ok=True)
+        for stale in {path.stem for path in (report / "figures").glob("*.png")} - {name for name, _, _ in figures}:
+            (report / "figures" / f"{stale}.png").unlink()
+        for name, _, png in figures:
+            _replace(report / "figures" / f"{name}.png", png)
+        _replace(report / "curves.parquet", _bytes(curves.write_parquet))
+        _replace(report / "curves.csv", _bytes(curves.write_csv))
+        _replace(report / "differences.csv", _bytes(diffs.table.drop("row").write_csv))
+        _replace(report / "claims.json", _json([asdict(claim) for claim in found]))
+        _replace(report / "report.md", render("report.md.j2", page))
+        _replace(report / "report.html", render("report.html.j2", page))
+    except OSError as error:
+        raise StudyError(f"{report}: cannot write the report: {error.strerror}") from error
+    return report / "report.html"
+
+
+def curve_table(fitted: list[tuple[dict[str, str | int], Curve]]) -> pl.DataFrame:
+    """One row a curve: KEYS, status, form, E, A, a, their intervals, predictions, n_points, n_seeds, residual.
+
+    Intervals come as columns `<name>_low` and `<name>_high` (level `fit.LEVEL`); what is
+    predicted at the largest size and at `fit.BEYOND` times it as `at_largest` and `beyond`. What is unknown is null.
+    """
+    rows = []
+    for described, curve in fitted:
+        row: Row = {**described, **asdict(curve)}
+        row["at_largest"] = float(curve.predict(curve.largest))
+        row["beyond"] = float(curve.predict(BEYOND * curve.largest))
+        for name in ("E", "A", "a"):
+            row[f"{name}_low"], row[f"{name}_high"] = row.pop(f"{name}_interval")
+        for name, pair in (("at_largest", curve.at_largest), ("beyond", curve.beyond)):
+            row[f"{name}_low"], row[f"{name}_high"] = pair
+        known = np.isfinite(curve.at_largest[0])
+        rows.append(row | {"level": LEVEL, "covers": covers(int(described["n_seeds"])) if known else "nothing"})
+    table = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("largest").cast(pl.Int64))
+    return table.select(*KEYS, pl.exclude(KEYS)).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _bytes(write: Callable[[io.BytesIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def _json(claims: list[dict[str, Any]]) -> bytes:
+    return (json.dumps(claims, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> list[tuple[str, str, bytes]]:
+    """(file name, caption, PNG) of every figure, the summary first."""
+    table, order = diffs.table, tasks(trained(scores))
+    found = [
+        (
+            "summary",
+            "Averages over all tasks. Left: error at each size (lower is better). Right: what one arm gains over "
+            f"the other, in points of error, with {100 * LEVEL:.0f} % intervals; above 0 it is better.",
+            plots.summary(scores, table),
+        )
+    ]
+    legend = (
+        f"Bars are standard errors; lines are fitted curves, dashed beyond the data (to {BEYOND} times the largest "
+        "size). Points joined by dots: the error rises or there are too few sizes, so no curve is fitted."
+    )
+    for domain in domains(trained(scores)):
+        caption = f"{domain.capitalize()}: error against unique clips. {legend}".strip()
+        found.append((f"curves-{domain}", caption, plots.task_curves(scores, curves, domain)))
+        legend = ""
+    for rows in table.partition_by("contrast", "arm", "other", maintain_order=True):
+        name = plots.contrast_name(*rows.select("contrast", "arm", "other").row(0))
+        found.append(
+            (
+                f"difference-{name}",
+                f"{name.capitalize()}, task by task: difference in points of error with {100 * LEVEL:.0f} % "
+                "intervals. Where the bar crosses 0, the task cannot tell the two apart.",
+                plots.differences_by_task(rows, order),
+            )
+        )
+    return [(_slug(name), caption, _png(figure)) for name, caption, figure in found]
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)

@@ -1,0 +1,150 @@
+"""Lhotse manifests as CaptionStew distributes them, and everything that is none."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpora import lhotse_cut, write_manifest
+
+from scaling.data.clip import Clip
+from scaling.data.manifests import manifest_digest, manifest_files, read_manifest
+from scaling.errors import StudyError
+
+GOOD = lhotse_cut("1", "x/1.flac", 2.5, ["a dog barks"])
+
+
+def refusal(file: Path) -> str:
+    with pytest.raises(StudyError) as refused:
+        list(read_manifest(file))
+    message = str(refused.value)
+    assert "\n" not in message
+    assert str(file) in message
+    return message
+
+
+def test_a_cut_is_read_as_it_stands(tmp_path: Path):
+    cuts = [
+        GOOD,
+        lhotse_cut("2", "/elsewhere/2.wav", 5.0, [" rain ", "", "falling water"], start=1.5, duration=3.0),
+        lhotse_cut("3", "x/3.flac", 2.0, None),
+        lhotse_cut("4", "x/4.flac", 2.0, ["...", "  "]),
+    ]
+    cuts[1]["supervisions"][0]["custom"]["domain"] = "nature"
+    assert list(read_manifest(write_manifest(tmp_path / "birds.train.jsonl.gz", cuts))) == [
+        Clip("birds/1", "birds", "birds", 2.5, ("a dog barks",), "x/1.flac", 0.0),
+        Clip("birds/2", "birds", "nature", 3.0, ("rain", "falling water"), "/elsewhere/2.wav", 1.5),
+        Clip("birds/3", "birds", "birds", 2.0, (), "x/3.flac", 0.0),
+        Clip("birds/4", "birds", "birds", 2.0, (), "x/4.flac", 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caption", "read"),
+    [("rain", ("rain",)), (["rain", 3, None], ("rain",)), (7, ()), (None, ()), ({"en": "rain"}, ())],
+)
+def test_captions_of_other_forms(tmp_path: Path, caption: Any, read: tuple[str, ...]):
+    cut = lhotse_cut("1", "x.flac", 2.0, ["x"])
+    cut["supervisions"][0]["custom"]["caption"] = caption
+    (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [cut]))
+    assert clip.captions == read
+
+
+def test_a_cut_without_supervisions_is_a_clip_without_captions(tmp_path: Path):
+    (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [{**GOOD, "supervisions": []}]))
+    assert clip.captions == ()
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in GOOD.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("bad", "cause"),
+    [
+        (without("type"), "it has no type"),
+        ({"type": "MixedCut", "id": "m", "tracks": []}, "its type is MixedCut"),
+        ([1, 2], "it is a list"),
+        ("text", "it is a str"),
+        (None, "it is a NoneType"),
+        (without("duration"), "duration"),
+        (without("recording"), "one file"),
+        ({**GOOD, "recording": {**GOOD["recording"], "sources": []}}, "one file"),
+        ({**GOOD, "recording": {**GOOD["recording"], "sources": GOOD["recording"]["sources"] * 2}}, "one file"),
+        (
+            {
+                **GOOD,
+                "recording": {
+                    **GOOD["recording"],
+                    "sources": [{"type": "command", "channels": [0], "source": "sox x -"}],
+                },
+            },
+            "one file",
+        ),
+        ({**GOOD, "duration": "long"}, ""),
+        ({**GOOD, "supervisions": 3}, ""),
+        ({**GOOD, "supervisions": [{**GOOD["supervisions"][0], "custom": ["a dog"]}]}, ""),
+    ],
+)
+def test_a_line_that_is_no_cut_is_named(tmp_path: Path, bad: Any, cause: str):
+    message = refusal(write_manifest(tmp_path / "a.jsonl.gz", [GOOD, GOOD, bad, GOOD]))
+    assert "line 3 is not a Lhotse MonoCut with one audio file: " in message
+    assert cause in message
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path: Path):
+    file = tmp_path / "a.jsonl.gz"
+    line = json.dumps(GOOD).encode()
+    for bad in (b"{'id': 1}", line[:40], b"\xff\xfe\x00", b"id,caption"):
+        file.write_bytes(gzip.compress(b"\n".join([line, b"", bad, line])))
+        assert "line 3 is not JSON" in refusal(file)
+
+
+def test_a_file_that_is_not_whole_gzip(tmp_path: Path):
+    file = write_manifest(tmp_path / "a.jsonl.gz", [lhotse_cut(str(i), f"{i}.flac", 2.0, ["x"]) for i in range(500)])
+    whole = file.read_bytes()
+    for bad in (whole[: len(whole) // 2], whole[:-4], whole[:100] + bytes(20) + whole[120:], json.dumps(GOOD).encode()):
+        file.write_bytes(bad)
+        assert "is not a whole gzip file" in refusal(file)
+    file.write_bytes(b"")
+    assert "is not a whole gzip file (after line 0)" in refusal(file)
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path):
+    assert "no manifest at" in refusal(tmp_path / "gone.jsonl.gz")
+    assert "cannot be read" in refusal(tmp_path)
+    (tmp_path / "folder.jsonl.gz").mkdir()
+    for pattern in ("gone.jsonl.gz", "*.jsonl.gz", "folder.jsonl.gz"):
+        with pytest.raises(StudyError, match="no manifest at") as refused:
+            manifest_files([str(tmp_path / pattern)])
+        assert pattern in str(refused.value)
+
+
+def test_patterns_name_each_file_once_in_one_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "here").mkdir()
+    one, two = (write_manifest(tmp_path / "m" / f"{name}.train.jsonl.gz", [GOOD]) for name in "ab")
+    monkeypatch.chdir(tmp_path / "here")
+    assert manifest_files(["../m/*.jsonl.gz", str(one), "../here/../m/b.train.jsonl.gz"]) == [one, two]
+
+
+def test_the_digest_knows_contents_not_places(tmp_path: Path):
+    one, two = (write_manifest(tmp_path / f"{name}.train.jsonl.gz", [GOOD]) for name in "ab")
+    moved = tmp_path / "moved" / one.name
+    moved.parent.mkdir()
+    moved.write_bytes(one.read_bytes())
+    assert manifest_digest([one, two]) == manifest_digest([two, moved])
+    one.write_bytes(gzip.compress(json.dumps({**GOOD, "id": "9"}).encode()))
+    assert manifest_digest([one, two]) != manifest_digest([two, moved])
+
+
+def test_real_manifests(realstew: Path):
+    files = manifest_files([str(realstew / "manifests" / "*.train.jsonl.gz")])
+    clips = [clip for file in files for clip in read_manifest(file)]
+    assert len(files) == 7
+    assert len(clips) == len({clip.id for clip in clips}) == 4060
+    assert all(clip.captions for clip in clips)
+    assert sum(len(clip.captions) > 1 for clip in clips) > 0
+    assert min(clip.seconds for clip in clips) == pytest.approx(0.1, abs=0.05)
+    birds = next(clip for clip in clips if clip.id == "ambience/amb_birds_0")
+    assert birds == Clip(birds.id, "ambience", "ambience", 10.0, ("birds singing",), "ambience/audio/amb_birds_0.flac")

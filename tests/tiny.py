@@ -1,0 +1,150 @@
+"""Small stores, runs and batches for tests, and two workers that compute together; needs no Ray.
+
+As a program it trains one tiny run and may kill itself after some step:
+
+    python tests/tiny.py STORE RUN_FOLDER OBJECTIVE [KILLED_AFTER]
+"""
+
+import functools
+import itertools
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from scaling.corpus import embedded_clips
+from scaling.data.catalogue import REJECTS, catalogue
+from scaling.data.feed import Batch, Feed
+from scaling.data.parts import part_name, write_part
+from scaling.data.store import Description, Store, create_store, write_index
+from scaling.study import Model, Run
+from scaling.training.attempt import Attempt
+from scaling.training.train import build, train
+
+MODEL = Model(width=16, layers=1, heads=2, text_width=16, text_layers=1, max_tokens=16)
+PART_CLIPS = 16
+
+
+def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
+    """A store of the first clips of the embedded corpus, in parts of 16."""
+    rows = itertools.islice(embedded_clips(), clips)
+    ranked, _ = catalogue(rows, salt="tiny", min_seconds=0.0, max_seconds=60.0)
+    description = Description("tiny", len(ranked), holdout, 0.0, 60.0, PART_CLIPS)
+    create_store(folder, ranked, pl.DataFrame(schema=REJECTS), description)
+    for number in range(-(-len(ranked) // PART_CLIPS)):
+        some = ranked.slice(number * PART_CLIPS, PART_CLIPS)
+        write_part(some, folder / part_name(number), "", description.limits)
+    write_index(folder)
+    return Store(folder)
+
+
+def tiny_run(objective: Any = "contrastive", **fields: Any) -> Run:
+    """A run of 12 steps of 8 out of 24 clips of half a second."""
+    run = Run(objective, clips=24, steps=12, batch_size=8, crop_seconds=0.5, model=MODEL)
+    return replace(run, **fields)
+
+
+def tiny_feed(run: Run, store: Store) -> Feed:
+    """The batches of a run that reads captions."""
+    assert isinstance(run.clips, int)
+    places = store.subset(run.clips)
+    return Feed(store, places, store.holdout, run.seed, run.batch_size, run.crop_seconds, run.model.max_tokens)
+
+
+def tiny_module(run: Run, vocabulary: int) -> torch.nn.Module:
+    """The run's objective with its random first weights."""
+    return build(run, vocabulary, {}, None, None)
+
+
+def random_batch(clips: int, *, vocabulary: int = 30, frames: int = 41, words: int = 9, seed: int = 0) -> Batch:
+    """Clips and captions of many lengths, no two captions alike; the first clip and caption are the longest."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, frames + 1, (clips,), generator=generator)
+    sizes = torch.randint(1, words + 1, (clips,), generator=generator)
+    lengths[0], sizes[0] = frames, words
+    features = 4.5 * torch.randn(clips, frames, 80, generator=generator) - 5
+    tokens = torch.zeros(clips, words + 2, dtype=torch.int64)
+    for row, size in enumerate(sizes.tolist()):
+        tokens[row, 0] = 2
+        tokens[row, 1 : size + 1] = torch.randint(5, vocabulary, (size,), generator=generator)
+        tokens[row, size + 1] = 3
+    features[torch.arange(frames) >= lengths[:, None]] = 0
+    return {"features": features, "lengths": lengths, "tokens": tokens, "caption": torch.arange(clips)}
+
+
+def share(batch: Batch, worker: int, workers: int) -> Batch:
+    """A worker's clips of a batch, dealt as the feed deals them, padded no more than they need."""
+    mine = {key: value[worker::workers] for key, value in batch.items()}
+    if "tokens" in mine:
+        mine["tokens"] = mine["tokens"][:, : int((mine["tokens"] != 0).sum(dim=1).max())]
+    mine["features"] = mine["features"][:, : int(mine["lengths"].max())]
+    return mine
+
+
+class Pair:
+    """Two processes in a gloo group; `call` runs a function in both and returns both answers."""
+
+    def __init__(self, folder: Path) -> None:
+        context = mp.get_context("spawn")
+        self._pipes = [context.Pipe() for _ in range(2)]
+        for rank, (_, theirs) in enumerate(self._pipes):
+            context.Process(target=_work, args=(rank, folder / "rendezvous", theirs), daemon=True).start()
+
+    def call(self, function: Callable[..., Any], *args: Any) -> list[Any]:
+        """`function(worker, *args)` of both workers; an exception comes back as its text."""
+        for ours, _ in self._pipes:
+            ours.send((function, args))
+        answers = []
+        for ours, _ in self._pipes:
+            assert ours.poll(120), "a worker does not answer"
+            answers.append(ours.recv())
+        return answers
+
+
+@functools.cache
+def shared_pair() -> Pair:
+    """The pair of the whole test session: starting one takes seconds. It ends with the session."""
+    return Pair(Path(tempfile.mkdtemp()))
+
+
+def _work(rank: int, rendezvous: Path, pipe: Any) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    while True:
+        function, args = pipe.recv()
+        try:
+            pipe.send(function(rank, *args))
+        except Exception as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    store, folder, objective, *killed_after = sys.argv[1:]
+    last = int(killed_after[0]) if killed_after else -1
+    run = tiny_run(objective)
+    opened = Store(Path(store))
+    attempt = Attempt(Path(folder))
+    attempt.claim()
+
+    def progress(step: int, rate: float) -> bool:
+        if step == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    module = tiny_module(run, len(opened.tokenizer))
+    result = train(run, tiny_feed(run, opened), module, attempt, progress=progress, checkpoint_seconds=0.03)
+    print(result["weights"])
+
+
+if __name__ == "__main__":
+    main()

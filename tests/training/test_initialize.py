@@ -1,0 +1,69 @@
+"""What a run may start from, and what it says when that does not fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import MODEL, tiny_run
+
+from scaling.errors import StudyError
+from scaling.training.initialize import read_weights
+from scaling.training.train import build
+
+
+def supervised(**model: int) -> dict[str, torch.Tensor]:
+    run = tiny_run("supervised", seed=5, model=replace(MODEL, **model))
+    return build(run, 0, {"task": 3}, None, None).state_dict()
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+def test_the_encoder_of_a_supervised_run_and_nothing_else_is_taken(tmp_path: Path, objective: str) -> None:
+    save_file(supervised(), tmp_path / "weights.safetensors")
+    weights = read_weights(tmp_path / "weights.safetensors")
+    run = tiny_run(objective, audio_init="supervised")
+    fresh, module = build(run, 30, {}, None, None).state_dict(), build(run, 30, {}, weights, None).state_dict()
+    for key, value in module.items():
+        assert torch.equal(value, weights[key] if key.startswith("encoder.") else fresh[key])
+
+
+@pytest.mark.parametrize(("objective", "prefix"), [("contrastive", "text."), ("captioning", "decoder.")])
+def test_the_text_side_of_a_run_is_taken(objective: str, prefix: str) -> None:
+    weights = build(tiny_run(objective, seed=1), 30, {}, None, None).state_dict()
+    run = tiny_run(objective, text_init="checkpoint-x")
+    fresh, module = build(run, 30, {}, None, None).state_dict(), build(run, 30, {}, None, weights).state_dict()
+    for key, value in module.items():
+        assert torch.equal(value, weights[key] if key.startswith(prefix) else fresh[key])
+
+
+def message(weights: dict[str, torch.Tensor]) -> str:
+    with pytest.raises(StudyError) as error:
+        build(tiny_run(audio_init="checkpoint-x"), 30, {}, weights, None)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_another_shape_is_named_with_both() -> None:
+    said = message(supervised(width=32))
+    assert "checkpoint-x" in said
+    assert "encoder.stem.0.taps.weight has shape [32, 240], this model needs [16, 240]" in said
+
+
+def test_a_missing_tensor_is_named() -> None:
+    weights = supervised()
+    del weights["encoder.norm.bias"]
+    assert "no tensor encoder.norm.bias" in message(weights)
+    assert "no tensor encoder." in message(supervised(layers=0))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 a pickle, by chance", b"\x10\0\0\0\0\0\0\0{}"])
+def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    for place in (path, tmp_path):
+        with pytest.raises(StudyError) as error:
+            read_weights(place)
+        assert str(place) in str(error.value)
+        assert "\n" not in str(error.value)

@@ -1,0 +1,279 @@
+"""Training: twins, resuming, stopping, being superseded, and two workers as one."""
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from tiny import Pair, tiny_feed, tiny_module, tiny_run
+
+from scaling.data.feed import Batch
+from scaling.data.store import Store
+from scaling.errors import StudyError
+from scaling.study import Run
+from scaling.training import train as training
+from scaling.training.attempt import Attempt, SupersededError
+from scaling.training.checkpoint import latest_checkpoint, read_state
+from scaling.training.curve import LearningCurve, read_curve
+from scaling.training.train import InterruptedRunError, holdout_loss, train, weights_digest
+
+TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
+
+
+def trained(run: Run, store: Store, folder: Path, **options: Any) -> dict[str, Any]:
+    attempt = Attempt(folder)
+    attempt.claim()
+    return train(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), attempt, **options)
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """The learning curve without what a clock adds to it."""
+    return [{k: v for k, v in row.items() if k != "time"} for row in read_curve(folder / "metrics.jsonl")]
+
+
+def test_twins_start_from_the_same_encoder_and_see_the_same_clips(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins = [tiny_run(objective, steps=3) for objective in ("contrastive", "captioning")]
+    encoders = [tiny_module(run, len(store.tokenizer)).get_submodule("encoder") for run in twins]
+    assert weights_digest(encoders[0]) == weights_digest(encoders[1])
+    seen: list[list[Batch]] = []
+    for run in twins:
+        module = tiny_module(run, len(store.tokenizer))
+        seen.append([])
+        module.register_forward_pre_hook(lambda module, args, into=seen[-1]: into.append(args[0]))
+        attempt = Attempt(tmp_path / run.objective)
+        attempt.claim()
+        train(run, tiny_feed(run, store), module, attempt)
+    for one, other in zip(*seen, strict=True):
+        assert one.keys() == other.keys()
+        # Features as the objective gets them: the same masks, too.
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(store: Store, tmp_path: Path) -> None:
+    """Killed with SIGKILL after three steps drawn at random; captioning, as it draws the most."""
+    run, seed = tiny_run("captioning"), time.time_ns()
+    print(f"kills drawn from {seed}")
+    straight = trained(run, store, tmp_path / "straight", checkpoint_seconds=1e9)
+    folder, finished = tmp_path / "killed", None
+    for step in [*sorted(random.Random(seed).sample(range(1, run.steps), 3)), None]:
+        command = [sys.executable, tiny.__file__, str(store.folder), str(folder), run.objective]
+        done = subprocess.run(command + ([] if step is None else [str(step)]), capture_output=True, text=True)
+        assert done.returncode == (0 if step is None else -9), done.stderr
+        assert done.stderr == ""
+        finished = done.stdout.strip()
+    assert finished == straight["weights"]
+    assert curve(folder) == curve(tmp_path / "straight")
+    assert [row["step"] for row in curve(folder)] == list(range(1, run.steps + 1))
+
+
+def test_a_request_to_stop_leaves_a_checkpoint_to_go_on_from(store: Store, tmp_path: Path) -> None:
+    run = tiny_run()
+    straight = trained(run, store, tmp_path / "straight")
+    for asked in (3, 7):
+        with pytest.raises(InterruptedRunError):
+            trained(run, store, tmp_path / "run", progress=lambda step, rate, at=asked: step == at)
+        there = latest_checkpoint(tmp_path / "run")
+        assert there is not None
+        assert read_state(there)["step"] == asked
+        assert len(curve(tmp_path / "run")) == asked
+    result = trained(run, store, tmp_path / "run", progress=lambda step, rate: step == run.steps)
+    assert result["weights"] == straight["weights"]
+    assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+
+
+def test_a_finished_run_is_not_trained_again(store: Store, tmp_path: Path) -> None:
+    """As after a death between the last checkpoint and the result."""
+    run = tiny_run()
+    first = trained(run, store, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "checkpoint").rglob("*.safetensors")) == ["weights.safetensors"]
+    before = curve(tmp_path)
+    again = trained(run, store, tmp_path, progress=lambda step, rate: pytest.fail("a step was taken"))
+    assert curve(tmp_path) == before
+    assert {k: v for k, v in again.items() if "seconds" not in k} == {
+        k: v for k, v in first.items() if "seconds" not in k
+    }
+
+
+def test_time_is_counted_over_all_attempts(store: Store, tmp_path: Path) -> None:
+    def slow(step: int, rate: float) -> bool:
+        time.sleep(0.02)
+        return step in (4, 8)
+
+    for _ in range(2):
+        with pytest.raises(InterruptedRunError):
+            trained(tiny_run(), store, tmp_path, progress=slow)
+    began = time.monotonic()
+    result = trained(tiny_run(), store, tmp_path, progress=slow)
+    last_alone = time.monotonic() - began
+    assert result["wall_seconds"] > 12 * 0.02
+    assert result["wall_seconds"] > (last_alone - 1) + 8 * 0.02
+    assert 0 < result["feed_wait_seconds"] < result["wall_seconds"]
+
+
+def test_what_a_run_reports(store: Store, tmp_path: Path) -> None:
+    run = tiny_run()
+    result = trained(run, store, tmp_path)
+    assert result["samples_seen"] == 96
+    assert result["epochs"] == 4
+    rows = curve(tmp_path)
+    assert all(set(TRAIN) < row.keys() for row in rows)
+    assert [row["step"] for row in rows if "holdout/loss" in row] == [3, 6, 9, 12]
+    assert rows[-1]["holdout/loss"] == result["holdout_loss"]
+
+
+def test_a_superseded_attempt_publishes_nothing(store: Store, tmp_path: Path) -> None:
+    run = tiny_run()
+
+    def taken_over(step: int, rate: float) -> bool:
+        if step == 5:
+            successor = Attempt(tmp_path)
+            successor.claim()
+            LearningCurve(successor, 2).close()
+        return False
+
+    with pytest.raises(SupersededError):
+        trained(run, store, tmp_path, progress=taken_over, checkpoint_seconds=1e9)
+    assert latest_checkpoint(tmp_path) is None
+    assert not list((tmp_path / "checkpoint").iterdir())
+    # It trained on to its end, but what it logged went to the file that the successor had replaced.
+    assert [row["step"] for row in curve(tmp_path)] == [1, 2]
+
+
+def test_an_orphan_does_not_touch_the_checkpoint_of_its_successor(store: Store, tmp_path: Path) -> None:
+    """The successor of a run that was trained to the end has taken over before the orphan tidies up."""
+    run, claimed = tiny_run(), []
+
+    class Overtaken(Attempt):
+        def still_ours(self) -> None:
+            super().still_ours()
+            if latest_checkpoint(self.folder) and not claimed:
+                claimed.append(True)
+                Attempt(self.folder).claim()
+                super().still_ours()
+
+    attempt = Overtaken(tmp_path)
+    attempt.claim()
+    with pytest.raises(SupersededError):
+        train(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), attempt)
+    there = latest_checkpoint(tmp_path)
+    assert there is not None
+    assert (there / "optimizer.safetensors").exists()
+
+
+@pytest.mark.parametrize("logged", [1, 1000])
+def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: int
+) -> None:
+    monkeypatch.setattr(training, "LOGGED_STEPS", logged)
+    run = tiny_run(learning_rate=float("inf"))
+    with pytest.raises(FloatingPointError, match="at step"):
+        trained(run, store, tmp_path, checkpoint_seconds=0.0)
+    there = latest_checkpoint(tmp_path)
+    # The first step's loss was still finite.
+    assert there is None or read_state(there)["step"] == 1
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str) -> None:
+    losses = []
+    for batch_size, seed in itertools.product((3, 8), (0, 1)):
+        run = tiny_run(objective, batch_size=batch_size, seed=seed)
+        module = tiny_module(replace(run, seed=0), len(store.tokenizer)).train()
+        torch.manual_seed(batch_size + seed)
+        losses.append(holdout_loss(tiny_feed(run, store), module, torch.device("cpu")))
+        assert module.training
+    assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+
+
+def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
+    run = tiny_run(model=replace(tiny.MODEL, layers=3), crop_seconds=0.5)
+    result = trained(run, store, tmp_path)
+    batch = next(tiny_feed(run, store).holdout())
+    frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
+    halved = [(frames + 1) // 2, (frames + 3) // 4, (frames + 7) // 8]
+    stem = sum(time * 3 * inputs * w for time, inputs in zip(halved, (80, w, w), strict=True))
+
+    def block(length: int) -> int:
+        return 12 * w * w * length + 2 * w * length * length
+
+    joint = 128
+    heads = 2 * (w * joint + joint * joint)
+    clips = len(batch["lengths"])
+    a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
+    assert result["flops"] == 3 * 2 * a_clip * run.steps * run.batch_size
+
+
+def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
+    store = Store(folder)
+    module = tiny_module(run, len(store.tokenizer))
+    attempt = Attempt(into, "token", worker)
+    if worker == 0:
+        attempt.claim()
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+    result = train(run, tiny_feed(run, store), module, attempt, progress=lambda step, rate: step == stop_at)
+    return {**result, "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+def test_two_workers_train_what_one_does(store: Store, tmp_path: Path, pair: Pair, objective: str) -> None:
+    # Adam makes a full step of a gradient that is but a rounding error; small steps keep that below 1e-5.
+    run = tiny_run(objective, steps=4, learning_rate=1e-4)
+    one = in_a_group(0, run, store.folder, tmp_path / "one", -1)
+    both = pair.call(in_a_group, run, store.folder, tmp_path / "two", -1)
+    assert both[0]["weights"] == both[1]["weights"]
+    for key, value in one["tensors"].items():
+        torch.testing.assert_close(both[0]["tensors"][key], value, atol=1e-5, rtol=0)
+    for alone, together in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
+        assert together == pytest.approx(alone, abs=1e-4)
+    assert not list((tmp_path / "two").glob("checkpoint/.*"))
+
+
+def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: Pair) -> None:
+    """Asked once, between two meetings; the group stops at the next one, and ends where it would have."""
+    run = tiny_run(steps=24)
+    straight = pair.call(in_a_group, run, store.folder, tmp_path / "straight", -1)
+    stopped = pair.call(in_a_group, run, store.folder, tmp_path / "run", 2)
+    assert stopped == [f"InterruptedRunError: {run.name}"] * 2
+    there = latest_checkpoint(tmp_path / "run")
+    assert there is not None
+    assert 2 <= read_state(there)["step"] < 24
+    ended = pair.call(in_a_group, run, store.folder, tmp_path / "run", -1)
+    assert {result["weights"] for result in ended} == {straight[0]["weights"]}
+    assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+
+
+def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]:
+    meetings = training._Meetings(0, torch.device("cpu"))
+    stopped = []
+    for step in range(1, steps + 1):
+        if worker == 0:
+            time.sleep(seconds)
+        if meetings.agreed(step, worker == 0 and step == 3, False)[0]:
+            stopped.append(step)
+    return stopped
+
+
+def test_slow_steps_are_met_after_each(pair: Pair) -> None:
+    assert pair.call(meetings_of_slow_steps, training.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(store: Store, tmp_path: Path, pair: Pair) -> None:
+    answers = pair.call(in_a_group, tiny_run(batch_size=7), store.folder, tmp_path, -1)
+    assert answers == [f"{StudyError.__name__}: a batch of 7 clips cannot be shared out equally to 2 workers"] * 2
+
+
+def test_a_curve_that_was_cut_off_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2, "tr')
+    assert read_curve(path) == [{"step": 1}]
