@@ -24,10 +24,10 @@ class Model:
     """Sizes of the networks. One encoder serves every objective; the text side is the objective's own."""
 
     width: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     text_width: int = 128
-    text_layers: int = 2
+    text_layers: int = 1
     max_tokens: int = 32
 
 
@@ -37,8 +37,9 @@ class Run:
 
     `clips` counts unique clips ("all" until the store knows how many there are). `sources` names the corpora
     the clips come from; empty means all. `parent` is the name of the supervised run whose encoder this run
-    starts from. `protocol` says what is held equal over the sizes of an arm; the analysis never fits two
-    protocols together.
+    starts from. `text_rate` multiplies the learning rate of all that is not the encoder: a text side from
+    scratch must learn words before an encoder can learn anything from it. `protocol` says what is held equal
+    over the sizes of an arm; the analysis never fits two protocols together.
     """
 
     objective: Objective
@@ -53,13 +54,14 @@ class Run:
     steps: int = 0
     batch_size: int = 64
     learning_rate: float = 1e-3
+    text_rate: float = 5.0
     weight_decay: float = 0.05
     warmup: float = 0.1
     crop_seconds: float = 2.0
-    time_masks: int = 2
-    time_mask_frames: int = 20
-    mel_masks: int = 2
-    mel_mask_bins: int = 12
+    time_masks: int = 1
+    time_mask_frames: int = 10
+    mel_masks: int = 1
+    mel_mask_bins: int = 8
     temperature: float = 0.07
     label_smoothing: float = 0.1
     autoregressive: float = 0.25

@@ -14,7 +14,6 @@ from scaling.data.feed import Feed
 from scaling.data.store import Store, write_parquet
 from scaling.errors import StudyError
 from scaling.files import write_json
-from scaling.models.encoder import build_encoder
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.objective import workers
 from scaling.probes.embed import embed, log_mel_statistics
@@ -25,7 +24,7 @@ from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint
 from scaling.training.initialize import read_weights
-from scaling.training.train import CHECKPOINT_SECONDS, Weights, build, train
+from scaling.training.train import CHECKPOINT_SECONDS, Weights, build, first_encoder, train
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def perform(
     if run.objective != "none":
         feed, classes = feed_of(run, store, labelled)
         trained_on = feed.store.index[feed.places]
-        module = build(run, len(store.tokenizer), classes, *first_weights(run, place))
+        module = build(run, len(store.tokenizer), classes, *first_weights(run, place), store.statistics)
         cost = train(
             run,
             feed,
@@ -152,18 +151,15 @@ def _scores(run: Run, store: Store, labelled: LabelledStore, module: nn.Module |
         return score_chance(labelled)
     if run.encoder == "log-mel":
         return score_embeddings(labelled, log_mel_statistics(labelled.store), None, device)
-    if module is None:
-        torch.manual_seed(run.seed)
-        encoder = build_encoder(run.encoder, run.model).to(device)
-    else:
-        encoder = module.encoder  # type: ignore[assignment]
-    embeddings = embed(labelled.store, encoder, run.crop_seconds, device)
-    head = _own_head(run, store, labelled, module, device) if isinstance(module, Contrastive) else None
+    encoder = first_encoder(run, store.statistics).to(device) if module is None else module.get_submodule("encoder")
+    embeddings = embed(labelled.store, labelled.probed, encoder, run.crop_seconds, device)
+    head = _own_head(run, store, embeddings, module, device) if isinstance(module, Contrastive) else None
     return score_embeddings(labelled, embeddings, head, device)
 
 
-def _own_head(run: Run, store: Store, labelled: LabelledStore, module: Contrastive, device: torch.device) -> Head:
-    audio = embed(labelled.store, module.encoder, run.crop_seconds, device, module.embed_audio)
+@torch.no_grad()
+def _own_head(run: Run, store: Store, embeddings: torch.Tensor, module: Contrastive, device: torch.device) -> Head:
+    """A contrastive run's own joint space: what it makes of mean frames, and of captions."""
 
     @torch.no_grad()
     def embed_captions(captions: list[str]) -> torch.Tensor:
@@ -172,7 +168,7 @@ def _own_head(run: Run, store: Store, labelled: LabelledStore, module: Contrasti
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         return torch.cat([module.embed_text(some.to(device)).cpu() for some in torch.split(padded, 256)])
 
-    return audio, embed_captions
+    return module.project_audio(embeddings.to(device)).cpu(), embed_captions
 
 
 def main_score(result: dict[str, Any]) -> str:

@@ -100,7 +100,8 @@ def band(centre: float, octaves: float) -> Spectrum:
 
     def shape(hertz: Signal) -> Signal:
         away = np.log2(hertz / np.float32(centre)) ** 2
-        return np.maximum(np.exp(np.float32(-0.5 / octaves**2) * away), np.float32(1e-4))
+        passed: Signal = np.maximum(np.exp(np.float32(-0.5 / octaves**2) * away), np.float32(1e-4))
+        return passed
 
     return shape
 

@@ -37,8 +37,8 @@ class Draw:
         return choices[int(self.random() * len(choices))]
 
     def favour(self, choices: Sequence[T]) -> T:
-        """One of the choices, the earlier the likelier: the first of four comes up half the time."""
-        return choices[int(self.random() ** 2 * len(choices))]
+        """One of the choices, the earlier the likelier: the first of four comes up five times in eight."""
+        return choices[int(self.random() ** 3 * len(choices))]
 
     def between(self, low: float, high: float) -> float:
         """Uniform on [low, high)."""

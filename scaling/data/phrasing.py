@@ -121,9 +121,9 @@ WRONG, TYPO, GENERIC = 0.06, 0.05, 0.03
 
 # How often an attribute is named when a caption of middling length is written.
 _NAMED = {
-    "voice": 0.85, "texture": 0.65, "pitch": 0.6, "pace": 0.4, "intonation": 0.6, "noise": 0.25,
-    "instrument": 0.8, "family": 0.25, "articulation": 0.65, "mode": 0.3, "tempo": 0.25, "register": 0.3,
-    "event": 0.92, "second": 0.6, "place": 0.65,
+    "voice": 0.9, "texture": 0.65, "pitch": 0.7, "pace": 0.3, "intonation": 0.7, "noise": 0.2,
+    "instrument": 0.9, "family": 0.25, "articulation": 0.75, "mode": 0.25, "tempo": 0.2, "register": 0.3,
+    "event": 0.95, "second": 0.5, "place": 0.75,
 }  # fmt: skip
 _MAIN = {"speech": "voice", "music": "instrument", "environment": "event"}
 _GENERIC = ("a sound recording", "audio clip", "untitled recording", "Some sounds can be heard.", "misc")

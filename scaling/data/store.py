@@ -144,6 +144,20 @@ def write_index(folder: Path, test_hashes: Iterable[bytes] = ()) -> int:
     return len(usable)
 
 
+@dataclass(frozen=True)
+class Statistics:
+    """What every run of a store knows of its data before it is trained.
+
+    `mean` and `std` float32 [80] of the holdout's log-mels (global mean and variance normalization, as is
+    usual in speech recognition); `words` float32 [vocabulary], the log-frequencies of caption words. They
+    depend neither on the size of a subset nor on what else is prepared.
+    """
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    words: NDArray[np.float32]
+
+
 class Store:
     """A prepared store, open for reading. Clips are addressed by their place among the usable ones, in rank
     order."""
@@ -166,6 +180,13 @@ class Store:
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         return Tokenizer.load(self.folder / "tokenizer.json")
+
+    @functools.cached_property
+    def statistics(self) -> Statistics:
+        """Statistics of the holdout's log-mels and of the captions."""
+        frames = np.concatenate([self.log_mel(int(place)) for place in self.holdout]).astype(np.float32)
+        # A bin that never sounds, in 8 kHz recordings say, must not be blown up.
+        return Statistics(frames.mean(axis=0), frames.std(axis=0).clip(1.0), self.tokenizer.log_frequencies())
 
     @property
     def holdout(self) -> NDArray[np.int64]:

@@ -43,7 +43,7 @@ PRETRAIN = "pretrain"
 SIZE = 40_000
 """Clips of the pretraining split."""
 
-SPLIT_SIZES = {"train": 2400, "val": 600, "test": 1800, "tagged": 2400}
+SPLIT_SIZES = {"train": 1200, "val": 600, "test": 1800, "tagged": 1800}
 """Clips of the other splits, a third of them in each domain."""
 
 DOMAINS = ("speech", "music", "environment")
@@ -70,7 +70,7 @@ class SyntheticTask:
 
 
 TASKS = (
-    SyntheticTask("speaker", "speech", "speaker"),
+    SyntheticTask("voice", "speech", "voice"),
     SyntheticTask("intonation", "speech", "intonation"),
     SyntheticTask("instrument", "music", "instrument"),
     SyntheticTask("articulation", "music", "articulation"),

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scaling.files import read_json, write_json
 
 PAD, UNKNOWN, BEGIN, END, MASK = range(5)
@@ -25,10 +28,14 @@ def normalized(caption: str) -> str:
 
 
 class Tokenizer:
-    """A word-level vocabulary; words outside it are `[UNK]`."""
+    """A word-level vocabulary; words outside it are `[UNK]`.
 
-    def __init__(self, words: Sequence[str]) -> None:
+    `counts` says how often each number was a target in the captions the vocabulary was made of.
+    """
+
+    def __init__(self, words: Sequence[str], counts: Sequence[int] = ()) -> None:
         self.words = tuple(words)
+        self.counts = tuple(counts) or (0,) * (len(SPECIAL) + len(self.words))
         self._ids = {word: number for number, word in enumerate((*SPECIAL, *self.words))}
 
     def __len__(self) -> int:
@@ -37,16 +44,27 @@ class Tokenizer:
     @classmethod
     def of_captions(cls, captions: Iterable[str]) -> "Tokenizer":
         """The most frequent words of the captions; equal counts go by the alphabet."""
-        counts = collections.Counter(word for caption in captions for word in normalized(caption).split())
+        written = [normalized(caption).split() for caption in captions]
+        counts = collections.Counter(word for words in written for word in words)
         frequent = sorted(counts, key=lambda word: (-counts[word], word))
-        return cls(frequent[: VOCABULARY - len(SPECIAL)])
+        words = frequent[: VOCABULARY - len(SPECIAL)]
+        known = [counts[word] for word in words]
+        special = {UNKNOWN: counts.total() - sum(known), END: len(written)}
+        return cls(words, [*(special.get(number, 0) for number in range(len(SPECIAL))), *known])
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
-        return cls(read_json(path))
+        fields = read_json(path)
+        return cls(fields["words"], fields["counts"])
 
     def save(self, path: Path) -> None:
-        write_json(path, list(self.words))
+        write_json(path, {"words": list(self.words), "counts": list(self.counts)})
+
+    def log_frequencies(self) -> NDArray[np.float32]:
+        """The logarithm of how often each number is a target, one added to every count: float32 [vocabulary]."""
+        counts = np.array(self.counts) + 1
+        frequencies: NDArray[np.float32] = np.log(counts / counts.sum()).astype(np.float32)
+        return frequencies
 
     def encode(self, caption: str, max_tokens: int) -> list[int]:
         """`[BOS]`, the words, `[EOS]`: at most `max_tokens` numbers, the caption cut where it is longer."""

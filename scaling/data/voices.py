@@ -171,7 +171,7 @@ class Utterance:
 
     def labels(self) -> dict[str, str]:
         """The answers of the probe tasks."""
-        return {"speaker": self.speaker.name, "intonation": self.intonation}
+        return {"voice": f"{self.speaker.texture} {self.speaker.voice}", "intonation": self.intonation}
 
     def tag(self) -> str:
         """The coarse tag."""

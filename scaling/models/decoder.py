@@ -39,7 +39,7 @@ class CaptionDecoder(nn.Module):
         super().__init__()
         self.width = width
         self.embedding = nn.Embedding(vocabulary, width)
-        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
         self.memory = nn.Linear(memory_width, width)
         self.blocks = nn.ModuleList([DecoderBlock(width, heads) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)

@@ -6,8 +6,8 @@ import torch
 
 from scaling.study import Model
 
-# Log-mels are brought to about zero mean and unit variance by these constants (natural logarithm, floor ln
-# 1e-6), the same for every corpus, so that an encoder does not depend on the store it was trained on.
+# About the mean and standard deviation of log-mels (natural logarithm, floor ln 1e-6) where no corpus says
+# better: measured over the embedded corpus and real recordings.
 LOG_MEL_MEAN = -5.0
 LOG_MEL_STD = 4.5
 

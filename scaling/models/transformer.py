@@ -93,22 +93,29 @@ class Transformer(nn.Module):
     """10 ms frames in, 80 ms frames out: three halvings of the frame rate, then `layers` transformer blocks."""
 
     stride = 8
+    log_mel_mean: torch.Tensor
+    log_mel_std: torch.Tensor
 
     def __init__(self, width: int, layers: int, heads: int) -> None:
         super().__init__()
         self.width = width
+        # Buffers, so that an encoder takes its normalization along wherever its weights go.
+        self.register_buffer("log_mel_mean", torch.full((MEL_BINS,), LOG_MEL_MEAN))
+        self.register_buffer("log_mel_std", torch.full((MEL_BINS,), LOG_MEL_STD))
         self.stem = nn.ModuleList([Halving(inputs, width) for inputs in (MEL_BINS, width, width)])
+        self.stem_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = (features - LOG_MEL_MEAN) / LOG_MEL_STD
+        x = (features - self.log_mel_mean) / self.log_mel_std
         for halving in self.stem:
             # What lies past a clip's end, or leaks there, must not come back through the next convolution.
             x = nn.functional.gelu(halving(x * valid(lengths, x.shape[1])[..., None]))
             lengths = (lengths + 1) // 2
         # Under autocast the convolutions answer in bf16; the sum the blocks add to stays float32.
-        x = x + sinusoids(x.shape[1], self.width, x.device)
+        # Without the norm the positions would drown what the stem heard.
+        x = self.stem_norm(x) + sinusoids(x.shape[1], self.width, x.device)
         inside = valid(lengths, x.shape[1])
         for block in self.blocks:
             x = block(x, inside)

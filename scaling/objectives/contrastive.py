@@ -33,7 +33,11 @@ class Contrastive(nn.Module):
 
     def embed_audio(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Encoded frames to unit vectors of the joint space: [batch, joint]."""
-        return nn.functional.normalize(self.audio_projection(masked_mean(frames, lengths)).float(), dim=-1)
+        return self.project_audio(masked_mean(frames, lengths))
+
+    def project_audio(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Mean frames [batch, width] to unit vectors of the joint space: [batch, joint]."""
+        return nn.functional.normalize(self.audio_projection(pooled).float(), dim=-1)
 
     def embed_text(self, tokens: torch.Tensor) -> torch.Tensor:
         """Captions to unit vectors of the joint space: [batch, joint]."""

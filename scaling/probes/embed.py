@@ -1,6 +1,6 @@
 """Embeddings of labelled clips by a frozen encoder, computed once and probed many times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -15,12 +15,13 @@ from scaling.models.pooling import masked_mean
 BATCH = 64
 
 
-def _windows(store: Store, frames: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Every clip cut into consecutive windows of what the encoder was trained on: (places, starts), in
-    batches of like length."""
-    counts = np.maximum(-(-store.frames // frames), 1)
-    places = np.repeat(np.arange(len(store)), counts)
+def _windows(
+    store: Store, places: NDArray[np.int64], frames: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Clips cut into consecutive windows of `frames`: (places, starts), in batches of like length."""
+    counts = np.maximum(-(-store.frames[places] // frames), 1)
     starts = np.concatenate([np.arange(count) * frames for count in counts])
+    places = np.repeat(places, counts)
     order = np.argsort(np.minimum(store.frames[places] - starts, frames), kind="stable")
     for first in range(0, len(order), BATCH):
         some = order[first : first + BATCH]
@@ -29,31 +30,24 @@ def _windows(store: Store, frames: int) -> Iterator[tuple[NDArray[np.int64], NDA
 
 @torch.no_grad()
 def embed(
-    store: Store,
-    encoder: nn.Module,
-    crop_seconds: float,
-    device: torch.device,
-    head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = masked_mean,
+    store: Store, places: NDArray[np.int64], encoder: nn.Module, crop_seconds: float, device: torch.device
 ) -> torch.Tensor:
-    """One vector a clip of the store: float32 [clips, width], on the CPU.
+    """The mean over all frames of each clip: float32 [clips of the store, width], on the CPU.
 
-    A clip longer than `crop_seconds` is encoded window by window, and a vector is the mean over windows
-    weighted by their frames; with mean pooling that is the mean over all its frames. `head` makes a vector of
-    encoded frames and their lengths.
+    A clip longer than `crop_seconds` is encoded window by window, as long as the encoder was trained on.
+    Clips that are not at `places` are NaN.
     """
     encoder.eval()
-    sums: torch.Tensor | None = None
+    frames_a_window = 1 + int(crop_seconds * SAMPLE_RATE) // HOP
+    sums = torch.zeros(len(store), int(encoder.width))  # type: ignore[arg-type]
     weights = torch.zeros(len(store))
-    for places, starts in _windows(store, 1 + int(crop_seconds * SAMPLE_RATE) // HOP):
-        batch = padded_log_mels(store, places, starts, 1 + int(crop_seconds * SAMPLE_RATE) // HOP)
+    for some, starts in _windows(store, places, frames_a_window):
+        batch = padded_log_mels(store, some, starts, frames_a_window)
         frames, lengths = encoder(batch["features"].to(device), batch["lengths"].to(device))
-        vectors, lengths = head(frames, lengths).float().cpu(), lengths.cpu()
-        if sums is None:
-            sums = torch.zeros(len(store), vectors.shape[1])
-        index = torch.from_numpy(places)
+        vectors, lengths = masked_mean(frames, lengths).float().cpu(), lengths.cpu()
+        index = torch.from_numpy(some)
         sums.index_add_(0, index, vectors * lengths[:, None])
         weights.index_add_(0, index, lengths.float())
-    assert sums is not None
     return sums / weights[:, None]
 
 

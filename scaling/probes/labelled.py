@@ -54,6 +54,12 @@ class LabelledStore:
             classes[task.name] = len(numbers)
         return classes, matrix
 
+    @property
+    def probed(self) -> NDArray[np.int64]:
+        """The clips that some probe knows."""
+        rows = self.rows.filter(pl.col("task").is_in([task.name for task in self.tasks]))
+        return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+
     def supervised_places(self, split: str) -> NDArray[np.int64]:
         """The clips of a split that the supervised run knows."""
         names = [task.name for task in self.supervised]

@@ -110,7 +110,7 @@ def _classification(labelled: LabelledStore, task: Task, x: torch.Tensor) -> tup
     number = {label: place for place, label in enumerate(names)}
 
     def features(split: Split) -> torch.Tensor:
-        return x[torch.from_numpy(split.places).to(x.device)]
+        return x[torch.tensor(split.places, device=x.device)]
 
     def answers(split: Split) -> torch.Tensor:
         return torch.tensor([number[label] for label in split.labels], device=x.device)

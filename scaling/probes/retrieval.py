@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
+from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from scaling.probes.linear import Standardizer, stderr_of_proportion

@@ -18,13 +18,19 @@ def learning_rate(run: Run, step: int) -> float:
 
 
 def build_optimizer(module: nn.Module, run: Run) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices only, not on biases, norms and embeddings."""
+    """AdamW; weight decay on matrices only, not on biases, norms and embeddings.
+
+    Each group's `scale` multiplies the learning rate: 1 for the encoder, `text_rate` for everything else.
+    """
+    encoder = {id(p) for p in module.get_submodule("encoder").parameters()}
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     parameters = [p for p in module.parameters() if p.requires_grad]
     decayed = [p for p in parameters if p.ndim > 1 and id(p) not in embeddings]
     others = [p for p in parameters if p.ndim <= 1 or id(p) in embeddings]
     groups = [
-        {"params": decayed, "weight_decay": run.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": chosen, "weight_decay": decay, "scale": 1.0 if inside else run.text_rate}
+        for some, decay in ((decayed, run.weight_decay), (others, 0.0))
+        for inside in (True, False)
+        if (chosen := [p for p in some if (id(p) in encoder) == inside])
     ]
     return torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.98), fused=True)

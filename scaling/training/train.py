@@ -19,8 +19,10 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed, keyed_generator
+from scaling.data.store import Statistics
 from scaling.errors import StudyError
 from scaling.models.encoder import build_encoder
+from scaling.objectives.captioning import Captioning
 from scaling.objectives.objective import Losses, alone, build_objective, summed_over_workers, workers
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
@@ -52,15 +54,34 @@ class InterruptedRunError(Exception):
     """The run was asked to stop; it has left a checkpoint."""
 
 
-def build(run: Run, vocabulary: int, classes: dict[str, int], audio: Weights | None, text: Weights | None) -> nn.Module:
+def first_encoder(run: Run, statistics: Statistics | None) -> nn.Module:
+    """A run's untrained encoder, normalizing log-mels by the statistics of the data."""
+    torch.manual_seed(run.seed)
+    encoder = build_encoder(run.encoder, run.model)
+    if statistics is not None:
+        encoder.get_buffer("log_mel_mean").copy_(torch.from_numpy(statistics.mean))
+        encoder.get_buffer("log_mel_std").copy_(torch.from_numpy(statistics.std))
+    return encoder
+
+
+@torch.no_grad()
+def build(
+    run: Run,
+    vocabulary: int,
+    classes: dict[str, int],
+    audio: Weights | None,
+    text: Weights | None,
+    statistics: Statistics | None = None,
+) -> nn.Module:
     """The objective of a run with its first weights.
 
     The encoder is drawn before anything else: twins of different objectives start from the same one. `audio`
-    and `text` are the weights that initialize the encoder and the text side (None: random).
+    and `text` are the weights that initialize the encoder and the text side (None: random). A caption decoder
+    starts from the words' frequencies, or its first hundred steps would go into learning those.
     """
-    torch.manual_seed(run.seed)
-    encoder = build_encoder(run.encoder, run.model)
-    module = build_objective(run, encoder, vocabulary, classes)
+    module = build_objective(run, first_encoder(run, statistics), vocabulary, classes)
+    if statistics is not None and isinstance(module, Captioning):
+        module.decoder.output.bias.copy_(torch.from_numpy(statistics.words))
     if audio is not None:
         load_part(module, audio, (AUDIO,), f"audio_init {run.audio_init}")
     if text is not None:
@@ -181,7 +202,7 @@ def _step(
     features = spec_augment(batch["features"], batch["lengths"], run, generator, worker, workers())
     batch = {key: value.to(device, non_blocking=True) for key, value in {**batch, "features": features}.items()}
     for parameters in optimizer.param_groups:
-        parameters["lr"] = learning_rate(run, step)
+        parameters["lr"] = learning_rate(run, step) * parameters["scale"]
     optimizer.zero_grad(set_to_none=True)
     with _autocast(device):
         losses: Losses = group(batch, generator)

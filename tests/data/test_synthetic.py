@@ -111,7 +111,7 @@ class TestLabels:
     def test_tasks(self) -> None:
         assert len(TASKS) == 6
         assert Counter(task.domain for task in TASKS) == dict.fromkeys(DOMAINS, 2)
-        sizes = {"speaker": 24, "intonation": 4, "instrument": 10, "articulation": 5, "event": 14, "place": 6}
+        sizes = {"voice": 12, "intonation": 4, "instrument": 10, "articulation": 5, "event": 14, "place": 6}
         for task in TASKS:
             for split in ("train", "test"):
                 clips = [sound(index, seed=0, split=split) for index in range(SPLIT_SIZES[split])]

@@ -34,8 +34,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(root / "store")
 
 
+ALL = np.arange(CLIPS)
+
+
 class Frames(nn.Module):
     """An encoder whose frames are the log-mels themselves."""
+
+    width = 80
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return features, lengths
@@ -49,45 +54,46 @@ def encoder() -> nn.Module:
 
 def test_a_clip_longer_than_the_crop_is_the_mean_over_all_its_frames(store: Store):
     assert store.frames.max() > 4 * 21
-    vectors = embed(store, Frames(), 0.2, CPU)
+    vectors = embed(store, ALL, Frames(), 0.2, CPU)
     direct = torch.stack([torch.from_numpy(store.log_mel(i).astype(np.float32)).mean(0) for i in range(CLIPS)])
     torch.testing.assert_close(vectors, direct, atol=1e-5, rtol=1e-5)
     assert vectors.dtype == torch.float32
 
 
 def test_windows_are_weighted_by_their_frames(store: Store, encoder: nn.Module):
-    """Of a head that is not linear, each window's vector counts by its encoded frames."""
-
-    def head(frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return nn.functional.normalize(masked_mean(frames, lengths), dim=1)
-
     place, size = int(store.frames.argmax()), 1 + 3200 // 160
     whole = torch.from_numpy(store.log_mel(place).astype(np.float32))
     total, weight = torch.zeros(32), 0
     with torch.no_grad():
         for window in whole.split(size):
             frames, lengths = encoder.eval()(window[None], torch.tensor([len(window)]))
-            total += head(frames, lengths)[0] * lengths[0]
+            total += masked_mean(frames, lengths)[0] * lengths[0]
             weight += int(lengths[0])
-    torch.testing.assert_close(embed(store, encoder, 0.2, CPU, head)[place], total / weight, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(embed(store, ALL, encoder, 0.2, CPU)[place], total / weight, atol=1e-5, rtol=1e-5)
+
+
+def test_only_the_clips_asked_for_are_embedded(store: Store, encoder: nn.Module):
+    some = embed(store, np.array([3, 1]), encoder, 0.2, CPU)
+    torch.testing.assert_close(some[[1, 3]], embed(store, ALL, encoder, 0.2, CPU)[[1, 3]], atol=1e-5, rtol=1e-5)
+    assert some.isnan().any(dim=1).sum() == CLIPS - 2
 
 
 @pytest.mark.parametrize("crop_seconds", [0.2, 5.0])
 def test_an_embedding_does_not_depend_on_its_batch(
     store: Store, encoder: nn.Module, crop_seconds: float, monkeypatch: pytest.MonkeyPatch
 ):
-    one = embed(store, encoder, crop_seconds, CPU)
+    one = embed(store, ALL, encoder, crop_seconds, CPU)
     for size in (1, 7):
         monkeypatch.setattr(embedding, "BATCH", size)
-        torch.testing.assert_close(embed(store, encoder, crop_seconds, CPU), one, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(embed(store, ALL, encoder, crop_seconds, CPU), one, atol=1e-5, rtol=1e-5)
 
 
 def test_the_encoder_is_frozen_and_the_same_twice(store: Store, encoder: nn.Module):
     encoder.train()
-    one = embed(store, encoder, 0.2, CPU)
+    one = embed(store, ALL, encoder, 0.2, CPU)
     assert not encoder.training
     assert not one.requires_grad
-    assert torch.equal(embed(store, encoder, 0.2, CPU), one)
+    assert torch.equal(embed(store, ALL, encoder, 0.2, CPU), one)
 
 
 def test_log_mel_statistics(store: Store):
