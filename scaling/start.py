@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,11 @@ class Start:
                 # What cannot be reached is found before anything is written.
                 self._tracker("")
             # Another study may be preparing into the same store.
-            with Lease(self.store) if self.store.parent != self.folder else nullcontext(), self._stage("catalogue"):
-                ensure_catalogues(self.source, self.store)
-            check_checkpoints(self.study, self.store)
+            shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
+            with shared, _undone_if_refused(self.store), self._stage("catalogue"):
+                description = ensure_catalogues(self.source, self.store)
+                self._check_sizes(description.clips - description.holdout)
+                check_checkpoints(self.study, self.store)
             study_id = mark(self.folder, self.study, self.source)
             # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
@@ -57,6 +60,12 @@ class Start:
                 self._start_ray()
                 self.study = self.study.resolve(self._prepare())
             return self._grid_and_report(tracker.result())
+
+    def _check_sizes(self, at_most: int) -> None:
+        """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
+        largest = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
+        if largest > at_most:
+            raise StudyError(f"{largest} clips asked for, the largest possible size here is at most {at_most}")
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
@@ -249,6 +258,22 @@ def _record(entry: Entry, mlflow: Any, runs: Path, provenance: dict[str, str], r
         mlflow.finish(run, folder)
     else:
         mlflow.fail(run, entry.cause)
+
+
+@contextmanager
+def _undone_if_refused(store: Path) -> Iterator[None]:
+    """Where the request is refused inside, a store that was not there before is not there after."""
+    there = (store / "store.json").exists()
+    try:
+        yield
+    except StudyError:
+        if not there:
+            for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
+                (store / name).unlink(missing_ok=True)
+            shutil.rmtree(store / "labelled", ignore_errors=True)
+            with suppress(OSError):
+                store.rmdir()
+        raise
 
 
 def check_checkpoints(study: Study, store: Path) -> None:

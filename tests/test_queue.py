@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scaling.queue import ATTEMPTS, RunQueue
+from scaling.study import Run, grid, references, with_parents
+
+TEMPLATE = Run("contrastive", steps=10)
+RUNS = (
+    *references(TEMPLATE, [0]),
+    *with_parents(
+        grid(TEMPLATE, objective=["contrastive", "captioning"], clips=[10, 20], audio_init=["scratch", "supervised"]),
+        replace(TEMPLATE, objective="supervised"),
+    ),
+)
+
+
+def states(queue: RunQueue) -> dict[str, str]:
+    return {entry.run.name: entry.state for entry in queue.snapshot()}
+
+
+def test_parents_come_first_then_the_longest_runs_and_references_last():
+    order = [entry.run for entry in RunQueue(RUNS, {}).snapshot()]
+    assert order[0].objective == "supervised"
+    assert [run.clips for run in order[1:9]] == [20] * 4 + [10] * 4
+    assert {run.objective for run in order[9:]} == {"none"}
+
+
+def test_children_wait_for_their_parent_and_are_skipped_where_it_fails():
+    parent = next(run for run in RUNS if run.objective == "supervised")
+    child = next(run for run in RUNS if run.parent)
+    queue = RunQueue([parent, child], {})
+    assert queue.take(0).run == parent
+    assert queue.take(1).kind == "wait"
+    for attempt in range(ATTEMPTS):
+        queue.failed(parent.name, "ValueError: no")
+        again = queue.take(0)
+        assert again.kind == ("run" if attempt < ATTEMPTS - 1 else "none")
+    assert states(queue) == {parent.name: "failed", child.name: "skipped"}
+    causes = {entry.run.name: entry.cause for entry in queue.snapshot()}
+    assert causes[parent.name] == "ValueError: no"
+    assert parent.name in causes[child.name]
+
+
+def test_a_lane_that_died_in_a_run_gets_it_again():
+    queue = RunQueue(RUNS, {})
+    run = queue.take(0).run
+    assert run is not None
+    assert queue.take(0).run == run
+    assert next(entry for entry in queue.snapshot() if entry.run == run).attempts == 2
+
+
+def test_stopping_hands_out_nothing_and_counts_no_attempt():
+    queue = RunQueue(RUNS, {})
+    run = queue.take(0).run
+    assert run is not None
+    assert not queue.beat(run.name, 1, 5.0, "training")
+    queue.stop()
+    assert queue.beat(run.name, 2, 5.0, "training")
+    queue.interrupted(run.name)
+    assert queue.take(0).kind == "none"
+    assert states(queue)[run.name] == "queued"
+
+
+def test_finished_runs_are_not_handed_out():
+    queue = RunQueue(RUNS, {run.name: "0.5" for run in RUNS})
+    assert queue.take(0).kind == "none"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["done", "died", "raised"])), max_size=80))
+def test_whatever_happens_every_run_is_done_once_or_accounted_for(events: list[tuple[int, str]]):
+    queue, held, done = RunQueue(RUNS, {}), {}, []
+
+    def ask(lane: int) -> None:
+        take = queue.take(lane)
+        if take.run is None:
+            held.pop(lane, None)
+            return
+        assert take.run.name not in done
+        assert take.run not in [run for other, run in held.items() if other != lane]
+        if take.run.parent:
+            assert take.run.parent in done
+        held[lane] = take.run
+
+    for lane, event in [*events, *((lane, "done") for _ in range(40) for lane in range(3))]:
+        if lane in held and event == "done":
+            run = held.pop(lane)
+            queue.done(run.name, "")
+            done.append(run.name)
+        elif lane in held and event == "raised":
+            queue.failed(held[lane].name, "an error")
+        ask(lane)
+    final = states(queue)
+    assert set(final.values()) <= {"done", "failed", "skipped"}
+    assert sorted(done) == sorted(name for name, state in final.items() if state == "done")
