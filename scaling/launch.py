@@ -139,9 +139,9 @@ class Lanes:
         ray.get(self._queue.stop.remote())
 
     def close(self) -> None:
-        """Remove what Ray Train has left behind."""
+        """Remove what Ray Train has left behind, in this start and in those that were killed."""
         ray.kill(self._queue)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch.parent, ignore_errors=True)
 
     def _run_lane(self, lane: int, place: Place, resources: Resources, gpu: bool) -> None:
         trainer = ray.train.torch.TorchTrainer(

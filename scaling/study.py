@@ -28,7 +28,7 @@ class Model:
     heads: int = 4
     text_width: int = 128
     text_layers: int = 1
-    max_tokens: int = 32
+    max_tokens: int = 24
 
 
 @dataclass(frozen=True)

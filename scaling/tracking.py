@@ -108,10 +108,13 @@ class Tracker:
             tags={STUDY_TAG: self.study_id, RUN_TAG: run.name, "arm": run.arm, **provenance},
         )
         self._ids[run.name] = made.info.run_id
+        self._log_parameters(run)
+        return self._ids[run.name]
+
+    def _log_parameters(self, run: Run) -> None:
         from mlflow.entities import Param
 
-        self.client.log_batch(made.info.run_id, params=[Param(key, value) for key, value in flat(run).items()])
-        return self._ids[run.name]
+        self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in flat(run).items()])
 
     def forward(self, run: Run, folder: Path) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
@@ -142,6 +145,8 @@ class Tracker:
         run_id = self._ids[run.name]
         if self.client.get_run(run_id).data.tags.get(DONE_TAG):
             return
+        # A driver may have died between making the MLflow run and describing it.
+        self._log_parameters(run)
         self.forward(run, folder)
         path = folder / "result.json"
         result, stamp = read_json(path), int(path.stat().st_mtime * 1000)

@@ -141,23 +141,9 @@ def test_a_second_start_changes_nothing(undisturbed: Started, corpus: list[str])
     assert "nothing to do" in again.log.read_text()
 
 
-def test_killed_workers_and_a_killed_driver_change_no_number(undisturbed: Started, corpus: list[str], tmp_path: Path):
-    study = Started(tmp_path / "study", *corpus)
-    study.until(study.training)
-    study.until(study.lane_workers)[0].kill()
-    # The lane comes back and goes on; then the driver dies, and the same command follows at once while the
-    # orphans of the first still train.
-    seen = len(study.results())
-    study.until(lambda: len(study.results()) > seen + 1)
-    study.until(study.training)
-    os.kill(study.process.pid, signal.SIGKILL)
-    study.process.wait()
-    again = Started(tmp_path / "study", *corpus)
-    assert again.ended() == 0, again.log.read_text()
-    check_equal(again, undisturbed)
-
-
-def test_an_interrupted_study_says_so_and_goes_on(undisturbed: Started, corpus: list[str], tmp_path: Path):
+def test_interrupted_and_killed_again_and_again_no_number_changes(
+    undisturbed: Started, corpus: list[str], tmp_path: Path
+):
     study = Started(tmp_path / "study", *corpus)
     study.until(study.training)
     began = time.monotonic()
@@ -166,6 +152,18 @@ def test_an_interrupted_study_says_so_and_goes_on(undisturbed: Started, corpus: 
     assert time.monotonic() - began < 20
     assert "start the same command again" in study.log.read_text()
     assert len(study.results()) < RUNS
+
+    killed = Started(tmp_path / "study", *corpus)
+    killed.until(killed.training)
+    killed.until(killed.lane_workers)[0].kill()
+    # The lane comes back and goes on. Then the driver dies, and the same command follows at once, while the
+    # orphans of the first still train.
+    done = len(killed.results())
+    killed.until(lambda: len(killed.results()) > done)
+    killed.until(killed.training)
+    os.kill(killed.process.pid, signal.SIGKILL)
+    killed.process.wait()
+
     again = Started(tmp_path / "study", *corpus)
     assert again.ended() == 0, again.log.read_text()
     check_equal(again, undisturbed)

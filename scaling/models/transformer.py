@@ -1,6 +1,7 @@
 """A small transformer encoder for CPUs: a strided convolutional stem over time, then pre-norm blocks."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -51,7 +52,7 @@ class Attention(nn.Module):
 
 def feed_forward(width: int) -> nn.Sequential:
     """The position-wise half of a block."""
-    return nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+    return nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
 
 class Block(nn.Module):
@@ -102,7 +103,9 @@ class Transformer(nn.Module):
         # Buffers, so that an encoder takes its normalization along wherever its weights go.
         self.register_buffer("log_mel_mean", torch.full((MEL_BINS,), LOG_MEL_MEAN))
         self.register_buffer("log_mel_std", torch.full((MEL_BINS,), LOG_MEL_STD))
-        self.stem = nn.ModuleList([Halving(inputs, width) for inputs in (MEL_BINS, width, width)])
+        # Half as wide where there are twice as many frames.
+        widths = (MEL_BINS, width // 2, width, width)
+        self.stem = nn.ModuleList([Halving(inputs, outputs) for inputs, outputs in pairwise(widths)])
         self.stem_norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
