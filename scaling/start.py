@@ -282,8 +282,7 @@ def check_checkpoints(study: Study, store: Path) -> None:
     if not study.checkpoints:
         return
     from scaling.data.tokenizer import Tokenizer
-    from scaling.training.initialize import read_weights
-    from scaling.training.train import build
+    from scaling.training.initialize import build, read_weights
 
     vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
     weights = {name: read_weights(path) for name, path in study.checkpoints.items()}

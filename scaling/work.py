@@ -23,8 +23,8 @@ from scaling.provenance import commit, source_hash
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint
-from scaling.training.initialize import read_weights
-from scaling.training.train import CHECKPOINT_SECONDS, Weights, build, first_encoder, train
+from scaling.training.initialize import Weights, build, first_encoder, read_weights
+from scaling.training.train import CHECKPOINT_SECONDS, train
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from scaling.study import Corpus, Model, Run, Study, grid, references, with_pare
 QUESTION = "Which objective, how much data, and does a supervised initialization pay?"
 
 PRESETS = {
-    "laptop": (Run("contrastive", steps=160), (100, 400, 1600, 6400)),
+    "laptop": (Run("contrastive", steps=130), (100, 400, 1600, 6400)),
     "smoke": (Run("contrastive", steps=20, batch_size=32, model=Model(width=64, layers=2)), (100, 200)),
 }
 

@@ -43,7 +43,7 @@ PRETRAIN = "pretrain"
 SIZE = 40_000
 """Clips of the pretraining split."""
 
-SPLIT_SIZES = {"train": 1200, "val": 600, "test": 1800, "tagged": 1800}
+SPLIT_SIZES = {"train": 1200, "val": 300, "test": 1500, "tagged": 1500}
 """Clips of the other splits, a third of them in each domain."""
 
 DOMAINS = ("speech", "music", "environment")

@@ -4,8 +4,6 @@ from typing import Protocol
 
 import torch
 
-from scaling.study import Model
-
 # About the mean and standard deviation of log-mels (natural logarithm, floor ln 1e-6) where no corpus says
 # better: measured over the embedded corpus and real recordings.
 LOG_MEL_MEAN = -5.0
@@ -23,14 +21,6 @@ class Encoder(Protocol):
     stride: int
 
     def __call__(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
-
-
-def build_encoder(name: str, model: Model) -> torch.nn.Module:
-    """The encoder a run names, with random weights from torch's current generator."""
-    from scaling.models.transformer import Transformer
-
-    encoders = {"transformer": Transformer}
-    return encoders[name](model.width, model.layers, model.heads)
 
 
 def valid(lengths: torch.Tensor, size: int) -> torch.Tensor:

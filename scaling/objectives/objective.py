@@ -1,4 +1,4 @@
-"""What an objective is: a module over dict batches that owns the encoder and its own text side."""
+"""What all objectives share: the losses they return, and the group of workers that computes them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,32 +6,9 @@ from contextvars import ContextVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
-
-from scaling.errors import StudyError
-from scaling.study import Run
 
 Losses = dict[str, torch.Tensor]
 """`loss` is what is minimized; the rest is reported."""
-
-
-def build_objective(run: Run, encoder: nn.Module, vocabulary: int, classes: dict[str, int]) -> nn.Module:
-    """The objective a run names, around its encoder.
-
-    Every objective is called with a batch and a `torch.Generator` of the step, and returns `Losses`.
-    `classes` gives the number of classes of every labelled task (the supervised objective only).
-    """
-    from scaling.objectives.captioning import Captioning
-    from scaling.objectives.contrastive import Contrastive
-    from scaling.objectives.supervised import Supervised
-
-    if run.objective == "contrastive":
-        return Contrastive(encoder, run.model, vocabulary, run.temperature)
-    if run.objective == "captioning":
-        return Captioning(encoder, run.model, vocabulary, run.label_smoothing, run.autoregressive)
-    if run.objective == "supervised":
-        return Supervised(encoder, classes)
-    raise StudyError(f"{run.objective} is no objective that trains")
 
 
 _alone = ContextVar("alone", default=False)

@@ -1,4 +1,4 @@
-"""Where a run's weights start from: random, a supervised run's encoder, or a checkpoint file."""
+"""A run's networks with their first weights: random, a supervised run's encoder, or a checkpoint file."""
 
 from pathlib import Path
 
@@ -7,10 +7,74 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from scaling.data.store import Statistics
 from scaling.errors import StudyError
+from scaling.models.transformer import Transformer
+from scaling.objectives.captioning import Captioning
+from scaling.objectives.contrastive import Contrastive
+from scaling.objectives.supervised import Supervised
+from scaling.study import Model, Run
+
+Weights = dict[str, torch.Tensor]
 
 AUDIO = "encoder."
 TEXT = ("text.", "decoder.")
+
+
+def build_encoder(name: str, model: Model) -> torch.nn.Module:
+    """The encoder a run names, with random weights from torch's current generator."""
+    encoders = {"transformer": Transformer}
+    return encoders[name](model.width, model.layers, model.heads)
+
+
+def build_objective(run: Run, encoder: nn.Module, vocabulary: int, classes: dict[str, int]) -> nn.Module:
+    """The objective a run names, around its encoder.
+
+    Every objective is called with a batch and a `torch.Generator` of the step, and returns `Losses`.
+    `classes` gives the number of classes of every labelled task (the supervised objective only).
+    """
+    if run.objective == "contrastive":
+        return Contrastive(encoder, run.model, vocabulary, run.temperature)
+    if run.objective == "captioning":
+        return Captioning(encoder, run.model, vocabulary, run.label_smoothing, run.autoregressive)
+    if run.objective == "supervised":
+        return Supervised(encoder, classes)
+    raise StudyError(f"{run.objective} is no objective that trains")
+
+
+def first_encoder(run: Run, statistics: Statistics | None) -> nn.Module:
+    """A run's untrained encoder, normalizing log-mels by the statistics of the data."""
+    torch.manual_seed(run.seed)
+    encoder = build_encoder(run.encoder, run.model)
+    if statistics is not None:
+        encoder.get_buffer("log_mel_mean").copy_(torch.from_numpy(statistics.mean))
+        encoder.get_buffer("log_mel_std").copy_(torch.from_numpy(statistics.std))
+    return encoder
+
+
+@torch.no_grad()
+def build(
+    run: Run,
+    vocabulary: int,
+    classes: dict[str, int],
+    audio: Weights | None,
+    text: Weights | None,
+    statistics: Statistics | None = None,
+) -> nn.Module:
+    """The objective of a run with its first weights.
+
+    The encoder is drawn before anything else: twins of different objectives start from the same one. `audio`
+    and `text` are the weights that initialize the encoder and the text side (None: random). A caption decoder
+    starts from the words' frequencies, or its first hundred steps would go into learning those.
+    """
+    module = build_objective(run, first_encoder(run, statistics), vocabulary, classes)
+    if statistics is not None and isinstance(module, Captioning):
+        module.decoder.output.bias.copy_(torch.from_numpy(statistics.words))
+    if audio is not None:
+        load_part(module, audio, (AUDIO,), f"audio_init {run.audio_init}")
+    if text is not None:
+        load_part(module, text, TEXT, f"text_init {run.text_init}")
+    return module
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

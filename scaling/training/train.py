@@ -19,11 +19,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed, keyed_generator
-from scaling.data.store import Statistics
 from scaling.errors import StudyError
-from scaling.models.encoder import build_encoder
-from scaling.objectives.captioning import Captioning
-from scaling.objectives.objective import Losses, alone, build_objective, summed_over_workers, workers
+from scaling.objectives.objective import Losses, alone, summed_over_workers, workers
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.augment import spec_augment
@@ -36,7 +33,6 @@ from scaling.training.checkpoint import (
     save_checkpoint,
 )
 from scaling.training.curve import LearningCurve
-from scaling.training.initialize import AUDIO, TEXT, load_part
 from scaling.training.optim import build_optimizer, learning_rate
 
 HOLDOUT_LOSSES = 4
@@ -47,46 +43,9 @@ LOGGED_STEPS = 200
 CHECKPOINT_SECONDS = 10.0
 MEETING_SECONDS = 0.5
 
-Weights = dict[str, torch.Tensor]
-
 
 class InterruptedRunError(Exception):
     """The run was asked to stop; it has left a checkpoint."""
-
-
-def first_encoder(run: Run, statistics: Statistics | None) -> nn.Module:
-    """A run's untrained encoder, normalizing log-mels by the statistics of the data."""
-    torch.manual_seed(run.seed)
-    encoder = build_encoder(run.encoder, run.model)
-    if statistics is not None:
-        encoder.get_buffer("log_mel_mean").copy_(torch.from_numpy(statistics.mean))
-        encoder.get_buffer("log_mel_std").copy_(torch.from_numpy(statistics.std))
-    return encoder
-
-
-@torch.no_grad()
-def build(
-    run: Run,
-    vocabulary: int,
-    classes: dict[str, int],
-    audio: Weights | None,
-    text: Weights | None,
-    statistics: Statistics | None = None,
-) -> nn.Module:
-    """The objective of a run with its first weights.
-
-    The encoder is drawn before anything else: twins of different objectives start from the same one. `audio`
-    and `text` are the weights that initialize the encoder and the text side (None: random). A caption decoder
-    starts from the words' frequencies, or its first hundred steps would go into learning those.
-    """
-    module = build_objective(run, first_encoder(run, statistics), vocabulary, classes)
-    if statistics is not None and isinstance(module, Captioning):
-        module.decoder.output.bias.copy_(torch.from_numpy(statistics.words))
-    if audio is not None:
-        load_part(module, audio, (AUDIO,), f"audio_init {run.audio_init}")
-    if text is not None:
-        load_part(module, text, TEXT, f"text_init {run.text_init}")
-    return module
 
 
 def train(

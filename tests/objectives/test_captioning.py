@@ -6,9 +6,9 @@ from tiny import MODEL, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.feed import Batch
-from scaling.models.encoder import build_encoder
 from scaling.objectives.captioning import Captioning
 from scaling.objectives.objective import share_of_draws
+from scaling.training.initialize import build_encoder
 
 SMOOTHING = 0.1
 

@@ -8,8 +8,8 @@ from tiny import MODEL, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.feed import Batch
-from scaling.models.encoder import build_encoder
 from scaling.objectives.contrastive import Contrastive, info_nce
+from scaling.training.initialize import build_encoder
 
 TEMPERATURE = 0.07
 

@@ -6,9 +6,9 @@ from tiny import MODEL, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.feed import Batch
-from scaling.models.encoder import build_encoder
 from scaling.models.pooling import masked_mean
 from scaling.objectives.supervised import Supervised
+from scaling.training.initialize import build_encoder
 
 
 def supervised() -> Supervised:

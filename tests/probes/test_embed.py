@@ -8,7 +8,6 @@ from corpora import TinyCorpus, lay_down, tone, write
 from torch import nn
 
 from scaling.data.store import Store, write_index
-from scaling.models.encoder import build_encoder
 from scaling.models.pooling import masked_mean
 from scaling.probes import embed as embedding
 from scaling.probes.embed import embed, log_mel_statistics
@@ -16,6 +15,7 @@ from scaling.probes.labelled import LabelledStore
 from scaling.probes.labelled import write_tasks as write_labelled_tasks
 from scaling.probes.tasks import Labelled, Task
 from scaling.study import Model
+from scaling.training.initialize import build_encoder
 
 CPU = torch.device("cpu")
 CLIPS = 30

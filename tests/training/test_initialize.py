@@ -9,8 +9,7 @@ from safetensors.torch import save_file
 from tiny import MODEL, tiny_run
 
 from scaling.errors import StudyError
-from scaling.training.initialize import read_weights
-from scaling.training.train import build
+from scaling.training.initialize import build, read_weights
 
 
 def supervised(**model: int) -> dict[str, torch.Tensor]:
