@@ -62,7 +62,8 @@ def test_other_tokens_and_the_length_do_not_reach_a_parallel_prediction(monkeypa
     changed = {**batch, "tokens": torch.tensor([[2, 20, 21, 22, 23, 24, 25, 26, 27, 3]])}
     longer = parallel_logits(module, changed, monkeypatch)
     assert longer.shape == (9, 30)
-    assert torch.equal(longer[:5], logits)
+    # Of another number of rows a matrix product may round its last bit otherwise.
+    torch.testing.assert_close(longer[:5], logits, atol=1e-6, rtol=0)
 
 
 def test_a_quarter_of_the_clips_is_autoregressive() -> None:
