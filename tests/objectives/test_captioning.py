@@ -59,6 +59,8 @@ def test_other_tokens_and_the_length_do_not_reach_a_parallel_prediction(monkeypa
     module, batch = captioning(0.0), random_batch(1, words=4)
     logits = parallel_logits(module, batch, monkeypatch)
     assert logits.shape == (5, 30)
+    same_length = {**batch, "tokens": torch.tensor([[2, 20, 21, 22, 23, 3]])}
+    assert torch.equal(parallel_logits(module, same_length, monkeypatch), logits)
     changed = {**batch, "tokens": torch.tensor([[2, 20, 21, 22, 23, 24, 25, 26, 27, 3]])}
     longer = parallel_logits(module, changed, monkeypatch)
     assert longer.shape == (9, 30)
