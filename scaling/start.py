@@ -23,6 +23,9 @@ from scaling.queue import Entry
 from scaling.signals import Signals, StoppedError
 from scaling.study import Run, Study
 
+POLL_SECONDS = 0.5
+FORWARD_SECONDS = 5.0
+
 
 class Start:
     """One start of a study, stage by stage."""
@@ -155,13 +158,18 @@ class Start:
         """Show and record the grid until every lane has ended."""
         asked = False
         recorded: set[str] = set()
+        forwarded = time.monotonic()
         with self.signals.deferred():
             while True:
                 alive = lanes.alive
                 entries: list[Entry] = lanes.entries()
                 self.display.grid(entries)
+                # Learning curves are forwarded rarely: every commit takes time from the lanes where they have all CPUs.
+                if due := time.monotonic() - forwarded > FORWARD_SECONDS:
+                    forwarded = time.monotonic()
                 for entry in entries:
-                    _record(entry, mlflow, runs, provenance, recorded)
+                    if due or entry.state != "running":
+                        _record(entry, mlflow, runs, provenance, recorded)
                 if not alive:
                     break
                 if self.signals.arrived and not asked:
@@ -169,7 +177,7 @@ class Start:
                     self.display.close()
                     self.display.say("stopping: every run leaves a checkpoint (again to stop at once)")
                     lanes.stop()
-                time.sleep(0.5)
+                time.sleep(POLL_SECONDS)
             lanes.close()
         return entries
 

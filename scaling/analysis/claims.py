@@ -152,14 +152,17 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     whose = f"that {model} has with {thousands(row['clips'])}"
     if not objective:
         whose = f"that it has with {thousands(row['clips'])} when {model.replace('from', 'trained from')}"
-    open_low, open_high = number <= sizes[0], number >= sizes[-1]
-    edge = "at most " if open_low else "at least " if open_high else "about "
-    ends = [_rounded(low) + (" or less" if low <= sizes[0] else ""), _rounded(high)]
-    ends[1] += " or more" if high >= sizes[-1] else ""
+    # What rounds to the edge is told as the edge: beyond it nothing was measured.
+    number, low, high = (_two_digits(clips) for clips in (number, low, high))
+    edge = "at most " if number <= sizes[0] else "at least " if number >= sizes[-1] else "about "
+    ends = [thousands(low) + (" or less" if low <= sizes[0] else ""), thousands(high)]
+    ends[1] += " or less" if high <= sizes[0] else " or more" if high >= sizes[-1] else ""
+    if len(set(ends)) == 1:
+        ends = ends[:1]
     certain = row["low"] > 0 or row["high"] < 0
     said = certain and not (low <= sizes[0] and high >= sizes[-1])
     sentence = (
-        f"{first} needs {edge}{_rounded(number)} clips ({100 * LEVEL:.0f} % interval {ends[0]} to {ends[1]}) for "
+        f"{first} needs {edge}{thousands(number)} clips ({100 * LEVEL:.0f} % interval {' to '.join(ends)}) for "
         f"the average error {whose}{'' if said else ': too uncertain to say'}."
     )
     return Claim(
@@ -169,9 +172,9 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     )  # fmt: skip
 
 
-def _rounded(clips: float) -> str:
-    """Two digits: more would claim a precision that an interpolation does not have."""
-    return thousands(float(f"{clips:.2g}"))
+def _two_digits(clips: float) -> float:
+    """More would claim a precision that an interpolation does not have."""
+    return float(f"{clips:.2g}")
 
 
 def _clips_for(sizes: Floats, errors: Floats, goal: Floats) -> Floats:

@@ -343,8 +343,8 @@ class Scene:
             length=length,
             second_onset=onset + length * draw.between(0.75, 1.0),
             second_level=draw.between(0.3, 0.8),
-            snr=draw.between(3.0, 24.0),
-            hiss=draw.between(0.0, 0.7),
+            snr=draw.between(0.0, 12.0),
+            hiss=draw.between(0.0, 0.4),
             slope=draw.between(0.0, 2.0),
         )
 
