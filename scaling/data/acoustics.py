@@ -17,6 +17,16 @@ Spectrum = Callable[[Signal], Signal]
 """Frequencies in Hz -> amplitudes, both [bins]."""
 
 
+def sample_count(seconds: float) -> int:
+    """Samples in a stretch of time, 10 ms at the least."""
+    return max(round(seconds * SAMPLE_RATE), 160)
+
+
+def unit(signal: Signal) -> Signal:
+    """The signal with a peak of one."""
+    return np.asarray(signal / np.float32(np.abs(signal).max() + 1e-9), np.float32)
+
+
 def silence(samples: int) -> Signal:
     """Zeros, [samples]."""
     return np.zeros(samples, np.float32)

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scaling.data import phrasing
 from scaling.data.acoustics import SAMPLE_RATE
 from scaling.data.draws import Draw, generator
+from scaling.data.events import EVENTS, TAGS
 from scaling.data.instruments import ARTICULATIONS, INSTRUMENTS, Melody
-from scaling.data.soundscapes import EVENTS, PLACES, TAGS, Scene
+from scaling.data.soundscapes import PLACES, Scene
 from scaling.data.voices import CAST, INTONATIONS, Utterance
 
 __all__ = [
