@@ -6,6 +6,7 @@ and goes on from the run's last checkpoint.
 """
 
 import logging
+import math
 import os
 import shutil
 import threading
@@ -23,6 +24,7 @@ import torch
 import torch.distributed as dist
 
 from scaling.errors import StudyError
+from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
 from scaling.training.attempt import Attempt
@@ -31,12 +33,13 @@ from scaling.work import Place, main_score, perform
 
 BEAT_SECONDS = 1.0
 WAIT_SECONDS = 0.5
+WAITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, a GPU for each where
-    there are any.
+    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
+    (None: one where there are any).
 
     `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
     decides the bits of a run on a CPU, so it is set explicitly and recorded.
@@ -44,6 +47,7 @@ class Resources:
 
     threads: int = 1
     group: int = 1
+    gpus: int | None = None
     lanes: int | None = None
     checkpoint_seconds: float = 10.0
 
@@ -91,19 +95,52 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
-    """How many lanes the cluster has room for, at most one a run, and whether they train on GPUs.
+    """How many lanes the nodes have room for, at most one a run, and whether they train on GPUs.
 
-    Raises `StudyError` where there is no room for one.
+    Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
     """
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
-    rooms = min(gpus // resources.group if gpus else cpus, cpus // (resources.threads * resources.group))
-    if rooms < 1:
+    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
+    gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
+
+    def workers(node: dict[str, float]) -> int:
+        fit = int(node.get("CPU", 0)) // resources.threads
+        return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
+
+    places = sum(map(workers, nodes))
+    worker = f"a worker with {resources.threads} CPU threads and {gpus} GPUs"
+    if not places:
         raise StudyError(
-            f"no room for a lane of {resources.group} workers with {resources.threads} threads each: the cluster has "
-            f"{cpus} CPUs and {gpus} GPUs; ask for less with --threads or --group-workers"
+            f"no node has room for {worker}: the most that one has is {largest['CPU']} CPUs and {largest['GPU']} GPUs; "
+            "ask for less with --threads or --gpus-per-worker"
         )
+    if places < resources.group:
+        raise StudyError(
+            f"no room for a lane of {resources.group} workers: the cluster holds {places} times {worker}; "
+            "ask for less with --group-workers"
+        )
+    rooms = places // resources.group
     return min(resources.lanes or rooms, rooms, max(runs, 1)), gpus > 0
+
+
+def wait_for_room(resources: Resources, gpu: bool, say: Callable[[str], None]) -> None:
+    """Return once a worker's resources are free in the cluster; until then say what is waited for."""
+    wanted = {"CPU": float(resources.threads), **({"GPU": 1.0} if gpu else {})}
+    said = -math.inf
+    while True:
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        short = [name for name, count in wanted.items() if free.get(name, 0.0) < count]
+        if not short:
+            return
+        if time.monotonic() - said > WAITING_SECONDS:
+            said = time.monotonic()
+            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            which = " and ".join(
+                f"{wanted[name]:g} {name} ({free.get(name, 0.0):g} of {there.get(name, 0.0):g} are free)"
+                for name in short
+            )
+            say(f"waiting for {which}: something else holds the cluster")
+        time.sleep(WAIT_SECONDS)
 
 
 class Lanes:
@@ -115,6 +152,7 @@ class Lanes:
         # Ray's types do not know the methods of an actor made this way.
         self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished)
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
+        self.group = Group(self.count, resources.group, gpu)
         self._scratch = scratch
         self._threads = [
             threading.Thread(

@@ -73,7 +73,11 @@ class Options:
     threads: int = 1
     """CPU threads a worker. On a CPU another number gives other last bits."""
     group_workers: int = 1
-    """Workers that train one run together."""
+    """Workers that train one run together, on one node or over several."""
+    gpus_per_worker: Annotated[Literal[0, 1] | None, _default("1 where the cluster has any", "{0,1}")] = None
+    """GPUs of a worker: 1, or 0 to train on CPUs."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say what the study will do and cost, from a minute of measuring, and do nothing."""
     lanes: Annotated[int | None, _default("as many as there is room for", "INT")] = None
     """Runs that work side by side."""
 
@@ -129,7 +133,7 @@ class Options:
         """What the study may use."""
         from scaling.launch import Resources
 
-        return Resources(self.threads, self.group_workers, self.lanes)
+        return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes)
 
     def initialization(self) -> tuple[Initialization, dict[str, Path]]:
         """The initialized arm, and where the checkpoints lie that it names.
