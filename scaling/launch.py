@@ -32,6 +32,7 @@ from scaling.training.train import InterruptedRunError
 from scaling.work import Place, main_score, perform
 
 BEAT_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 WAIT_SECONDS = 0.5
 WAITING_SECONDS = 30.0
 
@@ -255,25 +256,25 @@ def _from_first(ask: Callable[[], Any]) -> Any:
 class _Beat:
     """Tells the queue once a second how far a run is, and brings back whether to stop.
 
-    Training does not wait for the answer, which comes late where training has all the CPUs: the next beat reads it.
+    Training does not wait for the answer, which comes late where training has all the CPUs.
     """
 
     def __init__(self, queue: Any, name: str, steps: int) -> None:
         self._queue, self._name, self._steps = queue, name, steps
-        self._last = 0.0
+        self._told = self._looked = 0.0
         self._answer: Any = None
 
     def __call__(self, step: int, rate: float) -> bool:
-        if step < self._steps and time.monotonic() - self._last < BEAT_SECONDS:
-            return False
-        self._last = time.monotonic()
+        now = time.monotonic()
         stop = False
-        if self._answer is not None:
-            if not ray.wait([self._answer], timeout=0)[0]:
-                return False
-            stop = ray.get(self._answer)
-        phase = "training" if step < self._steps else "probing"
-        self._answer = self._queue.beat.remote(self._name, step, rate, phase)
+        if self._answer is not None and now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            if ray.wait([self._answer], timeout=0)[0]:
+                stop, self._answer = ray.get(self._answer), None
+        if self._answer is None and (step >= self._steps or now - self._told > BEAT_SECONDS):
+            self._told = now
+            phase = "training" if step < self._steps else "probing"
+            self._answer = self._queue.beat.remote(self._name, step, rate, phase)
         return stop
 
 

@@ -1,6 +1,6 @@
 """What it costs to hand a run out: runs of nothing through the queue actor, by as many takers as there are lanes.
 
-    python tests/bench/queue.py [--runs 100 1000] [--lanes 2]
+    python tests/bench/handing_out.py [--runs 100 1000] [--lanes 2]
 
 Each run is taken, claimed, told of twice, given its result file and marked as done, as a lane does it; nothing is
 trained. Prints a Markdown table: the rate must not fall with the number of runs.
