@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tyro
 
-from scaling.errors import StudyError
+from scaling.errors import ClusterLostError, StudyError
 from scaling.options import Options, parse
 from scaling.progress import Display
 from scaling.signals import Signals, StoppedError
@@ -32,6 +32,10 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         display.close()
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ClusterLostError as error:
+        display.close()
+        print(f"error: the cluster is gone ({error}): start the same command on a new one, it goes on", file=sys.stderr)
+        return 1
     except StoppedError as stopped:
         display.close()
         display.say("stopped: start the same command again and the study goes on where it was")

@@ -19,12 +19,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from scaling.cluster import Resources, lane_count
 from scaling.corpus import Source, audio_root, ensure_catalogues
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.feed import Feed
 from scaling.data.parts import part_name, write_part
 from scaling.data.store import Store, create_store, write_index
-from scaling.launch import Resources, lane_count
 from scaling.progress import clock
 from scaling.queue import RunQueue
 from scaling.study import Run, Study
@@ -58,7 +58,7 @@ def schedule(runs: Sequence[Run], seconds: dict[str, float], lanes: int) -> list
         now, _, lane = heapq.heappop(asks)
         if lane in busy:
             queue.done(busy.pop(lane).run.name, "")
-        take = queue.take(lane)
+        take = queue.take(lane, "")
         if take.run is not None:
             busy[lane] = Slot(take.run, lane, now, now + seconds[take.run.name])
             slots.append(busy[lane])

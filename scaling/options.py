@@ -11,7 +11,7 @@ from scaling.errors import StudyError
 from scaling.study import Corpus, Run
 
 if TYPE_CHECKING:
-    from scaling.launch import Resources
+    from scaling.cluster import Resources
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Options:
 
     def resources(self) -> "Resources":
         """What the study may use."""
-        from scaling.launch import Resources
+        from scaling.cluster import Resources
 
         return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes)
 

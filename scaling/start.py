@@ -83,14 +83,14 @@ class Start:
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
-            from scaling.launch import start_ray
+            from scaling.cluster import start_ray
 
             start_ray()
         self.signals.install()
 
     def _check_cluster(self) -> None:
         """Refuse, before any work, what the cluster's nodes cannot do; wait where they have something else to do."""
-        from scaling.launch import lane_count, wait_for_room
+        from scaling.cluster import lane_count, wait_for_room
         from scaling.nodes import check_nodes
 
         resources = self.options.resources()
@@ -170,8 +170,8 @@ class Start:
         recorder = Recorder(mlflow, place.runs, provenance, self.display.say)
         if len(finished) < len(self.study.runs):
             with self._stage("grid"):
-                scratch = self.folder / ".ray"
-                lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch / str(os.getpid()))
+                scratch = self.folder / ".ray" / str(os.getpid())
+                lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch, self.display.say)
                 entries = self._watch(lanes, recorder)
             self._write_start(lanes.count, entries, place.runs, finished)
         self.display.close()

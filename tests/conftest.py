@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from corpora import TinyCorpus, tone
+from started import SMALL, Started
+from study_corpus import write_corpus
 
 REALSTEW = Path(__file__).resolve().parents[2] / "shared" / "realstew"
 
@@ -31,3 +33,17 @@ def make_corpus(tmp_path: Path) -> Callable[..., TinyCorpus]:
         return corpus
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command line of a study of twelve runs that takes a minute."""
+    return [*SMALL, *write_corpus(tmp_path_factory.mktemp("corpus"))]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_study: list[str], tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """The small study, done once for all tests, that nothing has happened to."""
+    study = Started(tmp_path_factory.mktemp("undisturbed") / "study", *small_study)
+    assert study.ended() == 0, study.log.read_text()
+    return study

@@ -15,8 +15,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from scaling import nodes
+from scaling.cluster import Resources, lane_count, wait_for_room
 from scaling.errors import StudyError
-from scaling.launch import Resources, lane_count, wait_for_room
 from scaling.nodes import check_nodes
 
 

@@ -27,11 +27,12 @@ class _PartWriter:
         log_mel(torch.zeros(SAMPLE_RATE))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Write the parts of a batch; says of each when it was begun, when it was there (seconds since the
-        epoch), and in a line meant for the user what kept it from being written."""
-        batch.update(began=[], ended=[], error=[])
+        """Write the parts of a batch; says of each on which node, when it was begun, when it was there (seconds since
+        the epoch), and in a line meant for the user what kept it from being written."""
+        batch.update(began=[], ended=[], node=[], error=[])
         for number in batch["part"]:
             batch["began"].append(time.time())
+            batch["node"].append(ray.get_runtime_context().get_node_id())
             error = ""
             try:
                 rows = catalogue_rows(self.folder, int(number), self.part_clips)
@@ -108,8 +109,8 @@ def prepare(
 def write_parts(
     folder: Path, audio_root: str, description: Description, numbers: list[int]
 ) -> Iterator[dict[str, Any]]:
-    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `began` and `ended` of each
-    once it is there.
+    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `node`, `began` and `ended` of
+    each once it is there.
 
     Raises `StudyError` where one of them cannot be written.
     """
