@@ -149,10 +149,10 @@ def work_lane(config: dict[str, Any]) -> None:
             continue
         name = take.run.name
         attempt = Attempt(place.runs / name, worker=rank)
-        if rank == 0:
-            attempt.claim()
         beat = _Beat(queue, name, take.run.steps)
         try:
+            if rank == 0:
+                attempt.claim()
             result = perform(
                 take.run,
                 place,

@@ -69,7 +69,9 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._released.wait(BEAT_SECONDS):
-            self._write()
+            # A disk that is full now may have room at the next beat.
+            with suppress(OSError, StudyError):
+                self._write()
 
     def _take_over_if_dead(self) -> None:
         try:

@@ -74,8 +74,9 @@ class Tracker:
             warnings.simplefilter("ignore")
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
+        # What it cannot store it logs with a page of traceback, and raises as well.
         for name in ("mlflow", "alembic", "urllib3"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.experiment = f"{study.name}-{study.preset}"
         self.study_id = study_id
         try:
@@ -210,7 +211,8 @@ def reached() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in UNREACHABLE:
             raise
-        raise UnreachableError(str(error).splitlines()[0][:200]) from error
+        # SQLAlchemy names the cause in its second line.
+        raise UnreachableError(" ".join(str(error).splitlines()[:2])[-200:]) from error
 
 
 def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:

@@ -1,21 +1,29 @@
-"""What dies on a cluster, really killed: on a head and two nodes of one CPU each, with the scores of an undisturbed
-study."""
+"""Studies on a head and two nodes of one CPU each, whatever dies there: with the numbers of an undisturbed study."""
 
 import logging
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import ray
+import torch
 from corpora import PART_CLIPS, TinyCorpus, lay_down, write
 from ray.cluster_utils import Cluster
 from started import RUNS, Started, check_equal, further, half_finished
+from tiny import shared_pair
 
+from scaling.cluster import Resources
 from scaling.data.prepare import write_parts
+from scaling.files import read_json
+from scaling.launch import Lanes
+from scaling.study import Run, run_from_json
+from scaling.training.attempt import Attempt
+from scaling.work import Place, perform
 
 WORKING_AGAIN = 60.0
 
@@ -74,6 +82,38 @@ def processes(name: str) -> list[psutil.Process]:
     return found
 
 
+def _performed(worker: int, run: Run, place: Place) -> str:
+    """One run as a group of two without Ray; what its weights are."""
+    folder = place.runs / run.name
+    attempt = Attempt(folder, token="the group's", worker=worker)
+    attempt.claim()
+    perform(run, place, attempt, device=torch.device("cpu"))
+    return str(read_json(folder / "result.json")["cost"]["weights"]) if worker == 0 else ""
+
+
+def test_a_group_over_two_nodes_trains_what_two_processes_train(cluster: Cluster, undisturbed: Started, tmp_path: Path):
+    result = next(r for r in undisturbed.results().values() if r["run"]["objective"] == "contrastive")
+    run = replace(run_from_json(result["run"]), audio_init="scratch", parent="", steps=10)
+    nodes = Place(undisturbed.out / "store", tmp_path / "nodes", {})
+    processes = Place(undisturbed.out / "store", tmp_path / "processes", {})
+    ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        # Every node has one CPU: two workers are on two nodes.
+        lanes = Lanes([run], {}, nodes, Resources(group=2), tmp_path / "scratch" / "1", pytest.fail)
+        while lanes.alive:
+            time.sleep(0.1)
+        [entry] = lanes.entries()
+        lanes.close()
+    finally:
+        ray.shutdown()
+    assert entry.state == "done", entry.cause
+    alone = shared_pair().call(_performed, run, processes)
+    result = read_json(nodes.runs / run.name / "result.json")
+    assert result["machine"]["workers"] == 2
+    assert result["cost"]["weights"] == alone[0]
+    assert result["scores"] == read_json(processes.runs / run.name / "result.json")["scores"]
+
+
 def works_again(study: Started, before: dict[str, int]) -> None:
     """Wait until every run that was half-finished has come further."""
     began = time.monotonic()
@@ -89,6 +129,26 @@ def test_whatever_dies_no_number_changes(
     def start() -> Started:
         return Started(tmp_path / "study", *small_study, address=cluster.address)
 
+    # A run that fails every time: no checkpoint can be written where a file lies in the way.
+    [parent] = [run for run in undisturbed.results() if run.startswith("supervised")]
+    in_the_way = tmp_path / "study" / "runs" / parent / "checkpoint"
+    study = start()
+    study.until((tmp_path / "study" / "study.json").exists)
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.touch()
+    for victim in ("RayTrainWorker", "TrainController", "RunQueue"):
+        study.until(study.training)
+        before = {run: steps for run, steps in half_finished(study).items() if run != parent}
+        study.until(lambda name=victim: processes(name))[0].kill()
+        works_again(study, before)
+    assert study.ended() == 1, study.log.read_text()
+    text = study.log.read_text()
+    assert f"{parent}: failed: NotADirectoryError" in text
+    assert f"skipped: it starts from {parent}, which failed" in text
+    children = {run for run, result in undisturbed.results().items() if result["run"]["parent"]}
+    assert study.results().keys() == undisturbed.results().keys() - children - {parent}
+
+    in_the_way.unlink()
     study = start()
     study.until(study.training)
     began = time.monotonic()
@@ -99,11 +159,6 @@ def test_whatever_dies_no_number_changes(
     assert len(study.results()) < RUNS
 
     study = start()
-    for victim in ("RayTrainWorker", "TrainController", "RunQueue"):
-        study.until(study.training)
-        before = half_finished(study)
-        study.until(lambda name=victim: processes(name))[0].kill()
-        works_again(study, before)
     study.until(study.training)
     before = half_finished(study)
     lose_a_node(cluster)
