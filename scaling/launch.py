@@ -148,10 +148,17 @@ class Lanes:
     """The running lanes of a study; `poll` them until `alive` is false."""
 
     def __init__(
-        self, runs: Sequence[Run], finished: dict[str, str], place: Place, resources: Resources, scratch: Path
+        self,
+        name: str,
+        runs: Sequence[Run],
+        finished: dict[str, str],
+        place: Place,
+        resources: Resources,
+        scratch: Path,
     ) -> None:
         # Ray's types do not know the methods of an actor made this way.
-        self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished)
+        self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished, name)
+        self._name = name
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
         self.group = Group(self.count, resources.group, gpu)
         self._scratch = scratch
@@ -192,7 +199,7 @@ class Lanes:
                 resources_per_worker={"CPU": resources.threads, **({"GPU": 1} if gpu else {})},
             ),
             run_config=ray.train.RunConfig(
-                name=f"lane-{lane}",
+                name=f"{self._name}-lane-{lane}",
                 storage_path=str(self._scratch),
                 failure_config=ray.train.FailureConfig(max_failures=-1),
             ),
@@ -223,7 +230,7 @@ def work_lane(config: dict[str, Any]) -> None:
         attempt = Attempt(place.runs / name, worker=rank)
         if rank == 0:
             attempt.claim()
-        beat = _Beat(queue, name, take.run.steps)
+        beat = _Beat(queue, name, take.run.steps, lane)
         try:
             result = perform(
                 take.run,
@@ -259,8 +266,10 @@ class _Beat:
     Training does not wait for the answer, which comes late where training has all the CPUs.
     """
 
-    def __init__(self, queue: Any, name: str, steps: int) -> None:
+    def __init__(self, queue: Any, name: str, steps: int, lane: int) -> None:
         self._queue, self._name, self._steps = queue, name, steps
+        # Ray's dashboard groups tasks by name: this is where a person finds a run there, and its lane.
+        self._task = f"lane-{lane}: {name}"
         self._told = self._looked = 0.0
         self._answer: Any = None
 
@@ -274,7 +283,7 @@ class _Beat:
         if self._answer is None and (step >= self._steps or now - self._told > BEAT_SECONDS):
             self._told = now
             phase = "training" if step < self._steps else "probing"
-            self._answer = self._queue.beat.remote(self._name, step, rate, phase)
+            self._answer = self._queue.beat.options(name=self._task).remote(self._name, step, rate, phase)
         return stop
 
 

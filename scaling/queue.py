@@ -44,12 +44,17 @@ class RunQueue:
     `finished` are the runs that were done before this start.
     """
 
-    def __init__(self, runs: Sequence[Run], finished: dict[str, str]) -> None:
+    def __init__(self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue") -> None:
+        self.name = name
         self.entries = {run.name: Entry(run) for run in sorted(runs, key=_priority)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
         self.stopping = False
         self._skip_orphans()
+
+    def __repr__(self) -> str:
+        # Ray's dashboard shows it for the actor. An actor's name would have to be unique, where two studies run too.
+        return self.name
 
     def take(self, lane: int) -> Take:
         """The next run for a lane.
