@@ -70,8 +70,7 @@ def sync(folder: tyro.conf.Positional[Path], tracking_uri: str = "") -> int:
     folder = folder.expanduser().resolve()
     study, study_id, done = recorded_study(folder)
     tracker = Tracker(tracking_uri or f"sqlite:///{folder / 'mlflow.db'}", study, study_id, folder / "mlartifacts")
-    provenance = {"study": study.name, "preset": study.preset}
-    if not Recorder(tracker, folder / "runs", provenance, print).settle(done, []):
+    if not Recorder(tracker, folder / "runs", {}, print).settle(done, []):
         return 1
     print(f"MLflow holds all {len(done)} finished runs of {folder}")
     return 0

@@ -41,6 +41,7 @@ class Lanes:
 
     def __init__(
         self,
+        name: str,
         runs: Sequence[Run],
         finished: dict[str, str],
         place: Place,
@@ -48,6 +49,7 @@ class Lanes:
         scratch: Path,
         say: Callable[[str], None],
     ) -> None:
+        self._name = name
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
         self.group = Group(self.count, resources.group, gpu)
         self._scratch, self._say = scratch, say
@@ -58,7 +60,7 @@ class Lanes:
         self._queue: Any = (
             ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(RunQueue)
             .options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False))
-            .remote(list(runs), finished, self._journal / "queue.jsonl")
+            .remote(list(runs), finished, name, self._journal / "queue.jsonl")
         )
         self._threads = [
             threading.Thread(
@@ -127,7 +129,7 @@ class Lanes:
                 resources_per_worker={"CPU": resources.threads, **({"GPU": 1} if gpu else {})},
             ),
             run_config=ray.train.RunConfig(
-                name=f"lane-{lane}",
+                name=f"{self._name}-lane-{lane}",
                 storage_path=str(self._scratch),
                 failure_config=ray.train.FailureConfig(max_failures=-1),
             ),
@@ -149,7 +151,7 @@ def work_lane(config: dict[str, Any]) -> None:
             continue
         name = take.run.name
         attempt = Attempt(place.runs / name, worker=rank)
-        beat = _Beat(queue, name, take.run.steps)
+        beat = _Beat(queue, name, take.run.steps, lane)
         try:
             if rank == 0:
                 attempt.claim()
@@ -187,8 +189,10 @@ class _Beat:
     Training does not wait for the answer, which comes late where training has all the CPUs.
     """
 
-    def __init__(self, queue: Any, name: str, steps: int) -> None:
+    def __init__(self, queue: Any, name: str, steps: int, lane: int) -> None:
         self._queue, self._name, self._steps = queue, name, steps
+        # Ray's dashboard groups tasks by name: this is where a person finds a run there, and its lane.
+        self._task = f"lane-{lane}: {name}"
         self._told = self._looked = 0.0
         self._answer: Any = None
 
@@ -202,7 +206,7 @@ class _Beat:
         if self._answer is None and (step >= self._steps or now - self._told > BEAT_SECONDS):
             self._told = now
             phase = "training" if step < self._steps else "probing"
-            self._answer = self._queue.beat.remote(self._name, step, rate, phase)
+            self._answer = self._queue.beat.options(name=self._task).remote(self._name, step, rate, phase)
         return stop
 
 

@@ -74,7 +74,10 @@ class RunQueue:
     then, and counts once.
     """
 
-    def __init__(self, runs: Sequence[Run], finished: dict[str, str], journal: Path | None = None) -> None:
+    def __init__(
+        self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue", journal: Path | None = None
+    ) -> None:
+        self.name = name
         self.entries = {run.name: Entry(run) for run in sorted(runs, key=_priority)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
@@ -84,10 +87,14 @@ class RunQueue:
         self.journal: Path | None = None
         for line in journal.read_text().splitlines() if journal is not None and journal.exists() else ():
             self.now, steps, change, args, kwargs = json.loads(line)
-            for name, step in steps.items():
-                self.entries[name].step = step
+            for run, step in steps.items():
+                self.entries[run].step = step
             getattr(type(self), change).__wrapped__(self, *args, **kwargs)
         self.journal = journal
+
+    def __repr__(self) -> str:
+        # Ray's dashboard shows it for the actor. An actor's name would have to be unique, where two studies run too.
+        return self.name
 
     @_journaled
     def take(self, lane: int, ask: str) -> Take:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +105,8 @@ class Start:
     def _tracker(self, study_id: str) -> Any:
         from scaling.tracking import Tracker
 
-        return Tracker(self.tracking_uri, self.study, study_id, self.folder / "mlartifacts")
+        command = shlex.join(["python", *sys.argv])
+        return Tracker(self.tracking_uri, self.study, study_id, self.folder / "mlartifacts", command)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -165,13 +168,15 @@ class Start:
         for run in self.study.runs:
             (place.runs / run.name).mkdir(parents=True, exist_ok=True)
             write_json(place.runs / run.name / "run.json", asdict(run))
-        provenance = {"study": self.study.name, "preset": self.study.preset, "started_by": source_hash()}
+        provenance = {"started_by": source_hash()}
         entries: list[Entry] = []
         recorder = Recorder(mlflow, place.runs, provenance, self.display.say)
         if len(finished) < len(self.study.runs):
             with self._stage("grid"):
+                name = f"{self.study.name}-{self.study.preset}"
                 scratch = self.folder / ".ray" / str(os.getpid())
-                lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch, self.display.say)
+                resources = self.options.resources()
+                lanes = Lanes(name, self.study.runs, finished, place, resources, scratch, self.display.say)
                 entries = self._watch(lanes, recorder)
             self._write_start(lanes.count, entries, place.runs, finished)
         self.display.close()
@@ -264,10 +269,10 @@ class Start:
         self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
         if self.options.tracking_uri:
             return
-        # Without the ending MLflow 3 opens on the traces of language-model agents.
+        # The first experiment of a database is 1. Without the ending MLflow 3 opens on the traces of agents.
         self.display.say(
             f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}, then open "
-            "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+            "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=scores&workflowType=machine_learning"
         )
 
     @contextmanager

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -20,11 +20,16 @@ from scaling.errors import StudyError
 from scaling.files import read_json
 from scaling.study import Run, Study, run_from_json
 from scaling.training.curve import FILE, read_curve
+from scaling.work import mean_accuracy
 
 STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
 DONE_TAG = "scaling.done"
 DOMAINS_TAG = "scaling.domains"
+ACCURACY = "accuracy"
+VIEW = "scores"
+"""The key of the view that this project saves in every experiment, in the address of MLflow's page."""
+SHOWN = ("accuracy", "t2a_recall_at_10")
 ENTRIES_A_BATCH = 1000
 UNREACHABLE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 """What MLflow's client says of a server that does not answer, or that fails."""
@@ -60,11 +65,12 @@ SCORES = {
 class Tracker:
     """One study's experiment at a tracking URI.
 
-    `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
-    Raises `StudyError` where the URI cannot be reached.
+    `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place;
+    `command` is what a person types for this study, where it is known. Raises `StudyError` where the URI cannot be
+    reached.
     """
 
-    def __init__(self, uri: str, study: Study, study_id: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, study: Study, study_id: str, artifacts: Path, command: str = "") -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -85,13 +91,16 @@ class Tracker:
             if found is None:
                 place = artifacts.as_uri() if uri.startswith("sqlite:") else None
                 self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", study.question)
             else:
                 self.experiment_id = found.experiment_id
+            if command or found is None:
+                note = description(study, self.experiment_id, command)
+                self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
         except (MlflowException, OSError) as error:
             raise StudyError(f"the tracking URI cannot be reached: {str(error).splitlines()[0][:200]}") from error
         self._ids = self._known_runs()
         self._forwarded: dict[str, int] = {}
+        self._viewed = False
 
     def _known_runs(self) -> dict[str, str]:
         known: dict[str, str] = {}
@@ -111,7 +120,7 @@ class Tracker:
         made = self.client.create_run(
             self.experiment_id,
             run_name=run.name,
-            tags={STUDY_TAG: self.study_id, RUN_TAG: run.name, "arm": run.arm, **provenance},
+            tags={"arm": run.arm, **provenance, STUDY_TAG: self.study_id, RUN_TAG: run.name},
         )
         self._ids[run.name] = made.info.run_id
         self._log_parameters(run)
@@ -166,6 +175,9 @@ class Tracker:
         self.client.log_dict(run_id, dataclasses.asdict(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
+        if not self._viewed and result["scores"]:
+            self._viewed = True
+            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, stamp))
 
     def fail(self, run: Run, cause: str) -> None:
         """Record that a run failed, and why."""
@@ -216,13 +228,67 @@ def reached() -> Iterator[None]:
 
 
 def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:
-    """What MLflow holds of a finished run beside its learning curve."""
-    values: dict[str, float] = {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
+    """What MLflow holds of a finished run beside its learning curve.
+
+    A run's page lists metrics in the order in which they came, the table of runs and the charts by name.
+    """
+    accuracy = mean_accuracy(result)
+    # Nothing reads it back: it is rounded to fit its column.
+    values: dict[str, float] = {} if accuracy is None else {ACCURACY: round(accuracy, 4)}
     values |= {key: result[key] for key in ("clips", "captions", "hours")}
-    for score in result["scores"]:
-        key = "/".join((score["task"], score["pooling"], score["metric"]))
-        values |= {key: score["value"], f"{key}/stderr": score["stderr"], f"{key}/n_test": score["n_test"]}
+    values |= {score_key(score): score["value"] for score in result["scores"]}
+    values |= {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
+    for of in ("stderr", "n_test"):
+        values |= {beside(score_key(score), of): score[of] for score in result["scores"]}
     return values
+
+
+def score_key(score: Mapping[str, Any]) -> str:
+    """The metric that holds a score's value."""
+    return f"{score['task']}/{score['pooling']}/{score['metric']}"
+
+
+def beside(key: str, of: Literal["stderr", "n_test"]) -> str:
+    """The metric that holds a score's standard error or number of test clips.
+
+    Charts are grouped by what stands before the last slash: all standard errors are one group, and no score's.
+    """
+    return f"{of}/{key.replace('/', ' ')}"
+
+
+def description(study: Study, experiment_id: str, command: str) -> str:
+    """What the experiment's page says above its runs, in Markdown; a closed page shows the first line."""
+    table = f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+    made = f"\n\n    {command}" if command else ""
+    return f"""{study.question}{made}
+
+[All scores in one table]({table}), once a run is done; the same table is behind *Views*. Numbers with intervals, and
+the question answered, are in `report/report.html` of the study's folder.
+
+- **arm**: objective and audio weights at the start; **clips**: unique clips trained on; **seed**
+- **{ACCURACY}**: the mean over the classification tasks, of the frozen encoder
+- **task/pooling/metric**: one score; its standard error and number of test clips are under **stderr/** and **n_test/**
+- **train/** and **holdout/**: learning curves; **cost/**: time, clips seen, parameters, floating-point operations
+"""
+
+
+def view(result: dict[str, Any], stamp: int) -> str:
+    """A view of the table of runs as MLflow's page saves one: arm, seed, clips, mean score, then the tasks.
+
+    Without one the table has no column of a metric, parameter or tag, whatever their names.
+    Columns of one kind stand together, or the table names the kind twice.
+    """
+    tasks = {score_key(score): score["task"] for score in result["scores"] if score["metric"] in SHOWN}
+    columns = {"tags.`arm`": 170, "params.`seed`": 100, "metrics.`clips`": 80, f"metrics.`{ACCURACY}`": 90}
+    columns |= {f"metrics.`{key}`": 60 + 8 * len(task) for key, task in tasks.items()}
+    state = {
+        "selectedColumns": list(columns),
+        "columnOrder": ["attributes.`Run Name`", *columns, "runDateAndNestInfo", "duration"],
+        "columnWidths": {"attributes.`Run Name`": 320, **columns},
+        "orderByKey": f"metrics.`{ACCURACY}`",
+        "orderByAsc": False,
+    }
+    return json.dumps({"name": "Scores", "createdAt": stamp, "updatedAt": stamp, "state": json.dumps(state)})
 
 
 def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
@@ -270,8 +336,8 @@ def _rows(
         task, pooling, metric = key.split("/")
         numbers = {
             "value": metrics[key],
-            "stderr": metrics[f"{key}/stderr"],
-            "n_test": int(metrics[f"{key}/n_test"]),
+            "stderr": metrics[beside(key, "stderr")],
+            "n_test": int(metrics[beside(key, "n_test")]),
         }
         rows.append({**common, "task": task, "domain": domains[task], "pooling": pooling, "metric": metric, **numbers})
     return rows

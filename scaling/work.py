@@ -171,7 +171,13 @@ def _own_head(run: Run, store: Store, embeddings: torch.Tensor, module: Contrast
     return module.project_audio(embeddings.to(device)).cpu(), embed_captions
 
 
-def main_score(result: dict[str, Any]) -> str:
-    """What a person is shown of a finished run: its mean accuracy over the classification tasks."""
+def mean_accuracy(result: dict[str, Any]) -> float | None:
+    """The mean over the classification tasks of a finished run, if it was probed on any."""
     values = [score["value"] for score in result["scores"] if score["metric"] == "accuracy"]
-    return f"{sum(values) / len(values):.3f} mean accuracy" if values else "done"
+    return sum(values) / len(values) if values else None
+
+
+def main_score(result: dict[str, Any]) -> str:
+    """What a person is shown of a finished run."""
+    accuracy = mean_accuracy(result)
+    return "done" if accuracy is None else f"{accuracy:.3f} mean accuracy"

@@ -99,7 +99,7 @@ def test_a_group_over_two_nodes_trains_what_two_processes_train(cluster: Cluster
     ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
     try:
         # Every node has one CPU: two workers are on two nodes.
-        lanes = Lanes([run], {}, nodes, Resources(group=2), tmp_path / "scratch" / "1", pytest.fail)
+        lanes = Lanes("group", [run], {}, nodes, Resources(group=2), tmp_path / "scratch" / "1", pytest.fail)
         while lanes.alive:
             time.sleep(0.1)
         [entry] = lanes.entries()

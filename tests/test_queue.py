@@ -67,12 +67,12 @@ def test_what_a_superseded_attempt_says_of_a_run_is_not_held_against_it():
     assert queue.lane_ended(0, "its controller died")
     assert queue.take(1, "b").run == run
     queue.failed(run.name, 0, "SupersededError: another attempt has taken over")
-    assert {entry.cause for entry in queue.snapshot() if entry.run == run} == {"its controller died"}
+    assert {entry.cause for entry in queue.snapshot() if entry.run == run} == {""}
 
 
 def test_a_queue_made_again_is_where_it_was(tmp_path: Path):
     journal = tmp_path / "queue.jsonl"
-    queue = RunQueue(RUNS, {}, journal)
+    queue = RunQueue(RUNS, {}, "queue", journal)
     first, second = queue.take(0, "a").run, queue.take(1, "b").run
     assert first
     assert second
@@ -84,14 +84,14 @@ def test_a_queue_made_again_is_where_it_was(tmp_path: Path):
     def told(queue: RunQueue) -> list[Entry]:
         return [replace(entry, step=0, rate=0.0, phase="") for entry in queue.snapshot()]
 
-    again = RunQueue(RUNS, {}, journal)
+    again = RunQueue(RUNS, {}, "queue", journal)
     assert told(again) == told(queue)
     # The answer to a call may have been lost with the process: the same asking gets the same run.
     assert again.take(1, "b").run == second
     assert again.take(1, "d").run == second
-    assert told(RunQueue(RUNS, {}, journal)) == told(again)
+    assert told(RunQueue(RUNS, {}, "queue", journal)) == told(again)
     again.stop()
-    assert RunQueue(RUNS, {}, journal).take(0, "e").kind == "none"
+    assert RunQueue(RUNS, {}, "queue", journal).take(0, "e").kind == "none"
 
 
 def test_stopping_hands_out_nothing_and_counts_no_attempt():
