@@ -138,9 +138,8 @@ def test_whatever_dies_no_number_changes(
     in_the_way.touch()
     for victim in ("RayTrainWorker", "TrainController", "RunQueue"):
         study.until(study.training)
-        before = {run: steps for run, steps in half_finished(study).items() if run != parent}
         study.until(lambda name=victim: processes(name))[0].kill()
-        works_again(study, before)
+        works_again(study, {run: steps for run, steps in half_finished(study).items() if run != parent})
     assert study.ended() == 1, study.log.read_text()
     text = study.log.read_text()
     assert f"{parent}: failed: NotADirectoryError" in text
@@ -160,8 +159,8 @@ def test_whatever_dies_no_number_changes(
 
     study = start()
     study.until(study.training)
-    before = half_finished(study)
     lose_a_node(cluster)
+    before = half_finished(study)
     cluster.add_node(num_cpus=1)
     works_again(study, before)
     study.until(study.training)

@@ -82,16 +82,22 @@ class Soak:
                 self.random.choice(living).kill()
         elif victim == "node":
             self.cluster.remove_node(self.random.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
-            self.cluster.add_node(num_cpus=1)
         else:
             os.kill(self.study.process.pid, signal.SIGKILL)
             self.study.process.wait()
             if victim == "head":
                 self.cluster.shutdown()
-                self.cluster = new_cluster()
-            self.start()
         self.kills[victim] = self.kills.get(victim, 0) + 1
         return victim
+
+    def replace(self, victim: str) -> None:
+        """What a person or an autoscaler does about it."""
+        if victim == "node":
+            self.cluster.add_node(num_cpus=1)
+        if victim == "head":
+            self.cluster = new_cluster()
+        if victim in ("driver", "head"):
+            self.start()
 
     def step(self) -> None:
         """Wait a random while, kill, and wait until every run that was half-finished has come further."""
@@ -100,8 +106,9 @@ class Soak:
             time.sleep(0.02)
         if self.study.process.poll() is not None:
             return
-        before, began = half_finished(self.study), time.monotonic()
-        victim = self.kill()
+        began, victim = time.monotonic(), self.kill()
+        before = half_finished(self.study)
+        self.replace(victim)
         while not further(self.study, before):
             if self.study.process.poll() is not None:
                 return
