@@ -8,7 +8,6 @@ and goes on from the run's last checkpoint.
 import logging
 import math
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +21,10 @@ import ray.train
 import ray.train.torch
 import torch
 import torch.distributed as dist
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from scaling.errors import StudyError
+from scaling.files import Location, remove_tree
 from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
@@ -144,11 +145,18 @@ def wait_for_room(resources: Resources, gpu: bool, say: Callable[[str], None]) -
         time.sleep(WAIT_SECONDS)
 
 
+def ray_storage(place: Location) -> dict[str, Any]:
+    """How Ray Train is told to keep its own files in `place`, with the client that all other files go through."""
+    if isinstance(place, Path):
+        return {"storage_path": str(place)}
+    return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
+
+
 class Lanes:
     """The running lanes of a study; `poll` them until `alive` is false."""
 
     def __init__(
-        self, runs: Sequence[Run], finished: dict[str, str], place: Place, resources: Resources, scratch: Path
+        self, runs: Sequence[Run], finished: dict[str, str], place: Place, resources: Resources, scratch: Location
     ) -> None:
         # Ray's types do not know the methods of an actor made this way.
         self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished)
@@ -180,7 +188,7 @@ class Lanes:
     def close(self) -> None:
         """Remove what Ray Train has left behind, in this start and in those that were killed."""
         ray.kill(self._queue)
-        shutil.rmtree(self._scratch.parent, ignore_errors=True)
+        remove_tree(self._scratch.parent)
 
     def _run_lane(self, lane: int, place: Place, resources: Resources, gpu: bool) -> None:
         trainer = ray.train.torch.TorchTrainer(
@@ -193,7 +201,7 @@ class Lanes:
             ),
             run_config=ray.train.RunConfig(
                 name=f"lane-{lane}",
-                storage_path=str(self._scratch),
+                **ray_storage(self._scratch),
                 failure_config=ray.train.FailureConfig(max_failures=-1),
             ),
         )
