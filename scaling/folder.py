@@ -94,7 +94,10 @@ def report_on(folder: Location) -> Location:
             (local / name).parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 (local / name).write_bytes(read_bytes(folder / name))
-        write_report(local)
+        try:
+            write_report(local)
+        except StudyError as error:
+            raise StudyError(str(error).replace(str(local), str(folder))) from None
         written = [path for path in sorted((local / "report").rglob("*")) if path.is_file()]
         for path in written:
             if path.name != "scores.parquet":
