@@ -16,6 +16,7 @@ from scaling.data.clip import Clip
 from scaling.data.manifests import manifest_digest, manifest_files, read_manifest
 from scaling.data.store import Description, create_store, holdout_size, read_description
 from scaling.errors import StudyError
+from scaling.files import Location
 from scaling.probes.labelled import write_tasks
 from scaling.probes.tasks import Labelled, embedded_tasks, read_tasks
 from scaling.study import Corpus
@@ -68,7 +69,7 @@ def open_source(corpus: Corpus) -> Source:
     return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
 
 
-def ensure_catalogues(source: Source, folder: Path) -> Description:
+def ensure_catalogues(source: Source, folder: Location) -> Description:
     """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
 
     Raises `StudyError` where the store was made from another corpus, or where the corpus cannot be used; then

@@ -19,10 +19,12 @@ import ray.train
 import ray.train.torch
 import torch
 import torch.distributed as dist
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from scaling.cluster import WAIT_SECONDS, Resources, lane_count
 from scaling.errors import ClusterLostError
+from scaling.files import Location, remove_tree
 from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
@@ -36,6 +38,13 @@ LANE_ATTEMPTS = 5
 AT_ONCE_SECONDS = 20.0
 
 
+def ray_storage(place: Location) -> dict[str, Any]:
+    """How Ray Train is told to keep its own files in `place`, with the client that all other files go through."""
+    if isinstance(place, Path):
+        return {"storage_path": str(place)}
+    return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
+
+
 class Lanes:
     """The running lanes of a study; look at their `entries` until none is `alive`."""
 
@@ -46,7 +55,7 @@ class Lanes:
         finished: dict[str, str],
         place: Place,
         resources: Resources,
-        scratch: Path,
+        scratch: Location,
         say: Callable[[str], None],
     ) -> None:
         self._name = name
@@ -94,7 +103,7 @@ class Lanes:
         """Remove what Ray Train has left behind, in this start and in those that were killed."""
         ray.kill(self._queue)
         shutil.rmtree(self._journal, ignore_errors=True)
-        shutil.rmtree(self._scratch.parent, ignore_errors=True)
+        remove_tree(self._scratch.parent)
 
     def _run_lane(self, lane: int, place: Place, resources: Resources, gpu: bool) -> None:
         """Keep a group at work until there is nothing left for it.
@@ -130,7 +139,7 @@ class Lanes:
             ),
             run_config=ray.train.RunConfig(
                 name=f"{self._name}-lane-{lane}",
-                storage_path=str(self._scratch),
+                **ray_storage(self._scratch),
                 failure_config=ray.train.FailureConfig(max_failures=-1),
             ),
         )

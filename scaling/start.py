@@ -3,19 +3,28 @@
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from scaling.corpus import Source, audio_root, ensure_catalogues, open_source
 from scaling.errors import StudyError
-from scaling.files import read_json, write_json
+from scaling.files import (
+    Location,
+    absolute,
+    append_line,
+    check_writable,
+    make_folder,
+    read_json,
+    remove,
+    remove_if_empty,
+    remove_tree,
+    write_json,
+)
 from scaling.folder import check_identity, finished_scores, mark, output_folder
 from scaling.lease import Lease
 from scaling.options import Options
@@ -24,6 +33,7 @@ from scaling.provenance import commit, source_hash
 from scaling.queue import Entry
 from scaling.signals import Signals, StoppedError
 from scaling.study import Run, Study
+from scaling.tracking import tracking_places
 
 POLL_SECONDS = 0.5
 
@@ -35,12 +45,14 @@ class Start:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         self.source: Source = open_source(study.corpus)
         self.folder = output_folder(study, options, self.source)
-        self.store = (options.store or self.folder / "store").expanduser().resolve()
-        self.tracking_uri = options.tracking_uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+        self.store = absolute(options.store) if options.store else self.folder / "store"
+        self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, self.folder)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
         """All stages; returns the exit code."""
+        for place in {self.folder, self.store}:
+            check_writable(place)
         check_identity(self.folder, self.study, self.source)
         if self.options.dry_run:
             return self._plan()
@@ -73,7 +85,7 @@ class Start:
         self._start_ray()
         from scaling.forecast import forecast
 
-        plan = forecast(self.study, self.source, self.folder, self.store, self.options.resources())
+        plan = forecast(self.study, self.source, self.store, self.options.resources())
         plan.show(self.display.console)
         return 0
 
@@ -106,7 +118,7 @@ class Start:
         from scaling.tracking import Tracker
 
         command = shlex.join(["python", *sys.argv])
-        return Tracker(self.tracking_uri, self.study, study_id, self.folder / "mlartifacts", command)
+        return Tracker(self.tracking_uri, self.study, study_id, self.artifacts, command)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -166,7 +178,7 @@ class Start:
         finished = finished_scores(place.runs, self.study.runs)
         self._warn_of_other_source(place.runs, finished)
         for run in self.study.runs:
-            (place.runs / run.name).mkdir(parents=True, exist_ok=True)
+            make_folder(place.runs / run.name)
             write_json(place.runs / run.name / "run.json", asdict(run))
         provenance = {"started_by": source_hash()}
         entries: list[Entry] = []
@@ -204,19 +216,19 @@ class Start:
             lanes.close()
         return entries
 
-    def _report(self, mlflow: Any, recorder: Any, runs: Path, entries: list[Entry]) -> int:
-        from scaling.analysis.report import write_report
+    def _report(self, mlflow: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
         from scaling.data.store import write_parquet
+        from scaling.folder import report_on
 
         failed = [entry for entry in entries if entry.state in ("failed", "skipped")]
         done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
             report = self.folder / "report"
-            report.mkdir(exist_ok=True)
+            make_folder(report)
             write_parquet(report / "scores.parquet", mlflow.scores(self.study, runs))
             if any(run.objective in ("contrastive", "captioning") for run in done):
-                write_report(self.folder)
+                report_on(self.folder)
         for entry in failed:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
         if failed:
@@ -231,7 +243,7 @@ class Start:
         self._farewell()
         return 1 if failed else 0
 
-    def _warn_of_other_source(self, runs: Path, finished: dict[str, str]) -> None:
+    def _warn_of_other_source(self, runs: Location, finished: dict[str, str]) -> None:
         other = [name for name in finished if read_json(runs / name / "result.json")["source_hash"] != source_hash()]
         if other:
             self.display.say(
@@ -239,7 +251,7 @@ class Start:
                 "and are kept as they are"
             )
 
-    def _write_start(self, lanes: int, entries: list[Entry], runs: Path, finished: dict[str, str]) -> None:
+    def _write_start(self, lanes: int, entries: list[Entry], runs: Location, finished: dict[str, str]) -> None:
         """Note what this start cost, by stage; `orchestration` is the share of the lanes' time spent outside
         training and probing."""
         busy = 0.0
@@ -256,8 +268,7 @@ class Start:
             "stages": self.stages,
             "commit": commit(),
         }
-        with (self.folder / "starts.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_line(self.folder / "starts.jsonl", json.dumps(row))
         self.display.close()
         self.display.say(
             f"{len(done)} runs on {lanes} lanes in {clock(self.stages['grid'])}, "
@@ -283,7 +294,7 @@ class Start:
 
 
 @contextmanager
-def _undone_if_refused(store: Path) -> Iterator[None]:
+def _undone_if_refused(store: Location) -> Iterator[None]:
     """Where the request is refused inside, a store that was not there before is not there after."""
     there = (store / "store.json").exists()
     try:
@@ -291,14 +302,13 @@ def _undone_if_refused(store: Path) -> Iterator[None]:
     except StudyError:
         if not there:
             for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
-                (store / name).unlink(missing_ok=True)
-            shutil.rmtree(store / "labelled", ignore_errors=True)
-            with suppress(OSError):
-                store.rmdir()
+                remove(store / name)
+            remove_tree(store / "labelled")
+            remove_if_empty(store)
         raise
 
 
-def check_checkpoints(study: Study, store: Path) -> None:
+def check_checkpoints(study: Study, store: Location) -> None:
     """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is
     trained."""
     if not study.checkpoints:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import polars as pl
 
 from scaling.errors import StudyError
-from scaling.files import read_json
+from scaling.files import Location, local_copy, read_json
 from scaling.study import Run, Study, run_from_json
 from scaling.training.curve import FILE, read_curve
 from scaling.work import mean_accuracy
@@ -60,6 +60,21 @@ SCORES = {
     "reason": pl.String,
     "mlflow_run_id": pl.String,
 }
+
+
+def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
+    """Where a study in `folder` is recorded, and where the artifacts go if that is SQLite.
+
+    Raises `StudyError` where there is no such place: SQLite needs a filesystem.
+    """
+    if isinstance(folder, Path):
+        return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
+    if not uri:
+        raise StudyError(
+            f"{folder} is in an object store, where MLflow's SQLite cannot live: name a tracking server with "
+            "--tracking-uri, or sqlite:////path/mlflow.db on this machine"
+        )
+    return uri, Path(uri.removeprefix("sqlite:///")).resolve().with_name("mlartifacts")
 
 
 class Tracker:
@@ -131,7 +146,7 @@ class Tracker:
 
         self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in flat(run).items()])
 
-    def forward(self, run: Run, folder: Path) -> None:
+    def forward(self, run: Run, folder: Location) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
         restarted."""
         from mlflow.entities import Metric
@@ -152,7 +167,7 @@ class Tracker:
         if rows:
             self._forwarded[run.name] = int(rows[-1]["step"])
 
-    def finish(self, run: Run, folder: Path) -> None:
+    def finish(self, run: Run, folder: Location) -> None:
         """Record a finished run: learning curve, scores with standard errors, cost. Does nothing where that
         was done."""
         from mlflow.entities import Metric, RunTag
@@ -171,7 +186,8 @@ class Tracker:
         tags = recorded_tags(result)
         # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        self.client.log_artifact(run_id, str(folder / "predictions.parquet"))
+        with local_copy(folder / "predictions.parquet") as predictions:
+            self.client.log_artifact(run_id, str(predictions))
         self.client.log_dict(run_id, dataclasses.asdict(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
@@ -185,7 +201,7 @@ class Tracker:
             self.client.set_tag(self._ids[run.name], "cause", cause)
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
-    def scores(self, study: Study, runs: Path) -> pl.DataFrame:
+    def scores(self, study: Study, runs: Location) -> pl.DataFrame:
         """All scores that MLflow holds of this experiment, one row each (`SCORES`).
 
         Scores of runs that this study's grid does not contain are marked as excluded. A run that is done in `runs`
@@ -359,7 +375,7 @@ def numbers(cost: dict[str, Any]) -> dict[str, float]:
     return {key: float(value) for key, value in cost.items() if isinstance(value, (int, float))}
 
 
-def finished_run(folder: Path) -> Run | None:
+def finished_run(folder: Location) -> Run | None:
     """The run whose result lies in a folder, if it is finished."""
     path = folder / "result.json"
     return run_from_json(read_json(path)["run"]) if path.exists() else None

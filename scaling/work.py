@@ -13,7 +13,7 @@ from torch import nn
 from scaling.data.feed import Feed
 from scaling.data.store import Store, write_parquet
 from scaling.errors import StudyError
-from scaling.files import write_json
+from scaling.files import Location, write_json
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.objective import workers
 from scaling.probes.embed import embed, log_mel_statistics
@@ -31,17 +31,17 @@ from scaling.training.train import CHECKPOINT_SECONDS, train
 class Place:
     """Where a study's files lie, and the weights that its initializations name."""
 
-    store: Path
-    runs: Path
+    store: Location
+    runs: Location
     checkpoints: dict[str, Path]
 
     @property
-    def labelled(self) -> Path:
+    def labelled(self) -> Location:
         return self.store / "labelled"
 
 
 @lru_cache(maxsize=1)
-def _stores(place_store: Path, place_labelled: Path) -> tuple[Store, LabelledStore]:
+def _stores(place_store: Location, place_labelled: Location) -> tuple[Store, LabelledStore]:
     return Store(place_store), LabelledStore(place_labelled)
 
 

@@ -1,4 +1,4 @@
-"""Whole studies, started as a user starts them."""
+"""Whole studies, started as a user starts them, each in a process of its own."""
 
 import os
 import subprocess
@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from scaling.files import read_json
+from scaling.data.store import read_parquet
+from scaling.files import Location, names, read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]
@@ -24,13 +25,13 @@ class Started:
     It starts Ray itself, or works on the cluster at `address`.
     """
 
-    def __init__(self, out: Path, *arguments: str, address: str = "") -> None:
+    def __init__(self, out: Location, *arguments: str, log: Path | None = None, address: str = "") -> None:
         command = [sys.executable, str(ROOT / "studies" / "data_scale.py"), "--out", str(out), *arguments]
-        self.out, self.log = out, out.parent / f"{out.name}.log"
+        self.out, self.log = out, log or Path(out.parent / f"{out.name}.log")
         environment = {**os.environ, **({"RAY_ADDRESS": address} if address else {})}
-        with self.log.open("a") as log:
+        with self.log.open("a") as file:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+                command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment
             )
 
     def ended(self) -> int:
@@ -47,23 +48,24 @@ class Started:
 
     def training(self) -> str | None:
         """A run that is being trained right now."""
-        for curve in (self.out / "runs").glob("*/metrics.jsonl"):
+        for curve in (Path(self.out) / "runs").glob("*/metrics.jsonl"):
             done = (curve.parent / "result.json").exists()
             if not done and 3 <= curve.read_text().count("\n") < 25:
                 return curve.parent.name
         return None
 
     def results(self) -> dict[str, Any]:
-        return {path.parent.name: read_json(path) for path in (self.out / "runs").glob("*/result.json")}
+        results = {name: self.out / "runs" / name / "result.json" for name in names(self.out / "runs")}
+        return {name: read_json(path) for name, path in results.items() if path.exists()}
 
     def scores(self) -> pl.DataFrame:
-        return pl.read_parquet(self.out / "report" / "scores.parquet").drop("mlflow_run_id")
+        return read_parquet(self.out / "report" / "scores.parquet").drop("mlflow_run_id")
 
 
 def half_finished(study: Started) -> dict[str, int]:
     """The runs that have logged steps and are not done, with how many."""
     done = study.results()
-    curves = (study.out / "runs").glob("*/metrics.jsonl")
+    curves = (Path(study.out) / "runs").glob("*/metrics.jsonl")
     steps = {curve.parent.name: curve.read_text().count("\n") for curve in curves if curve.parent.name not in done}
     return {name: count for name, count in steps.items() if count}
 
@@ -74,7 +76,7 @@ def further(study: Started, before: dict[str, int]) -> bool:
     return all(now.get(name, 0) > steps for name, steps in before.items() if name not in study.results())
 
 
-def mlflow_runs(out: Path) -> list[Any]:
+def mlflow_runs(out: Location) -> list[Any]:
     """The MLflow runs of a study that is recorded in its own folder."""
     from mlflow.tracking import MlflowClient
 

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from scaling.data.store import Statistics
 from scaling.errors import StudyError
+from scaling.files import Location
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.supervised import Supervised
 from scaling.study import Model, Run
+from scaling.training.checkpoint import read_tensors
 
 Weights = dict[str, torch.Tensor]
 
@@ -77,16 +78,16 @@ def build(
     return module
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Location) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file.
 
     Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
     """
     # safetensors maps the file and answers a folder with "No such device".
-    if not path.is_file():
+    if not (path.is_file() if isinstance(path, Path) else path.exists()):
         raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file")
     try:
-        return load_file(path)
+        return read_tensors(path)
     except SafetensorError as error:
         raise StudyError(f"{path} is not a safetensors file: {error}") from None
     except OSError as error:
