@@ -1,5 +1,6 @@
 """A run's networks with their first weights: random, a supervised run's encoder, or a checkpoint file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -7,13 +8,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from scaling.data.store import Statistics
+from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
 from scaling.files import Location
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.supervised import Supervised
-from scaling.study import Model, Run
+from scaling.study import Model, Run, Study
 from scaling.training.checkpoint import read_tensors
 
 Weights = dict[str, torch.Tensor]
@@ -110,3 +112,15 @@ def load_part(module: nn.Module, weights: dict[str, torch.Tensor], prefixes: tup
             there, here = list(weights[key].shape), list(value.shape)
             raise StudyError(f"{name} does not fit: {key} has shape {there}, this model needs {here}")
         value.copy_(weights[key])
+
+
+def check_checkpoints(study: Study, store: Location) -> None:
+    """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is trained."""
+    vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
+    weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
+    seen: set[Run] = set()
+    for run in study.runs:
+        kind = replace(run, clips=0, seed=0, parent="")
+        if kind not in seen and not {run.audio_init, run.text_init}.isdisjoint(weights):
+            seen.add(kind)
+            build(run, vocabulary, {}, weights.get(run.audio_init), weights.get(run.text_init))
