@@ -5,6 +5,8 @@ from pathlib import Path
 
 from started import RUNS, Started, mlflow_runs
 
+from scaling.record import beside
+
 
 def test_a_study_leaves_its_record_and_its_report(undisturbed: Started):
     results = undisturbed.results()
@@ -18,7 +20,7 @@ def test_a_study_leaves_its_record_and_its_report(undisturbed: Started):
         for score in result["scores"]:
             key = f"{score['task']}/{score['pooling']}/{score['metric']}"
             assert run.data.metrics[key] == score["value"]
-            assert run.data.metrics[f"{key}/stderr"] == score["stderr"]
+            assert run.data.metrics[beside(key, "stderr")] == score["stderr"]
         assert run.data.params["objective"] == result["run"]["objective"]
         assert run.data.tags["source_hash"] == result["source_hash"]
     for file in ("report.html", "report.md", "curves.parquet", "claims.json"):

@@ -65,8 +65,8 @@ def study(command: str) -> Command:
     options = tyro.cli(Options, args=words[script + 1 :])
     options.check()
     assert options.out is not None
-    assert options.out.is_absolute()
-    return Command(Path(words[script]), options, str(options.out.parent))
+    assert Path(options.out).is_absolute()
+    return Command(Path(words[script]), options, str(Path(options.out).parent))
 
 
 def documents(name: str) -> list[dict[str, Any]]:
