@@ -102,7 +102,10 @@ def read_json(path: Location) -> Any:
 
 def read_bytes(path: Location) -> bytes:
     """A whole file, as it was at one moment. Raises `FileNotFoundError` where there is none."""
-    content: bytes = path.read_bytes() if isinstance(path, Path) else path.fs.cat_file(path.path)
+    if isinstance(path, Path):
+        return path.read_bytes()
+    # In one request: parts could be of two versions.
+    content: bytes = path.fs.cat_file(path.path, max_concurrency=1)
     return content
 
 

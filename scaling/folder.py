@@ -78,6 +78,19 @@ def finished_scores(runs: Location, wanted: tuple[Run, ...]) -> dict[str, str]:
     return {name: main_score(read_json(path)) for name, path in results.items() if path.exists()}
 
 
+def seen_by_nodes(folder: Location, checkpoints: dict[str, Path]) -> dict[str, Location]:
+    """The checkpoints that initializations name, where every node can read them: copied beside a study in an object
+    store. Their names are digests of them."""
+    places: dict[str, Location] = {**checkpoints}
+    if not isinstance(folder, Path):
+        for name, path in checkpoints.items():
+            places[name] = folder / "initial" / f"{name}.safetensors"
+            if not places[name].exists():
+                with replacing(places[name]) as temporary:
+                    shutil.copyfile(path, temporary)
+    return places
+
+
 def report_on(folder: Location) -> Location:
     """Write the report of a study's folder from its scores and predictions; returns where report.html lies.
 

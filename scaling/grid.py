@@ -8,7 +8,7 @@ from typing import Any
 
 from scaling.cluster import Resources
 from scaling.files import Location, append_line, make_folder, read_json, write_json
-from scaling.folder import finished_scores
+from scaling.folder import finished_scores, seen_by_nodes
 from scaling.launch import Lanes
 from scaling.progress import Display, clock
 from scaling.provenance import commit, source_hash
@@ -26,7 +26,7 @@ class Grid:
 
     def __init__(self, study: Study, folder: Location, store: Location, display: Display) -> None:
         self._study, self._folder, self._display = study, folder, display
-        self._place = Place(store, folder / "runs", study.checkpoints)
+        self._place = Place(store, folder / "runs", seen_by_nodes(folder, study.checkpoints))
         self._finished = finished_scores(self._place.runs, study.runs)
         other = [name for name in self._finished if self._result(name)["source_hash"] != source_hash()]
         if other:

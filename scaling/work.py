@@ -3,7 +3,6 @@
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ class Place:
 
     store: Location
     runs: Location
-    checkpoints: dict[str, Path]
+    checkpoints: dict[str, Location]
 
     @property
     def labelled(self) -> Location:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from corpora import TinyCorpus, lay_down, write
 from object_store import SECRET, ObjectStore
+from safetensors.torch import save_file
 from started import Started
 from tiny import tiny_module, tiny_run
 from upath import UPath
@@ -26,10 +27,12 @@ from scaling.data.parts import describe, part_name
 from scaling.data.store import Store, write_index
 from scaling.errors import StudyError
 from scaling.files import Location, location, names, read_bytes, read_json, replacing, write_json
+from scaling.folder import seen_by_nodes
 from scaling.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
 from scaling.training.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from scaling.training.curve import FILE, LearningCurve, read_curve
+from scaling.training.initialize import read_weights
 from scaling.training.optim import build_optimizer
 from studies.data_scale import data_scale
 
@@ -192,6 +195,16 @@ def test_a_store_is_the_same_in_both_places(
     with replacing(there / part_name(0)) as temporary:
         temporary.write_bytes((here / part_name(1)).read_bytes())
     np.testing.assert_array_equal(Store(there).part(0).log_mel(0), local.part(1).log_mel(0))
+
+
+def test_a_checkpoint_to_start_from_goes_where_nodes_see_it(object_store: ObjectStore, tmp_path: Path):
+    save_file({"encoder.x": torch.arange(3.0)}, tmp_path / "mine.safetensors")
+    named = {"checkpoint-1": tmp_path / "mine.safetensors"}
+    assert seen_by_nodes(tmp_path / "study", named) == named
+    place = seen_by_nodes(object_store.bucket() / "study", named)["checkpoint-1"]
+    assert torch.equal(read_weights(place)["encoder.x"], torch.arange(3.0))
+    with pytest.raises(StudyError, match="no checkpoint at s3://"):
+        read_weights(place.with_name("other"))
 
 
 @pytest.mark.parametrize(
