@@ -40,7 +40,7 @@ class Start:
 
     def work(self) -> int:
         """All stages; returns the exit code."""
-        for place in {self.folder, self.store}:
+        for place in (self.folder, self.store):
             check_writable(place)
         check_identity(self.folder, self.study, self.source)
         if self.options.dry_run:
