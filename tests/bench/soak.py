@@ -11,6 +11,7 @@ every run that was half-finished had come further than before.
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -61,7 +62,6 @@ class Soak:
         self.studies = 0
         self.kills: dict[str, int] = {}
         self.recoveries: dict[str, list[float]] = {}
-        self.begin()
 
     def begin(self) -> None:
         """A new study."""
@@ -126,9 +126,13 @@ def main() -> None:
     parser.add_argument("--options", default="")
     given = parser.parse_args()
     scratch, options = Path(tempfile.mkdtemp()), given.options.split()
-    reference = Started(given.undisturbed or scratch / "undisturbed", *options)
+    soak = Soak(options, scratch, given.seed)
+    reference = Started(given.undisturbed or scratch / "undisturbed", *options, address=soak.cluster.address)
     assert reference.process.wait() == 0, reference.log.read_text()
-    soak, began, restarts = Soak(options, scratch, given.seed), time.monotonic(), 0
+    start = json.loads((Path(reference.out) / "starts.jsonl").read_text().splitlines()[-1])
+    print(f"undisturbed, on 2 nodes: {start['orchestration']:.1%} of the lanes' time is orchestration", flush=True)
+    began, restarts = time.monotonic(), 0
+    soak.begin()
     while True:
         if sum(soak.kills.values()) < given.kills:
             soak.step()
