@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 import ray.data
@@ -77,12 +78,18 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def living_nodes() -> list[dict[str, Any]]:
+    """What Ray says of every node that is alive."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if node["Alive"]]
+
+
 def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
     """How many lanes the nodes have room for, at most one a run, and whether they train on GPUs.
 
     Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
     """
-    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in living_nodes()]
     largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
     gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
 

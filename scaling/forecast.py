@@ -17,7 +17,7 @@ import polars as pl
 import ray
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from scaling.cluster import Resources, lane_count
 from scaling.corpus import Source, audio_root, ensure_catalogues
@@ -183,15 +183,14 @@ class Forecast:
 
     def show(self, console: Console) -> None:
         """Print the plan."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column, justify in (
-            ("", "right"),
-            ("run", "left"),
-            ("steps", "right"),
-            ("lane", "right"),
-            ("time", "left"),
-        ):
-            table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        columns = (
+            Column(justify="right", no_wrap=True),
+            Column("run", no_wrap=True),
+            Column("steps", justify="right", no_wrap=True),
+            Column("lane", justify="right", no_wrap=True),
+            Column("time", no_wrap=True),
+        )
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for number, slot in enumerate(self.slots, start=1):
             begin, end = (clock(self.prepare_seconds + seconds) for seconds in (slot.begin, slot.end))
             table.add_row(str(number), slot.run.name, f"{slot.run.steps:,}", str(slot.lane), f"{begin} to {end}")

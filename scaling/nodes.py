@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from scaling.cluster import living_nodes
 from scaling.errors import StudyError
 from scaling.files import Location, location, remove
 from scaling.provenance import source_hash
@@ -34,8 +35,7 @@ def check_nodes(folders: Sequence[Location]) -> int:
     Raises `StudyError` naming the node where one of the folders (which must exist here) cannot be seen, where a
     version differs from this process's, or that does not answer.
     """
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    nodes = [node for node in nodes if node["Alive"] and {"CPU", "GPU"} & node["Resources"].keys()]
+    nodes = [node for node in living_nodes() if {"CPU", "GPU"} & node["Resources"].keys()]
     here = ray.get_runtime_context().get_node_id()
     others = [node for node in nodes if node["NodeID"] != here]
     if not others:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scaling.queue import Entry
@@ -81,15 +81,14 @@ class Display:
 def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     """The grid as a table of at most `rows` lines: what runs and what failed first, the rest is counted."""
     title = f"{_count(entries)}; {spending(entries, group)}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column, justify in (
-        ("run", "left"),
-        ("clips", "right"),
-        ("seed", "right"),
-        ("state", "left"),
-        ("", "left"),
-    ):
-        table.add_column(column, justify=justify, no_wrap=column != "")  # type: ignore[arg-type]
+    columns = (
+        Column("run", no_wrap=True),
+        Column("clips", justify="right", no_wrap=True),
+        Column("seed", justify="right", no_wrap=True),
+        Column("state", no_wrap=True),
+        Column(),
+    )
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     order = {"failed": 0, "running": 1, "skipped": 2, "done": 3, "queued": 4}
     fits = sorted(entries, key=lambda entry: order[entry.state])[: max(rows, 8)]
     shown = {entry.run.name for entry in fits}

@@ -3,9 +3,17 @@
 import time
 from pathlib import Path
 
+import polars as pl
+import pytest
 from started import RUNS, Started, mlflow_runs
 
+from scaling.options import parse
+from scaling.progress import Display
+from scaling.queue import Entry
 from scaling.record import beside
+from scaling.signals import Signals
+from scaling.start import Start
+from studies.data_scale import data_scale
 
 
 def test_a_study_leaves_its_record_and_its_report(undisturbed: Started):
@@ -44,3 +52,27 @@ def test_a_second_start_changes_nothing(undisturbed: Started, small_study: list[
     assert time.monotonic() - began < 30
     assert state() == before
     assert "nothing to do" in again.log.read_text()
+
+
+def test_failed_runs_are_named_and_the_study_ends_with_1(
+    undisturbed: Started, small_study: list[str], capsys: pytest.CaptureFixture[str]
+):
+    options = parse("", [*small_study, "--out", str(undisturbed.out)])
+    start = Start(data_scale(options), options, Display(), Signals())
+    start.study = start.study.resolve(32)
+    failed, skipped, *others = start.study.runs
+    entries = [Entry(failed, "failed", cause="ValueError: no"), Entry(skipped, "skipped", cause="its parent failed")]
+    entries += [Entry(run, "done") for run in others]
+
+    class Recorded:
+        def settle(self, *_: object) -> bool:
+            return True
+
+        def scores(self, *_: object) -> pl.DataFrame:
+            return pl.read_parquet(undisturbed.out / "report" / "scores.parquet")
+
+    assert start._report(Recorded(), Recorded(), undisturbed.out / "runs", entries) == 1
+    said = capsys.readouterr().out
+    assert f"{failed.name}: failed: ValueError: no" in said
+    assert f"{skipped.name}: skipped: its parent failed" in said
+    assert f"2 of {RUNS} runs are not done: the same command tries them again" in said

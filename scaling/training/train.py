@@ -5,10 +5,8 @@ randomness is a function of (seed, step), so that a run interrupted anywhere goe
 to the same bits.
 """
 
-import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,11 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed, keyed_generator
 from scaling.errors import StudyError
 from scaling.files import Location
-from scaling.objectives.objective import Losses, alone, summed_over_workers, workers
+from scaling.objectives.objective import Losses, summed_over_workers, workers
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.augment import spec_augment
@@ -34,12 +31,11 @@ from scaling.training.checkpoint import (
     save_checkpoint,
 )
 from scaling.training.curve import LearningCurve
+from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
 from scaling.training.optim import build_optimizer, learning_rate
 
 HOLDOUT_LOSSES = 4
 """How often the loss on the fixed holdout is taken in a run, the last time at its end."""
-HOLDOUT_BATCH = 512
-"""Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
 LOGGED_STEPS = 200
 CHECKPOINT_SECONDS = 10.0
 UPLOAD_SHARE, UPLOAD_SECONDS = 10.0, 300.0
@@ -174,7 +170,7 @@ def _step(
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(run, step) * parameters["scale"]
     optimizer.zero_grad(set_to_none=True)
-    with _autocast(device):
+    with autocast(device):
         losses: Losses = group(batch, generator)
     losses["loss"].backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(group.parameters(), 1.0)
@@ -186,10 +182,6 @@ def _means(losses: Losses) -> dict[str, float]:
     """The mean of every loss over the workers, under the name it is logged by; equal on all of them."""
     values = summed_over_workers(torch.stack([value.float() for value in losses.values()])) / workers()
     return {f"train/{key}": value for key, value in zip(losses, values.tolist(), strict=True)}
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
 class _Meetings:
@@ -237,75 +229,3 @@ def _first_workers_checkpoint(folder: Location, device: torch.device) -> Locatio
     found = latest_checkpoint(folder)
     [step] = _from_first([read_state(found)["step"] if found else -1], device)
     return checkpoint_path(folder, step) if step >= 0 else None
-
-
-@torch.no_grad()
-def holdout_loss(feed: Feed, module: nn.Module, device: torch.device) -> float:
-    """The loss on the fixed holdout, no masks, the draws of a fixed generator; computed by one worker alone.
-
-    It does not depend on the run's batch size.
-    """
-    training = module.training
-    module.eval()
-    generator = torch.Generator().manual_seed(0)
-    total, clips = 0.0, 0
-    with alone(), _autocast(device):
-        for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
-            loss = module({key: value.to(device) for key, value in batch.items()}, generator)["loss"]
-            total += loss.item() * len(batch["lengths"])
-            clips += len(batch["lengths"])
-    module.train(training)
-    return total / max(clips, 1)
-
-
-def _regrouped(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
-    """The clips of some batches in batches of `size`, padded with zeros as the feed pads."""
-    clips: list[Batch] = []
-    for batch in batches:
-        clips += [{key: value[row] for key, value in batch.items()} for row in range(len(batch["lengths"]))]
-        while len(clips) >= size:
-            yield _collated(clips[:size])
-            del clips[:size]
-    if clips:
-        yield _collated(clips)
-
-
-def _collated(clips: list[Batch]) -> Batch:
-    columns = {key: [clip[key] for clip in clips] for key in clips[0]}
-    return {
-        key: nn.utils.rnn.pad_sequence(column, batch_first=True) if column[0].ndim else torch.stack(column)
-        for key, column in columns.items()
-    }
-
-
-@torch.no_grad()
-def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device) -> float:
-    """Floating-point operations of the whole run: those of a forward pass, counted, x 3 for forward and
-    backward."""
-    batch = next(feed.holdout())
-    # The attention kernel of CPUs is missing from torch's table.
-    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-    counter = FlopCounterMode(display=False, custom_mapping=attention)
-    with counter, alone(), _autocast(device):
-        module({key: value.to(device) for key, value in batch.items()}, torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.batch_size
-
-
-def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """Of the shapes of query, key and value, as `FlopCounterMode` passes them."""
-    flops: int = sdpa_flop(query, key, value)
-    return flops
-
-
-def parameter_count(module: nn.Module) -> int:
-    """How many numbers a module learns."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def weights_digest(module: nn.Module) -> str:
-    """A digest of every weight's bytes: equal digests are equal models."""
-    whole = hashlib.blake2b(digest_size=8)
-    for name, value in sorted(module.state_dict().items()):
-        whole.update(name.encode())
-        whole.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return whole.hexdigest()

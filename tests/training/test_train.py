@@ -23,7 +23,8 @@ from scaling.training import train as training
 from scaling.training.attempt import Attempt, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
 from scaling.training.curve import LearningCurve, read_curve
-from scaling.training.train import InterruptedRunError, holdout_loss, train, weights_digest
+from scaling.training.measures import holdout_loss, weights_digest
+from scaling.training.train import InterruptedRunError, train
 
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 

@@ -1,0 +1,93 @@
+"""What is measured of a run's model: its loss on the fixed holdout, its size and cost, a digest of its weights."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
+
+from scaling.data.feed import Batch, Feed
+from scaling.objectives.objective import alone
+from scaling.study import Run
+
+HOLDOUT_BATCH = 512
+"""Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on a GPU; on a CPU everything stays float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+@torch.no_grad()
+def holdout_loss(feed: Feed, module: nn.Module, device: torch.device) -> float:
+    """The loss on the fixed holdout, no masks, the draws of a fixed generator; computed by one worker alone.
+
+    It does not depend on the run's batch size.
+    """
+    training = module.training
+    module.eval()
+    generator = torch.Generator().manual_seed(0)
+    total, clips = 0.0, 0
+    with alone(), autocast(device):
+        for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
+            loss = module({key: value.to(device) for key, value in batch.items()}, generator)["loss"]
+            total += loss.item() * len(batch["lengths"])
+            clips += len(batch["lengths"])
+    module.train(training)
+    return total / max(clips, 1)
+
+
+def _regrouped(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """The clips of some batches in batches of `size`, padded with zeros as the feed pads."""
+    clips: list[Batch] = []
+    for batch in batches:
+        clips += [{key: value[row] for key, value in batch.items()} for row in range(len(batch["lengths"]))]
+        while len(clips) >= size:
+            yield _collated(clips[:size])
+            del clips[:size]
+    if clips:
+        yield _collated(clips)
+
+
+def _collated(clips: list[Batch]) -> Batch:
+    columns = {key: [clip[key] for clip in clips] for key in clips[0]}
+    return {
+        key: nn.utils.rnn.pad_sequence(column, batch_first=True) if column[0].ndim else torch.stack(column)
+        for key, column in columns.items()
+    }
+
+
+@torch.no_grad()
+def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device) -> float:
+    """Floating-point operations of the whole run: those of a forward pass, counted, x 3 for forward and
+    backward."""
+    batch = next(feed.holdout())
+    # The attention kernel of CPUs is missing from torch's table.
+    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=attention)
+    with counter, alone(), autocast(device):
+        module({key: value.to(device) for key, value in batch.items()}, torch.Generator().manual_seed(0))
+    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.batch_size
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Of the shapes of query, key and value, as `FlopCounterMode` passes them."""
+    flops: int = sdpa_flop(query, key, value)
+    return flops
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers a module learns."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def weights_digest(module: nn.Module) -> str:
+    """A digest of every weight's bytes: equal digests are equal models."""
+    whole = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(module.state_dict().items()):
+        whole.update(name.encode())
+        whole.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return whole.hexdigest()
