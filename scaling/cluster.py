@@ -17,12 +17,14 @@ from scaling.errors import StudyError
 
 WAIT_SECONDS = 0.5
 WAITING_SECONDS = 30.0
+ACCELERATOR = "accelerator_type:"
+"""What Ray puts before a type where it lists what a node has."""
 
 
 @dataclass(frozen=True)
 class Resources:
     """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
-    (None: one where there are any).
+    (None: one where there are any), on nodes with `accelerator` (a type as Ray names it; empty: on any node).
 
     `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
     decides the bits of a run on a CPU, so it is set explicitly and recorded.
@@ -32,6 +34,7 @@ class Resources:
     group: int = 1
     gpus: int | None = None
     lanes: int | None = None
+    accelerator: str = ""
     checkpoint_seconds: float = 10.0
 
 
@@ -90,6 +93,8 @@ def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
     Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
     """
     nodes = [node["Resources"] for node in living_nodes()]
+    if resources.accelerator:
+        nodes = [node for node in nodes if f"{ACCELERATOR}{resources.accelerator}" in node]
     largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
     gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
 
@@ -99,6 +104,13 @@ def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
 
     places = sum(map(workers, nodes))
     worker = f"a worker with {resources.threads} CPU threads and {gpus} GPUs"
+    if not nodes:
+        names = sorted({name for node in living_nodes() for name in node["Resources"] if name.startswith(ACCELERATOR)})
+        there = ", ".join(name.removeprefix(ACCELERATOR) for name in names)
+        raise StudyError(
+            f"no node has an accelerator of type {resources.accelerator}: there is {there or 'none'}; "
+            "ask for another with --accelerator-type"
+        )
     if not places:
         raise StudyError(
             f"no node has room for {worker}: the most that one has is {largest['CPU']} CPUs and {largest['GPU']} GPUs; "

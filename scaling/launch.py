@@ -136,6 +136,7 @@ class Lanes:
                 num_workers=resources.group,
                 use_gpu=gpu,
                 resources_per_worker={"CPU": resources.threads, **({"GPU": 1} if gpu else {})},
+                accelerator_type=resources.accelerator or None,
             ),
             run_config=ray.train.RunConfig(
                 name=f"{self._name}-lane-{lane}",

@@ -33,7 +33,7 @@ def check_nodes(folders: Sequence[Location]) -> int:
     """Ask every node that offers CPUs or GPUs; returns how many there are.
 
     Raises `StudyError` naming the node where one of the folders (which must exist here) cannot be seen, where a
-    version differs from this process's, or that does not answer.
+    version differs from this process's, or that does not answer. One that goes away meanwhile does not count.
     """
     nodes = [node for node in living_nodes() if {"CPU", "GPU"} & node["Resources"].keys()]
     here = ray.get_runtime_context().get_node_id()
@@ -50,17 +50,16 @@ def check_nodes(folders: Sequence[Location]) -> int:
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
                 max_retries=0,
             )
-            .remote([str(mark) for mark in marks]): node["NodeManagerAddress"]
+            .remote([str(mark) for mark in marks]): node
             for node in others
         }
         mine = versions()
-        for answer, address in asked.items():
-            _check(answer, address, folders, mine)
+        lost = [node for answer, node in asked.items() if not _agrees(answer, node, folders, mine)]
     finally:
         for mark in marks:
             with suppress(OSError):
                 remove(mark)
-    return len(nodes)
+    return len(nodes) - len(lost)
 
 
 def _seen(marks: list[str]) -> tuple[list[bool], dict[str, str]]:
@@ -68,10 +67,14 @@ def _seen(marks: list[str]) -> tuple[list[bool], dict[str, str]]:
     return [location(mark).exists() for mark in marks], versions()
 
 
-def _check(answer: Any, address: str, folders: Sequence[Location], mine: dict[str, str]) -> None:
+def _agrees(answer: Any, node: dict[str, Any], folders: Sequence[Location], mine: dict[str, str]) -> bool:
+    """Whether the node has answered as it must; False where it is gone, which is no mistake of anybody's."""
+    address = node["NodeManagerAddress"]
     try:
         seen, theirs = ray.get(answer, timeout=ANSWER_SECONDS)
     except ray.exceptions.RayError as error:
+        if node["NodeID"] not in {living["NodeID"] for living in living_nodes()}:
+            return False
         cause = str(error).strip().splitlines()[-1][:200]
         raise StudyError(f"node {address} cannot run this project ({type(error).__name__}: {cause})") from None
     for folder, there in zip(folders, seen, strict=True):
@@ -85,3 +88,4 @@ def _check(answer: Any, address: str, folders: Sequence[Location], mine: dict[st
             raise StudyError(
                 f"node {address} has {name} {theirs[name]}, this one {value}: every node must run the same versions"
             )
+    return True

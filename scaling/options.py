@@ -76,6 +76,8 @@ class Options:
     """Workers that train one run together, on one node or over several."""
     gpus_per_worker: Annotated[Literal[0, 1] | None, _default("1 where the cluster has any", "{0,1}")] = None
     """GPUs of a worker: 1, or 0 to train on CPUs."""
+    accelerator_type: Annotated[str, _default("any", "TYPE")] = ""
+    """Train only on nodes with this accelerator, as Ray names it (H100, A100, ...); every node prepares clips."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say what the study will do and cost, from a minute of measuring, and do nothing."""
     lanes: Annotated[int | None, _default("as many as there is room for", "INT")] = None
@@ -133,7 +135,7 @@ class Options:
         """What the study may use."""
         from scaling.cluster import Resources
 
-        return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes)
+        return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes, self.accelerator_type)
 
     def initialization(self) -> tuple[Initialization, dict[str, Path]]:
         """The initialized arm, and where the checkpoints lie that it names.

@@ -36,7 +36,8 @@ def _two_nodes(hidden: Path) -> Iterator[None]:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     ray_command = Path(sys.executable).with_name("ray")
     script = (
-        f'mount -t tmpfs none "{hidden}" && exec "{ray_command}" start --address={cluster.address} --num-cpus=1 --block'
+        f'mount -t tmpfs none "{hidden}" && exec "{ray_command}" start --address={cluster.address} --num-cpus=1 '
+        """--block --resources='{"accelerator_type:H100": 1}'"""
     )
     second = subprocess.Popen(
         [*namespace, "sh", "-c", script],
@@ -93,6 +94,10 @@ def test_what_no_node_has_is_refused_and_what_is_busy_is_waited_for(tmp_path: Pa
         lane_count(Resources(gpus=1), 5)
     with pytest.raises(StudyError, match="no room for a lane of 3 workers: the cluster holds 2 times"):
         lane_count(Resources(group=3), 5)
+    # Of the two nodes one has this accelerator.
+    assert lane_count(Resources(accelerator="H100"), 5) == (1, False)
+    with pytest.raises(StudyError, match="no node has an accelerator of type A100: there is H100; ask for another"):
+        lane_count(Resources(accelerator="A100"), 5)
 
     def hold(release: str) -> None:
         while not Path(release).exists():
