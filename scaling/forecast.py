@@ -152,7 +152,7 @@ def measure(study: Study, source: Source, catalogue: Location, resources: Resour
     prepare = ray.remote(num_cpus=1)(measure_preparation)
     a_clip, prepared = ray.get(prepare.remote(begun, ranked, audio_root(study.corpus), small.limits))
     files = ray.put(prepared)
-    kind_of_node = {"accelerator_type": resources.accelerator} if resources.accelerator else {}
+    kind_of_node: dict[str, Any] = {"accelerator_type": resources.accelerator} if resources.accelerator else {}
     step = ray.remote(num_cpus=resources.threads, num_gpus=int(gpu), **kind_of_node)(measure_step)
     a_step, parameters = {}, {}
     for run in {kind(run): run for run in study.runs if run.objective != "none"}.values():
