@@ -72,6 +72,8 @@ def _agrees(answer: Any, node: dict[str, Any], folders: Sequence[Location], mine
     address = node["NodeManagerAddress"]
     try:
         seen, theirs = ray.get(answer, timeout=ANSWER_SECONDS)
+    except ray.exceptions.NodeDiedError:
+        return False
     except ray.exceptions.RayError as error:
         if node["NodeID"] not in {living["NodeID"] for living in living_nodes()}:
             return False
