@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,6 +41,17 @@ def cluster() -> Iterator[Cluster]:
 
 def lose_a_node(cluster: Cluster) -> None:
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+
+
+def pre_empt_a_node(cluster: Cluster) -> None:
+    """What an autoscaler does on a spot instance's notice, and then the cloud."""
+    node = next(iter(cluster.worker_nodes))
+    ray_command = str(Path(sys.executable).with_name("ray"))
+    drain = [ray_command, "drain-node", "--address", cluster.address, "--node-id", node.node_id]
+    drain += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot instance"]
+    subprocess.run([*drain, "--deadline-remaining-seconds", "4"], check=True, capture_output=True)
+    time.sleep(4)
+    cluster.remove_node(node, allow_graceful=False)
 
 
 def test_preparation_spreads_over_the_nodes_and_outlives_one(
@@ -143,7 +156,7 @@ def test_whatever_dies_no_number_changes(
 
     study = start()
     study.until(study.training)
-    lose_a_node(cluster)
+    pre_empt_a_node(cluster)
     cluster.add_node(num_cpus=1)
     study.until(study.training)
     os.kill(study.process.pid, signal.SIGKILL)

@@ -49,7 +49,8 @@ def main() -> None:
     print("| runs of nothing | seconds | runs/s |\n|---:|---:|---:|")
     for count in given.runs:
         with tempfile.TemporaryDirectory() as folder:
-            queue = ray.remote(num_cpus=0)(RunQueue).remote([Run("none", seed=seed) for seed in range(count)], {})
+            runs, journal = [Run("none", seed=seed) for seed in range(count)], Path(folder) / "queue.jsonl"
+            queue = ray.remote(num_cpus=0)(RunQueue).remote(runs, {}, "queue", journal)
             ray.get(queue.snapshot.remote())
             began = time.monotonic()
             got = sum(ray.get([taker.remote(queue, lane, folder) for lane in range(given.lanes)]))

@@ -18,6 +18,7 @@ import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -27,7 +28,7 @@ from started import Started, check_equal, further, half_finished
 from scaling.files import read_json
 
 ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "_PartWriter"}
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 6.0
 PATIENCE = 180.0
 
 
@@ -88,6 +89,7 @@ class Soak:
             if victim == "head":
                 self.cluster.shutdown()
         self.kills[victim] = self.kills.get(victim, 0) + 1
+        print(f"kill {sum(self.kills.values())}: {victim}", flush=True)
         return victim
 
     def replace(self, victim: str) -> None:
@@ -99,21 +101,27 @@ class Soak:
         if victim in ("driver", "head"):
             self.start()
 
-    def step(self) -> None:
-        """Wait a random while, kill, and wait until every run that was half-finished has come further."""
-        pause = time.monotonic() + self.random.uniform(0, LONGEST_PAUSE)
-        while time.monotonic() < pause and self.study.process.poll() is None:
+    def wait(self, until: Callable[[], object], patience: float) -> bool:
+        """Wait for something, at most so long; False where the study ended before."""
+        end = time.monotonic() + patience
+        while not until() and time.monotonic() < end:
+            if self.study.process.poll() is not None:
+                return False
             time.sleep(0.02)
-        if self.study.process.poll() is not None:
+        return True
+
+    def step(self) -> None:
+        """Wait until the study works and a random while more, kill, and wait until every run that was half-finished has
+        come further."""
+        at_work = self.wait(lambda: half_finished(self.study) or actors("writer"), PATIENCE)
+        if not at_work or not self.wait(lambda: False, self.random.uniform(0, LONGEST_PAUSE)):
             return
         began, victim = time.monotonic(), self.kill()
         before = half_finished(self.study)
         self.replace(victim)
-        while not further(self.study, before):
-            if self.study.process.poll() is not None:
-                return
-            assert time.monotonic() - began < PATIENCE, self.study.log.read_text()
-            time.sleep(0.02)
+        if not self.wait(lambda: further(self.study, before), PATIENCE):
+            return
+        assert further(self.study, before), self.study.log.read_text()
         if before:
             self.recoveries.setdefault(victim, []).append(time.monotonic() - began)
 
