@@ -20,6 +20,14 @@ def realstew() -> Path:
     return REALSTEW
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For two processes (`make test`): the long tests that share one study begin at once in the same process."""
+    for item in items:
+        shares = "undisturbed" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("undisturbed" if shares else str(item.path)))
+    items.sort(key=lambda item: "undisturbed" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command line of a study that takes a minute."""

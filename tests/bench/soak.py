@@ -27,7 +27,7 @@ from started import Started, check_equal, further, half_finished
 
 from scaling.files import read_json
 
-ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "_PartWriter"}
+ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "MapWorker"}
 LONGEST_PAUSE = 6.0
 PATIENCE = 180.0
 
