@@ -28,6 +28,8 @@ from started import Started, check_equal, further, half_finished
 from scaling.files import read_json
 
 ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "MapWorker"}
+OFTEN = {"worker": 4, "controller": 4, "queue": 4, "writer": 4, "driver": 2, "node": 2, "head": 1}
+"""How often each is chosen, of those that are there."""
 LONGEST_PAUSE = 6.0
 PATIENCE = 180.0
 
@@ -76,8 +78,8 @@ class Soak:
 
     def kill(self) -> str:
         """Kill one of what is there; who it was."""
-        there = [kind for kind in ACTORS if actors(kind)] + ["driver", "node", "head"]
-        victim = self.random.choice(there)
+        there = [kind for kind in OFTEN if kind not in ACTORS or actors(kind)]
+        [victim] = self.random.choices(there, [OFTEN[kind] for kind in there])
         if victim in ACTORS:
             if living := actors(victim):
                 self.random.choice(living).kill()
