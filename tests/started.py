@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 
 from scaling.data.store import read_parquet
 from scaling.files import Location, names, read_json
@@ -96,3 +97,15 @@ def check_equal(study: Started, other: Started) -> None:
     recorded = mlflow_runs(study.out)
     assert sorted(run.data.tags["scaling.run"] for run in recorded) == sorted(mine)
     assert {run.info.status for run in recorded} == {"FINISHED"}
+
+
+def actors(name: str) -> list[psutil.Process]:
+    """The processes of the actors of a class, on the nodes that this process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if f"ray::{name}" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found

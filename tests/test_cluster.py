@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 import ray
 import torch
 from corpora import PART_CLIPS, TinyCorpus, lay_down, write
 from ray.cluster_utils import Cluster
-from started import RUNS, Started, check_equal
+from started import RUNS, Started, actors, check_equal
 from tiny import shared_pair
 
 from scaling.cluster import Resources
@@ -81,18 +80,6 @@ def test_preparation_spreads_over_the_nodes_and_outlives_one(
     }
 
 
-def processes(name: str) -> list[psutil.Process]:
-    """The actors of this class on the nodes that this test started."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if f"ray::{name}" in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return found
-
-
 def _performed(worker: int, run: Run, place: Place) -> str:
     """One run as a group of two without Ray; what its weights are."""
     folder = place.runs / run.name
@@ -145,7 +132,7 @@ def test_whatever_dies_no_number_changes(
     study = start()
     for victim in ("RayTrainWorker", "TrainController", "RunQueue"):
         study.until(study.training)
-        study.until(lambda name=victim: processes(name))[0].kill()
+        study.until(lambda name=victim: actors(name))[0].kill()
     study.until(study.training)
     began = time.monotonic()
     os.killpg(study.process.pid, signal.SIGINT)

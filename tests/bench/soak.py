@@ -21,9 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 from ray.cluster_utils import Cluster
-from started import Started, check_equal, further, half_finished
+from started import Started, actors, check_equal, further, half_finished
 
 from scaling.files import read_json
 
@@ -42,18 +41,6 @@ def new_cluster() -> Cluster:
     for _ in range(2):
         cluster.add_node(num_cpus=1)
     return cluster
-
-
-def actors(kind: str) -> list[psutil.Process]:
-    """The processes of a kind of actor that run on this script's nodes."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if f"ray::{ACTORS[kind]}" in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return found
 
 
 class Soak:
@@ -78,10 +65,10 @@ class Soak:
 
     def kill(self) -> str:
         """Kill one of what is there; who it was."""
-        there = [kind for kind in OFTEN if kind not in ACTORS or actors(kind)]
+        there = [kind for kind in OFTEN if kind not in ACTORS or actors(ACTORS[kind])]
         [victim] = self.random.choices(there, [OFTEN[kind] for kind in there])
         if victim in ACTORS:
-            if living := actors(victim):
+            if living := actors(ACTORS[victim]):
                 self.random.choice(living).kill()
         elif victim == "node":
             self.cluster.remove_node(self.random.choice(list(self.cluster.worker_nodes)), allow_graceful=False)
@@ -115,7 +102,7 @@ class Soak:
     def step(self) -> None:
         """Wait until the study works and a random while more, kill, and wait until every run that was half-finished has
         come further."""
-        at_work = self.wait(lambda: half_finished(self.study) or actors("writer"), PATIENCE)
+        at_work = self.wait(lambda: half_finished(self.study) or actors(ACTORS["writer"]), PATIENCE)
         if not at_work or not self.wait(lambda: False, self.random.uniform(0, LONGEST_PAUSE)):
             return
         began, victim = time.monotonic(), self.kill()
