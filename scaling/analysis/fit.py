@@ -1,168 +1,38 @@
-"""Power law with offset, error = E + A·clips^(-a), fitted robustly and globally to the logarithm of the error.
+"""Fit scaling curves: robustly, globally, many at once; see `forms` for the laws, `pool` for what predicts.
 
-With u = ln(clips / geometric mean of the sizes) and rho = E / (A·mean^(-a)), the law reads
-ln error = s + ln(rho + e^(-a·u)). A grid over (a, rho), with s the median of what remains, finds the basin; a
-damped Gauss-Newton with Huber weights polishes it. A single start from a guess is the well-known way to a
-wrong curve (Besiroglu et al. 2024, on Hoffmann et al. 2022, approach 3). Everything works on batches of
-curves that share their sizes, so that a resampled interval costs little more than the fit.
+    curve = fit_curve(clips, error)
+    curve.predict(1e7), curve.interval(1e7, level=0.9), curve.inverse(0.2)
+
+The parameters E, A and a are those of the default law on all sizes, without any belief. Predictions are pooled
+over windows of sizes and two laws, unless one law is asked for by name.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Status = Literal["converged", "offset at zero", "exponent at bound", "too few sizes", "rises with data", "flat"]
-Interval = tuple[float, float]
+from scaling.analysis.curve import BEYOND, LEVEL, NOWHERE, Curve, Interval, Status
+from scaling.analysis.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
+from scaling.analysis.pool import FEWEST, NOISE, Member, Pool, Table, fit_pools, table, with_draws
+from scaling.analysis.solve import HUBER, polish, solve
 
-LEVEL = 0.9
-EXPONENT_BOUNDS = (0.02, 2.0)
-BEYOND = 4  # predictions are shown up to this many times the largest size
-HUBER = 0.05  # residuals in log error beyond 5 % pull linearly only
-NOWHERE: Interval = (np.nan, np.nan)
+__all__ = [
+    "BEYOND", "EXPONENT_BOUNDS", "HUBER", "LEVEL", "NOWHERE", "Curve", "Floats", "Interval", "Status", "fit_batch",
+    "fit_curve", "fit_curves", "interval", "law",
+]  # fmt: skip
 
+RESAMPLES = 1000
 _FLAT = 0.01  # without resamples: a change below 1 % over the whole range is none
-_RHO = (1e-6, 1e4)
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
-_CHUNK = 4096
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A fitted curve. Errors are shares (0 to 1); where no law is fitted `E`, `A`, `a` are NaN.
-
-    Intervals have level `LEVEL`; they are NaN without resamples. `residual` is the root mean square of
-    ln(error) minus ln(curve) over the sizes. `n_points` counts the scores, `n_sizes` the distinct sizes.
-    """
-
-    status: Status
-    form: Literal["E + A x^-a", "constant", "none"]
-    E: float
-    A: float
-    a: float
-    n_points: int
-    n_sizes: int
-    largest: float
-    residual: float
-    E_interval: Interval = NOWHERE
-    A_interval: Interval = NOWHERE
-    a_interval: Interval = NOWHERE
-    at_largest: Interval = NOWHERE
-    beyond: Interval = NOWHERE
-
-    def predict(self, clips: Floats | float) -> Floats:
-        """The curve's error at these numbers of clips; NaN where no law is fitted."""
-        return law(clips, self.E, self.A, self.a)
+_ALL_OFFSET = 0.01  # a falling part below this share of the offset at the largest size: the curve has landed
+_STEPS = 60
 
 
 def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
     """E + A·clips^(-a)."""
     return np.asarray(E + A * np.power(np.asarray(clips, dtype=np.float64), -a))
-
-
-def fit_curve(clips: Floats, error: Floats, resampled: Floats | None = None) -> Curve:
-    """Fit one curve.
-
-    Args:
-        clips: (n,) sizes; a size may come several times (seeds) and then counts by its mean error.
-        error: (n,) errors, above 0.
-        resampled: (r, number of distinct sizes, ascending) resampled mean errors, for the intervals.
-
-    Returns:
-        The curve. With 3 sizes or fewer, or an error that rises with data, no law is forced: see `status`.
-
-    Raises:
-        ValueError: shapes that do not fit, or an error or size that is not above 0.
-    """
-    clips, error = np.asarray(clips, dtype=np.float64), np.asarray(error, dtype=np.float64)
-    if clips.ndim != 1 or clips.shape != error.shape or clips.size == 0:
-        raise ValueError(f"clips {clips.shape} and error {error.shape} must be equal and one-dimensional")
-    sizes, place = np.unique(clips, return_inverse=True)
-    mean = np.bincount(place, weights=error) / np.bincount(place)
-    draws = None if resampled is None else np.asarray(resampled, dtype=np.float64)[None]
-    return fit_batch(sizes, mean[None], draws, [clips.size])[0]
-
-
-def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, n_points: list[int]) -> list[Curve]:
-    """Fit many curves over the same sizes.
-
-    Args:
-        sizes: (n,) distinct sizes, ascending.
-        error: (c, n) mean errors.
-        resampled: (c, r, n) resampled mean errors; a curve without them holds NaN.
-        n_points: scores behind each of the c curves.
-    """
-    if not (np.all(sizes > 0) and np.all(error > 0)):
-        raise ValueError("sizes and errors must be above 0")
-    if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
-        raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
-    c, n = error.shape
-    if n <= 3:
-        return [_unfitted("too few sizes", sizes, points) for points in n_points]
-    log = np.log(error)
-    theta = _solve(sizes, log, starts=12)
-    r = 0 if resampled is None else resampled.shape[1]
-    known = np.zeros((c,), dtype=np.bool_)
-    log_draws, theta_draws = np.empty((c, r, n)), np.full((c, r, 3), np.nan)
-    if resampled is not None and r:
-        log_draws = np.log(np.maximum(resampled, 1e-9))
-        known = np.asarray(np.isfinite(log_draws).all(axis=(1, 2)))
-        theta_draws[known] = _solve(sizes, log_draws[known].reshape(-1, n), starts=1).reshape(-1, r, 3)
-    return [
-        _judge(sizes, log[i], theta[i], n_points[i], *(
-            (log_draws[i], theta_draws[i]) if known[i] else (None, None)
-        ))
-        for i in range(c)
-    ]  # fmt: skip
-
-
-def _unfitted(status: Status, sizes: Floats, n_points: int) -> Curve:
-    nan = float("nan")
-    return Curve(status, "none", nan, nan, nan, n_points, len(sizes), float(sizes[-1]), nan)
-
-
-def _judge(
-    sizes: Floats, log: Floats, theta: Floats, n_points: int, log_draws: Floats | None, theta_draws: Floats | None
-) -> Curve:
-    """Turn one solution into a curve with a status, or say that there is no falling law to fit."""
-    u = np.log(sizes) - np.log(sizes).mean()
-    slope = float(log @ u / (u @ u))
-    low, high = (slope, slope)
-    change = abs(slope) * np.ptp(u)
-    if log_draws is not None:
-        low, high = interval(log_draws @ u / (u @ u))
-        trend = low > 0 or high < 0
-    else:
-        trend = change > _FLAT
-    if not trend:
-        level = float(np.exp(log.mean()))
-        spread = interval(np.exp(log_draws.mean(axis=1))) if log_draws is not None else NOWHERE
-        residual = float(np.sqrt(np.mean((log - log.mean()) ** 2)))
-        return Curve(
-            "flat", "constant", level, 0.0, 0.0, n_points, len(sizes), float(sizes[-1]), residual,
-            E_interval=spread, at_largest=spread, beyond=spread,
-        )  # fmt: skip
-    if slope > 0:
-        return _unfitted("rises with data", sizes, n_points)
-    E, A, a = (float(v) for v in theta)
-    status: Status = "converged"
-    far = BEYOND * sizes[-1]
-    if _NO_OFFSET * law(far, E, A, a) >= E:
-        status = "offset at zero"
-    if a <= EXPONENT_BOUNDS[0] * 1.0001 or a >= EXPONENT_BOUNDS[1] * 0.9999:
-        status = "exponent at bound"
-    residual = float(np.sqrt(np.mean((log - np.log(law(sizes, E, A, a))) ** 2)))
-    curve = Curve(status, "E + A x^-a", E, A, a, n_points, len(sizes), float(sizes[-1]), residual)
-    if theta_draws is None:
-        return curve
-    Es, As, exponents = theta_draws.T
-    return Curve(
-        status, curve.form, E, A, a, n_points, len(sizes), float(sizes[-1]), residual,
-        interval(Es), interval(As), interval(exponents),
-        interval(Es + As * sizes[-1] ** -exponents), interval(Es + As * far**-exponents),
-    )  # fmt: skip
 
 
 def interval(draws: Floats) -> Interval:
@@ -173,94 +43,276 @@ def interval(draws: Floats) -> Interval:
     return float(low), float(high)
 
 
-def _solve(sizes: Floats, log: Floats, starts: int) -> Floats:
-    """(b, n) log errors -> (b, 3) parameters E, A, a of the best robust fit with and without an offset."""
-    centre = np.log(sizes).mean()
-    u = np.log(sizes) - centre
-    found = [_solve_chunk(u, log[i : i + _CHUNK], starts) for i in range(0, len(log), _CHUNK)]
-    s, q, p = np.concatenate(found).T if found else np.empty((3, 0))
-    a = np.exp(p)
-    scale = np.exp(s)
-    return np.stack([scale * np.exp(q), scale * np.exp(a * centre), a], axis=1)
+def fit_curve(
+    clips: Floats,
+    error: Floats,
+    resampled: Floats | None = None,
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+) -> Curve:
+    """Fit one curve.
+
+    Args:
+        clips: (n,) sizes in any order; a size may come several times (runs) and then counts by its mean error, with
+            the weight of its runs.
+        error: (n,) errors, above 0.
+        resampled: (r, number of distinct sizes, ascending) mean errors under resampled runs or test clips. Without
+            it runs are resampled where every size has several, and residuals otherwise.
+        form: fit and predict with this law alone instead of the default law and the pool.
+        draws: refits for the interval; 0 for none.
+
+    Returns:
+        The curve; see `Curve.status` for what the data could not say.
+
+    Raises:
+        ValueError: shapes that do not fit, or an error or size that is not a finite number above 0.
+    """
+    given = None if resampled is None else [np.asarray(resampled, dtype=np.float64)]
+    return fit_curves([(clips, error)], given, form=form, draws=draws, unit=unit, seed=seed)[0]
 
 
-def _solve_chunk(u: Floats, log: Floats, starts: int) -> Floats:
-    """(b, n) -> (b, 3) parameters s, ln rho (-inf: no offset), ln a."""
-    low, high = EXPONENT_BOUNDS
-    exponents = np.geomspace(low * 1.05, high / 1.05, 14)
-    rhos = np.geomspace(1e-2, 1e2, 11)
-    a, rho = (grid.ravel() for grid in np.meshgrid(exponents, rhos, indexing="ij"))
-    shape = np.log(rho[:, None] + np.exp(-a[:, None] * u))  # (g, n)
-    rest = (log[:, None, :] - shape[None]).astype(np.float32)  # (b, g, n)
-    scale = _median(rest)
-    cost = _huber(rest - scale[..., None]).sum(axis=-1)
-    chosen = np.argpartition(cost, starts - 1, axis=1)[:, :starts]  # (b, starts)
-    row = np.arange(len(log))[:, None]
-    start = np.stack([scale[row, chosen].astype(np.float64), np.log(rho)[chosen], np.log(a)[chosen]], axis=-1)
-    y = np.repeat(log, starts, axis=0)
-    theta, cost = _polish(u, y, start.reshape(-1, 3), offset=True)
-    best = cost.reshape(-1, starts).argmin(axis=1)
-    theta, cost = theta.reshape(-1, starts, 3)[row[:, 0], best], cost.reshape(-1, starts)[row[:, 0], best]
-    plain, plain_cost = _polish(u, log, theta, offset=False)
-    # The offset may only go to zero exactly where it explains nothing: at the edge of its range the two agree.
-    simpler = plain_cost <= cost + 1e-12
-    return np.where(simpler[:, None], plain, theta)
+def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, n_points: list[int]) -> list[Curve]:
+    """Fit many curves over the same sizes.
+
+    Args:
+        sizes: (n,) distinct sizes, ascending.
+        error: (c, n) mean errors.
+        resampled: (c, r, n) resampled mean errors; a curve without them holds NaN.
+        n_points: scores behind each of the c curves.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
+    if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
+        raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
+    curves = [(sizes, row) for row in error]
+    return fit_curves(curves, None if resampled is None else list(resampled), draws=0, n_points=n_points)
 
 
-def _median(rest: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over the last axis; numpy's own is many times slower on short axes."""
-    ordered = np.sort(rest, axis=-1)
-    n = rest.shape[-1]
-    return np.asarray((ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2)
+def fit_curves(
+    curves: Sequence[tuple[Floats, Floats]],
+    resampled: Sequence[Floats] | None = None,
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+    n_points: list[int] | None = None,
+) -> list[Curve]:
+    """Fit many curves at once, each (clips, error) as in `fit_curve`; `resampled` one array a curve, all of equal r.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
+    gathered = [_gather(*curve) for curve in curves]
+    points = n_points or [int(weight.sum()) for _, _, weight, _ in gathered]
+    data = table([entry[:3] for entry in gathered])
+    n_sizes = (data.w > 0).sum(axis=1)
+    given = _given(resampled, data, n_sizes)
+    many, spread = _runs_resampled(gathered, data, draws, seed)
+    fitted: list[Curve] = [_none("too few points", data, i, points[i], unit) for i in range(len(curves))]
+    enough = np.flatnonzero(n_sizes >= FEWEST)
+    falls = []
+    for i in enough:
+        said = _trend(data, i, given[i] if given is not None and np.isfinite(given[i]).all() else None)
+        if said is None:
+            falls.append(i)
+        elif said[0] == "rises with data":
+            fitted[i] = _none("rises with data", data, i, points[i], unit)
+        else:
+            fitted[i] = _constant(data, i, points[i], unit, said[1])
+    rows = np.array(falls, dtype=np.int64)
+    if not rows.size:
+        return fitted
+    part = Table(data.x[rows], data.y[rows], data.w[rows])
+    laws = _Laws(part, form or OFFSET)
+    pools = laws.pools() if form is not None else fit_pools(part, (laws.theta, laws.largest_residual))
+    # One call for each source of what is resampled: test clips or runs where they are known, residuals elsewhere.
+    sources: dict[str, list[int]] = {}
+    for j, i in enumerate(rows):
+        if given is not None and given.shape[1]:
+            sources.setdefault("resamples given" if np.isfinite(given[i]).all() else "none", []).append(j)
+        elif draws:
+            several = np.isfinite(spread[i])
+            sources.setdefault("several runs a size" if several else "residuals of one run a size", []).append(j)
+        else:
+            sources.setdefault("none", []).append(j)
+    for source, members in sources.items():
+        mine, here = rows[members], Table(part.x[members], part.y[members], part.w[members])
+        chosen = [pools[j] for j in members]
+        drawn = None
+        if source == "resamples given" and given is not None:
+            drawn = np.log(np.maximum(np.nan_to_num(given[mine], nan=1.0), 1e-9))
+        elif source == "several runs a size":
+            drawn = many[mine]
+        if source != "none":
+            r = draws if drawn is None else drawn.shape[1]
+            chosen = with_draws(chosen, here, r, seed, drawn, spread[mine])
+        for k, (j, pool) in enumerate(zip(members, chosen, strict=True)):
+            fitted[rows[j]] = laws.curve(j, points[rows[j]], unit, source, pool, drawn[k] if drawn is not None else None)
+    return fitted
 
 
-def _huber(r: NDArray[np.floating]) -> NDArray[np.floating]:
-    size = np.abs(r)
-    return np.where(size <= HUBER, 0.5 * r * r, HUBER * (size - 0.5 * HUBER))
+class _Laws:
+    """One law on all sizes of each curve, robust and without belief."""
+
+    def __init__(self, data: Table, form: Form) -> None:
+        self.data, self.form = data, form
+        self.u = (data.x - data.centre[:, None]) * (data.w > 0)
+        self.theta, loss = solve(form, self.u, data.y, data.w)
+        self.zero = np.zeros(len(data.y), dtype=np.bool_)
+        self.plain: Floats = np.empty((len(data.y), 2))
+        if form is OFFSET:
+            self.plain, plain_loss = solve(POWER, self.u, data.y, data.w)
+            self.zero = np.asarray(plain_loss <= loss * (1 + 1e-9) + 1e-20)
+        rest = (data.y - form.log_error(self.u, self.theta)[0]) * (data.w > 0)
+        self.largest_residual = np.abs(rest).max(axis=1)
+        self.loss = loss
+        self.residual = np.sqrt((rest**2).sum(axis=1) / (data.w > 0).sum(axis=1))
+
+    def pools(self) -> list[Pool]:
+        """Pools of this law alone."""
+        n, k = (self.data.w > 0).sum(axis=1), len(self.form.parameters)
+        freedom = np.maximum(n - k, 0) + 1.0
+        noise = np.sqrt((2 * self.loss + NOISE**2) / freedom)
+        d = self.data
+        return [
+            Pool(float(d.centre[i]), float(d.last[i]), (
+                Member(self.form, float(d.first[i]), self.theta[i], float(noise[i]), float(freedom[i]), False),
+            ))
+            for i in range(len(n))
+        ]  # fmt: skip
+
+    def curve(self, j: int, points: int, unit: str, source: str, pool: Pool, drawn: Floats | None) -> Curve:
+        """The curve of row j, with what was resampled."""
+        data, form = self.data, self.form
+        n = int((data.w[j] > 0).sum())
+        centre, largest = data.centre[j : j + 1], _largest(data, j)
+        names = form.parameters
+        values = form.natural(np.exp(centre), self.theta[j : j + 1, 0], self.theta[j : j + 1, 1:])[0]
+        if self.zero[j]:
+            values = np.append(0.0, POWER.natural(np.exp(centre), self.plain[j : j + 1, 0], self.plain[j : j + 1, 1:]))
+        by = dict(zip(names, (float(v) for v in values), strict=True))
+        status: Status = "converged"
+        E, a = by.get("E", 0.0), by["a"]
+        at, far = (float(np.exp(form.log_error(np.array([[np.log(x) - centre[0]]]), self.theta[j : j + 1])[0][0, 0]))
+                   for x in (largest, BEYOND * largest))  # fmt: skip
+        if n <= len(OFFSET.parameters):
+            status, by = "too few points", dict.fromkeys(names, float("nan"))
+        elif a <= EXPONENT_BOUNDS[0] * 1.0001 or a >= EXPONENT_BOUNDS[1] * 0.9999:
+            status = "exponent at bound"
+        elif "E" in by and _NO_OFFSET * far >= E:
+            status = "offset at zero"
+        elif E > 0 and at - E <= _ALL_OFFSET * E:
+            status = "offset at the lowest point"
+        ends: dict[str, Interval] = {}
+        if drawn is not None and status != "too few points" and form is OFFSET:
+            u = np.broadcast_to(self.u[j], drawn.shape)
+            w = np.broadcast_to(data.w[j], drawn.shape)
+            theta, _ = polish(form, u, drawn, w, np.repeat(self.theta[j : j + 1], len(drawn), axis=0), steps=_STEPS)
+            natural = form.natural(np.exp(np.repeat(centre, len(drawn))), theta[:, 0], theta[:, 1:])
+            ends = {f"{name}_interval": interval(column) for name, column in zip(names, natural.T, strict=True)}
+        nan = float("nan")
+        curve = Curve(
+            status, "none" if status == "too few points" else form.name, by.get("E", nan), by.get("A", nan),
+            by.get("a", nan), points, n, largest, float(self.residual[j]), unit, **ends,
+            parameters=tuple(by.items()), noise_from=source, pool=pool,  # type: ignore[arg-type]
+        )  # fmt: skip
+        if not pool.draws:
+            return curve
+        low, high = curve.interval(np.array([largest, BEYOND * largest]), LEVEL)
+        return _replace(curve, (float(low[0]), float(high[0])), (float(low[1]), float(high[1])))
 
 
-def _polish(u: Floats, y: Floats, theta: Floats, offset: bool) -> tuple[Floats, Floats]:
-    """Levenberg-Marquardt on the Huber cost for a batch: (b, n), (b, 3) -> (b, 3), cost (b,)."""
-    theta = theta.copy()
-    if not offset:
-        theta[:, 1] = -np.inf
-    low = np.array([-np.inf, np.log(_RHO[0]), np.log(EXPONENT_BOUNDS[0])])
-    high = np.array([np.inf, np.log(_RHO[1]), np.log(EXPONENT_BOUNDS[1])])
-    damping = np.full(len(y), 1e-3)
-    residual, jacobian = _linearize(u, y, theta)
-    cost = _huber(residual).sum(axis=1)
-    active = np.arange(len(y))
-    for _ in range(60):
-        r, J, t = residual[active], jacobian[active], theta[active]
-        weighted = J * np.minimum(1, HUBER / np.maximum(np.abs(r), 1e-300))[..., None]
-        normal = np.swapaxes(weighted, 1, 2) @ J
-        gradient = (weighted * r[..., None]).sum(axis=1)
-        diagonal = np.arange(3)
-        normal[:, diagonal, diagonal] += damping[active, None] * normal[:, diagonal, diagonal] + 1e-12
-        step = np.linalg.solve(normal, gradient[..., None])[..., 0]
-        trial = t + np.clip(step, -2, 2)
-        trial[:, 2] = np.clip(trial[:, 2], low[2], high[2])
-        trial[:, 1] = np.clip(trial[:, 1], low[1], high[1]) if offset else -np.inf
-        new_residual, new_jacobian = _linearize(u, y[active], trial)
-        new_cost = _huber(new_residual).sum(axis=1)
-        better = new_cost < cost[active]
-        gain = cost[active] - new_cost
-        where = active[better]
-        theta[where], cost[where] = trial[better], new_cost[better]
-        residual[where], jacobian[where] = new_residual[better], new_jacobian[better]
-        damping[active] = np.where(better, damping[active] / 5, damping[active] * 4)
-        done = (better & (gain <= 1e-10 * cost[active])) | (damping[active] > 1e6) | (cost[active] < 1e-26)
-        active = active[~done]
-        if active.size == 0:
-            break
-    return theta, cost
+def _replace(curve: Curve, at_largest: Interval, beyond: Interval) -> Curve:
+    return replace(curve, at_largest=at_largest, beyond=beyond)
 
 
-def _linearize(u: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
-    """Residuals (b, n) and the model's derivatives (b, n, 3) by s, ln rho, ln a."""
-    s, q, p = theta[:, 0, None], theta[:, 1, None], theta[:, 2, None]
-    a, rho = np.exp(p), np.exp(q)
-    power = np.exp(-a * u)
-    total = rho + power
-    jacobian = np.stack([np.ones_like(total), rho / total, -a * u * power / total], axis=-1)
-    return y - s - np.log(total), jacobian
+def _gather(clips: Floats, error: Floats) -> tuple[Floats, Floats, Floats, list[Floats]]:
+    """Distinct sizes ascending, mean error, number of runs, and the runs' errors of each size."""
+    clips, error = np.asarray(clips, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    if clips.ndim != 1 or clips.shape != error.shape or clips.size == 0:
+        raise ValueError(f"clips {clips.shape} and error {error.shape} must be equal and one-dimensional")
+    for name, values in (("sizes", clips), ("errors", error)):
+        if not (np.isfinite(values).all() and np.all(values > 0)):
+            raise ValueError(f"{name} must be finite and above 0")
+    sizes, place, runs = np.unique(clips, return_inverse=True, return_counts=True)
+    mean = np.bincount(place, weights=error) / runs
+    return sizes, mean, runs.astype(np.float64), [error[place == k] for k in range(len(sizes))]
+
+
+def _given(resampled: Sequence[Floats] | None, data: Table, n_sizes: Floats) -> Floats | None:
+    """(c, r, n) resampled errors, padded; NaN for a curve without."""
+    if resampled is None:
+        return None
+    r = max((len(rows) for rows in resampled), default=0)
+    found = np.ones((len(resampled), r, data.x.shape[1]))
+    for i, rows in enumerate(resampled):
+        if rows.ndim != 2 or rows.shape != (r, n_sizes[i]):
+            raise ValueError(f"resampled {rows.shape} must be (resamples, {n_sizes[i]} sizes)")
+        found[i, :, : n_sizes[i]] = rows
+    return found
+
+
+def _runs_resampled(
+    gathered: list[tuple[Floats, Floats, Floats, list[Floats]]], data: Table, draws: int, seed: int
+) -> tuple[Floats, Floats]:
+    """(c, draws, n) resampled ln mean errors, and (c,) the spread of one run; NaN unless all sizes have several."""
+    spread = np.full(len(gathered), np.nan)
+    several = [all(len(runs) > 1 for runs in entry[3]) for entry in gathered]
+    many = np.zeros((len(gathered), draws if any(several) else 0, data.x.shape[1]))
+    for i, (_, mean, count, runs) in enumerate(gathered):
+        if not several[i] or not draws:
+            continue
+        freedom = count.sum() - len(count)
+        within = sum(float(((np.log(r) - np.log(r).mean()) ** 2).sum()) for r in runs)
+        spread[i] = np.sqrt(within / freedom)
+        # The runs' own means under resampling, as Student's t: two or three runs drawn with replacement spread too
+        # little. The spread is shared by the sizes, as the law's noise is.
+        rng = np.random.default_rng([seed, i])
+        wide = spread[i] * np.sqrt(freedom / rng.chisquare(freedom, draws))
+        z = rng.standard_normal((draws, len(count)))
+        many[i, :, : len(count)] = np.log(mean) + wide[:, None] * z / np.sqrt(count)
+    return many, spread
+
+
+def _trend(data: Table, i: int, given: Floats | None) -> tuple[Literal["rises with data", "flat"], Interval] | None:
+    """What is to be said of a curve that does not fall, and the interval of its level."""
+    seen = data.w[i] > 0
+    x, y, w = data.x[i][seen], data.y[i][seen], data.w[i][seen]
+    u = x - (w @ x) / w.sum()
+    slope = float((w * u) @ y / ((w * u) @ u))
+    if given is None:
+        trend, spread = abs(slope) * float(np.ptp(u)) > _FLAT, NOWHERE
+    else:
+        log = np.log(np.maximum(given[:, : seen.sum()], 1e-9))
+        low, high = interval(log @ (w * u) / ((w * u) @ u))
+        trend, spread = low > 0 or high < 0, interval(np.exp(log @ w / w.sum()))
+    if not trend:
+        return "flat", spread
+    return ("rises with data", NOWHERE) if slope > 0 else None
+
+
+def _largest(data: Table, i: int) -> float:
+    """The largest size of curve i, to 12 digits: a logarithm and back would leave 9999.999999999998."""
+    return float(f"{np.exp(data.last[i]):.12g}")
+
+
+def _none(status: Status, data: Table, i: int, points: int, unit: str) -> Curve:
+    nan = float("nan")
+    n = int((data.w[i] > 0).sum())
+    return Curve(status, "none", nan, nan, nan, points, n, _largest(data, i), nan, unit)
+
+
+def _constant(data: Table, i: int, points: int, unit: str, spread: Interval) -> Curve:
+    seen = data.w[i] > 0
+    y, w = data.y[i][seen], data.w[i][seen]
+    level = float((w @ y) / w.sum())
+    residual = float(np.sqrt(np.mean((y - level) ** 2)))
+    return Curve(
+        "flat", "constant", float(np.exp(level)), 0.0, 0.0, points, int(seen.sum()), _largest(data, i),
+        residual, unit, E_interval=spread, at_largest=spread, beyond=spread,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Intervals for a new observation, and what makes their level the one that really covers.
+
+Raw draws (`pool.with_draws`) say how wide a band should be from one size to the next, but not how wide it must be:
+with one run a size the noise between runs is only guessed from the residuals, and no member of the pool may be the
+law. So the half-widths above and below the pooled prediction are multiplied by a number learned on public curves:
+the level's quantile of |ln error - prediction| / half-width (conformal prediction with a normalised score), each
+curve counting once, by number of sizes and by how far beyond the data. `calibration.csv` holds it with the coverage
+that cross-validation found; `tests/bench/extrapolation.py --write` makes it.
+"""
+
+import csv
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+from scaling.analysis.forms import Floats
+from scaling.analysis.pool import Pool
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+FACTORS = (1.0, 1.5, 2.5, 5.0, 10.0)  # lower ends of the classes of size / largest size fitted
+SIZES = (3, 4, 5, 8, 20)  # smallest numbers of sizes of the classes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One class of the calibration: widths are multiplied by `multiplier` to reach `level`.
+
+    `covered` and `stderr` are the share of new observations covered in cross-validation over `curves` curves, and its
+    standard error; `factor` is the class's geometric mean.
+    """
+
+    sizes: int
+    factor: float
+    level: float
+    multiplier: float
+    covered: float
+    stderr: float
+    curves: int
+
+
+@functools.cache
+def calibration() -> tuple[Cell, ...]:
+    """The table that is shipped."""
+    text = resources.files("scaling.analysis").joinpath("calibration.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return tuple(
+        Cell(int(r["sizes"]), *(float(r[k]) for k in ("factor", "level", "multiplier", "covered", "stderr")),
+             int(r["curves"]))
+        for r in rows
+    )  # fmt: skip
+
+
+def multiplier(cells: Iterable[Cell], n_sizes: int, factor: Floats, level: float) -> Floats:
+    """(n,) what half-widths are multiplied by: between classes linear in ln(sizes), ln(factor) and the level."""
+    by: dict[int, dict[float, list[tuple[float, float]]]] = {}
+    for cell in cells:
+        by.setdefault(cell.sizes, {}).setdefault(cell.level, []).append((cell.factor, cell.multiplier))
+    lines = []
+    for sizes in sorted(by):
+        levels = sorted(by[sizes])
+        at = np.stack([
+            np.interp(np.log(factor), *np.log(np.array(sorted(by[sizes][p])).T).astype(float)) for p in levels
+        ])  # fmt: skip
+        lines.append(np.array([np.interp(level, levels, column) for column in at.T]))
+    logs = np.log(sorted(by))
+    return np.array([np.exp(np.interp(np.log(n_sizes), logs, column)) for column in np.array(lines).T])
+
+
+def half_widths(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats, Floats]:
+    """(n,) pooled ln error at ln sizes x and the raw half-widths of the band below and above it."""
+    centre = pool.log_error(x)
+    values, weights = pool.sample(x)
+    low, high = weighted_quantiles(values, weights, ((1 - level) / 2, (1 + level) / 2))
+    # The mean of the members may lie outside their draws' middle: neither side may vanish.
+    least = 0.1 * (high - low)
+    return centre, np.maximum(centre - low, least), np.maximum(high - centre, least)
+
+
+def weighted_quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
+    """(r, n) values and weights -> (q, n) quantiles of each column."""
+    order = np.argsort(values, axis=0)
+    ordered = np.take_along_axis(values, order, axis=0)
+    mass = np.take_along_axis(weights, order, axis=0)
+    place = np.cumsum(mass, axis=0) - 0.5 * mass
+    return np.array([[np.interp(p, place[:, j], ordered[:, j]) for j in range(values.shape[1])] for p in at])
+
+
+def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Floats]:
+    """(n,) lower and upper ln error of a new observation at ln sizes x, calibrated."""
+    centre, below, above = half_widths(pool, x, level)
+    wider = multiplier(calibration(), n_sizes, np.exp(np.maximum(x - pool.last, 0)), level)
+    return centre - wider * below, centre + wider * above
