@@ -47,8 +47,10 @@ def calibration() -> tuple[Cell, ...]:
     text = resources.files("scaling.analysis").joinpath("calibration.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(
-        Cell(int(r["sizes"]), *(float(r[k]) for k in ("factor", "level", "multiplier", "covered", "stderr")),
-             int(r["curves"]))
+        Cell(
+            int(r["sizes"]), float(r["factor"]), float(r["level"]), float(r["multiplier"]), float(r["covered"]),
+            float(r["stderr"]), int(r["curves"]),
+        )
         for r in rows
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ __all__ = [
 RESAMPLES = 1000
 _FLAT = 0.01  # without resamples: a change below 1 % over the whole range is none
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
-_ALL_OFFSET = 0.01  # a falling part below this share of the offset at the largest size: the curve has landed
+_ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
 _STEPS = 60
 
 
@@ -114,8 +114,8 @@ def fit_curves(
     given = _given(resampled, data, n_sizes)
     many, spread = _runs_resampled(gathered, data, draws, seed)
     fitted: list[Curve] = [_none("too few points", data, i, points[i], unit) for i in range(len(curves))]
-    enough = np.flatnonzero(n_sizes >= FEWEST)
-    falls = []
+    enough: list[int] = np.flatnonzero(n_sizes >= FEWEST).tolist()
+    falls: list[int] = []
     for i in enough:
         said = _trend(data, i, given[i] if given is not None and np.isfinite(given[i]).all() else None)
         if said is None:
@@ -152,7 +152,8 @@ def fit_curves(
             r = draws if drawn is None else drawn.shape[1]
             chosen = with_draws(chosen, here, r, seed, drawn, spread[mine])
         for k, (j, pool) in enumerate(zip(members, chosen, strict=True)):
-            fitted[rows[j]] = laws.curve(j, points[rows[j]], unit, source, pool, drawn[k] if drawn is not None else None)
+            mean_errors = None if drawn is None else drawn[k]
+            fitted[rows[j]] = laws.curve(j, points[rows[j]], unit, source, pool, mean_errors)
     return fitted
 
 

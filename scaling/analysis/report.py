@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,10 @@ def curve_table(fitted: list[tuple[dict[str, str | int], Curve]]) -> pl.DataFram
     Intervals come as columns `<name>_low` and `<name>_high` (level `fit.LEVEL`); what is
     predicted at the largest size and at `fit.BEYOND` times it as `at_largest` and `beyond`. What is unknown is null.
     """
+    shown = [entry.name for entry in fields(Curve) if entry.name not in ("pool", "parameters")]
     rows = []
     for described, curve in fitted:
-        row: Row = {**described, **asdict(curve)}
+        row: Row = {**described, **{name: getattr(curve, name) for name in shown}}
         row["at_largest"] = float(curve.predict(curve.largest))
         row["beyond"] = float(curve.predict(BEYOND * curve.largest))
         for name in ("E", "A", "a"):
@@ -121,7 +122,7 @@ def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> 
     ]
     legend = (
         f"Bars are standard errors; lines are fitted curves, dashed beyond the data (to {BEYOND} times the largest "
-        "size). Points joined by dots: the error rises or there are too few sizes, so no curve is fitted."
+        "size). Points joined by dots: the error rises or there are too few points, so no curve is fitted."
     )
     for domain in domains(trained(scores)):
         caption = f"{domain.capitalize()}: error against unique clips. {legend}".strip()

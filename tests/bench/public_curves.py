@@ -53,13 +53,13 @@ def public_curves() -> list[Public]:
 def cases(curve: Public) -> Iterator[Public]:
     """What intervals are calibrated on: fewer sizes, and the data ending earlier with the rest to be predicted."""
     x, y = np.concatenate([curve.x, curve.held_x]), np.concatenate([curve.y, curve.held_y])
-    for cut in (1, 2, 4, 8):
+    for cut in (1, 4):
         end = curve.x[-1] / cut
         inside = x <= end * 1.0001
         if np.unique(x[inside]).size < 3 or x[inside].max() < 4 * x[inside].min():
             continue
         seen = set()
-        for n in (3, 4, 5, 8, 20, None):
+        for n in (3, 4, 5, 8, None):
             sizes = thin(x[inside], y[inside], n) if n else (x[inside], y[inside])
             key = (np.unique(sizes[0]).size, len(sizes[0]))
             if key[0] >= 3 and key not in seen:
