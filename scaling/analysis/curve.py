@@ -118,5 +118,3 @@ def _sizes(x: Floats | float) -> Floats:
     if not np.all(x > 0):
         raise ValueError("numbers of clips must be above 0")
     return x
-
-

@@ -196,7 +196,9 @@ def write(cells: Sequence[Cell], rows: pl.DataFrame) -> None:
             pl.col("factor") >= edges[k - 1], pl.col("factor") < edges[k],
         )  # fmt: skip
         covered, stderr, n = by_curve(here, "covered")
-        lines.append(f"{cell.sizes},{cell.factor:.4g},{cell.level},{cell.multiplier:.4g},{covered:.3f},{stderr:.3f},{n}")
+        lines.append(
+            f"{cell.sizes},{cell.factor:.4g},{cell.level},{cell.multiplier:.4g},{covered:.3f},{stderr:.3f},{n}"
+        )
     TABLE.write_text("\n".join(lines) + "\n")
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     for i in range(len(curves)):
         n = int(data.w[i].sum())
         noisy[rows == i] = fitted[i] + rng.choice((data.y[i] - fitted[i])[:n], (1000, u.shape[1]))
-    found, loss = polish(OFFSET, u[rows], noisy, data.w[rows], theta[rows], steps=60)
+    found, _loss = polish(OFFSET, u[rows], noisy, data.w[rows], theta[rows], steps=60)
     ours = (time.process_time() - begin_ours) / len(rows)
 
     theirs, above_theirs, above_ours = 0.0, [], []
