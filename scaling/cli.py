@@ -1,4 +1,4 @@
-"""The commands: a study, and `scaling report`; and their exit codes.
+"""The commands: a study, `scaling report` and `scaling sync`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -52,12 +52,33 @@ def report(folder: tyro.conf.Positional[Path]) -> int:
     return 0
 
 
+def sync(folder: tyro.conf.Positional[Path], tracking_uri: str = "") -> int:
+    """Send to MLflow what it could not be told while a study worked.
+
+    Args:
+        folder: what a study was given as --out, or its default.
+        tracking_uri: MLflow tracking URI. Without one: SQLite in the study's folder.
+    """
+    from scaling.folder import recorded_study
+    from scaling.recorder import Recorder
+    from scaling.tracking import Tracker
+
+    folder = folder.expanduser().resolve()
+    study, study_id, done = recorded_study(folder)
+    tracker = Tracker(tracking_uri or f"sqlite:///{folder / 'mlflow.db'}", study, study_id, folder / "mlartifacts")
+    provenance = {"study": study.name, "preset": study.preset}
+    if not Recorder(tracker, folder / "runs", provenance, print).settle(done, []):
+        return 1
+    print(f"MLflow holds all {len(done)} finished runs of {folder}")
+    return 0
+
+
 def main() -> None:
     """The `scaling` command."""
     try:
         sys.exit(
             tyro.extras.subcommand_cli_from_dict(
-                {"report": report}, description="Scaling studies: what is done with a finished one."
+                {"report": report, "sync": sync}, description="Scaling studies: what is done with a finished one."
             )
         )
     except StudyError as error:

@@ -132,7 +132,7 @@ def _held_out_audio(labelled: Labelled) -> set[str]:
 
 def _synthetic_code() -> list[Path]:
     folder = Path(synthetic.__file__).parent
-    names = ("synthetic", "voices", "instruments", "soundscapes", "phrasing", "acoustics", "draws")
+    names = ("synthetic", "voices", "instruments", "events", "soundscapes", "phrasing", "acoustics", "draws")
     return sorted(path for name in names if (path := folder / f"{name}.py").exists())
 
 

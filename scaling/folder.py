@@ -8,7 +8,7 @@ from scaling.corpus import Source
 from scaling.errors import StudyError
 from scaling.files import read_json, write_json
 from scaling.options import Options
-from scaling.study import Run, Study
+from scaling.study import Corpus, Run, Study, run_from_json
 from scaling.work import main_score
 
 
@@ -29,7 +29,7 @@ def mark(folder: Path, study: Study, source: Source) -> str:
     """Note what a folder is for, the first time; returns the id that its runs are known by in MLflow."""
     path = folder / "study.json"
     if not path.exists():
-        write_json(path, {**identity(study, source), "id": secrets.token_hex(6)})
+        write_json(path, {**identity(study, source), "question": study.question, "id": secrets.token_hex(6)})
     study_id: str = read_json(path)["id"]
     return study_id
 
@@ -63,3 +63,19 @@ def finished_scores(runs: Path, wanted: tuple[Run, ...]) -> dict[str, str]:
     """The runs that are done, each with its main score."""
     results = {run.name: runs / run.name / "result.json" for run in wanted}
     return {name: main_score(read_json(path)) for name, path in results.items() if path.exists()}
+
+
+def recorded_study(folder: Path) -> tuple[Study, str, list[Run]]:
+    """What a folder says of the study in it: the study with every run that was begun, its id, and the runs that are
+    done.
+
+    Raises `StudyError` where the folder holds no study.
+    """
+    path = folder / "study.json"
+    if not path.exists():
+        raise StudyError(f"{folder} holds no study: give the folder that a study was given as --out")
+    fields = read_json(path)
+    runs = {place.parent: run_from_json(read_json(place)) for place in sorted((folder / "runs").glob("*/run.json"))}
+    done = [run for place, run in runs.items() if (place / "result.json").exists()]
+    study = Study(fields["study"], fields["preset"], fields["question"], Corpus(), tuple(runs.values()))
+    return study, fields["id"], done

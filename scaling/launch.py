@@ -6,6 +6,7 @@ and goes on from the run's last checkpoint.
 """
 
 import logging
+import math
 import os
 import shutil
 import threading
@@ -23,21 +24,23 @@ import torch
 import torch.distributed as dist
 
 from scaling.errors import StudyError
+from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
 from scaling.training.attempt import Attempt
 from scaling.training.train import InterruptedRunError
 from scaling.work import Place, main_score, perform
 
-BEAT_SECONDS = 0.5
-POLL_SECONDS = 0.5
+BEAT_SECONDS = 1.0
+LOOK_SECONDS = 0.1
 WAIT_SECONDS = 0.5
+WAITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, a GPU for each where
-    there are any.
+    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
+    (None: one where there are any).
 
     `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
     decides the bits of a run on a CPU, so it is set explicitly and recorded.
@@ -45,13 +48,15 @@ class Resources:
 
     threads: int = 1
     group: int = 1
+    gpus: int | None = None
     lanes: int | None = None
     checkpoint_seconds: float = 10.0
 
 
 SETTINGS = {
-    # A lane notices that its group has ended ten times a second, not every two seconds.
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+    # A lane looks twice a second whether its group has ended, not every two seconds; ten times a second cost
+    # training a twentieth of two cores.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Ray Data's actors and the lanes' controllers are more processes than a laptop has cores, and Ray warns of that.
     "RAY_worker_maximum_startup_concurrency": "8",
@@ -91,19 +96,52 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
-    """How many lanes the cluster has room for, at most one a run, and whether they train on GPUs.
+    """How many lanes the nodes have room for, at most one a run, and whether they train on GPUs.
 
-    Raises `StudyError` where there is no room for one.
+    Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
     """
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    gpus, cpus = int(there.get("GPU", 0)), int(there.get("CPU", 0))
-    rooms = min(gpus // resources.group if gpus else cpus, cpus // (resources.threads * resources.group))
-    if rooms < 1:
+    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
+    gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
+
+    def workers(node: dict[str, float]) -> int:
+        fit = int(node.get("CPU", 0)) // resources.threads
+        return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
+
+    places = sum(map(workers, nodes))
+    worker = f"a worker with {resources.threads} CPU threads and {gpus} GPUs"
+    if not places:
         raise StudyError(
-            f"no room for a lane of {resources.group} workers with {resources.threads} threads each: the cluster has "
-            f"{cpus} CPUs and {gpus} GPUs; ask for less with --threads or --group-workers"
+            f"no node has room for {worker}: the most that one has is {largest['CPU']} CPUs and {largest['GPU']} GPUs; "
+            "ask for less with --threads or --gpus-per-worker"
         )
+    if places < resources.group:
+        raise StudyError(
+            f"no room for a lane of {resources.group} workers: the cluster holds {places} times {worker}; "
+            "ask for less with --group-workers"
+        )
+    rooms = places // resources.group
     return min(resources.lanes or rooms, rooms, max(runs, 1)), gpus > 0
+
+
+def wait_for_room(resources: Resources, gpu: bool, say: Callable[[str], None]) -> None:
+    """Return once a worker's resources are free in the cluster; until then say what is waited for."""
+    wanted = {"CPU": float(resources.threads), **({"GPU": 1.0} if gpu else {})}
+    said = -math.inf
+    while True:
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        short = [name for name, count in wanted.items() if free.get(name, 0.0) < count]
+        if not short:
+            return
+        if time.monotonic() - said > WAITING_SECONDS:
+            said = time.monotonic()
+            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            which = " and ".join(
+                f"{wanted[name]:g} {name} ({free.get(name, 0.0):g} of {there.get(name, 0.0):g} are free)"
+                for name in short
+            )
+            say(f"waiting for {which}: something else holds the cluster")
+        time.sleep(WAIT_SECONDS)
 
 
 class Lanes:
@@ -115,6 +153,7 @@ class Lanes:
         # Ray's types do not know the methods of an actor made this way.
         self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished)
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
+        self.group = Group(self.count, resources.group, gpu)
         self._scratch = scratch
         self._threads = [
             threading.Thread(
@@ -215,18 +254,27 @@ def _from_first(ask: Callable[[], Any]) -> Any:
 
 
 class _Beat:
-    """Tells the queue how far a run is, twice a second at most, and brings back whether to stop."""
+    """Tells the queue once a second how far a run is, and brings back whether to stop.
+
+    Training does not wait for the answer, which comes late where training has all the CPUs.
+    """
 
     def __init__(self, queue: Any, name: str, steps: int) -> None:
         self._queue, self._name, self._steps = queue, name, steps
-        self._last = 0.0
+        self._told = self._looked = 0.0
+        self._answer: Any = None
 
     def __call__(self, step: int, rate: float) -> bool:
-        if step < self._steps and time.monotonic() - self._last < BEAT_SECONDS:
-            return False
-        self._last = time.monotonic()
-        phase = "training" if step < self._steps else "probing"
-        stop: bool = ray.get(self._queue.beat.remote(self._name, step, rate, phase))
+        now = time.monotonic()
+        stop = False
+        if self._answer is not None and now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            if ray.wait([self._answer], timeout=0)[0]:
+                stop, self._answer = ray.get(self._answer), None
+        if self._answer is None and (step >= self._steps or now - self._told > BEAT_SECONDS):
+            self._told = now
+            phase = "training" if step < self._steps else "probing"
+            self._answer = self._queue.beat.remote(self._name, step, rate, phase)
         return stop
 
 

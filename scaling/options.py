@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -28,38 +28,43 @@ class Initialization:
         return replace(template, audio_init=self.audio, text_init=self.text, steps=steps)
 
 
+def _default(words: str, metavar: str | None = None) -> Any:
+    """How `--help` names a default that is no value."""
+    return tyro.conf.arg(help_behavior_hint=f"(default: {words})", metavar=metavar)
+
+
 @dataclass(frozen=True)
 class Options:
     preset: Literal["laptop", "smoke"] = "laptop"
     """laptop: the whole grid in minutes on two cores. smoke: two sizes and few steps, to see that everything
     works."""
-    out: Path | None = None
-    """Folder of the study; made if absent, continued if it holds this study. Default:
-    ~/scaling-studies/<study>-<preset>, with a digest of the manifests behind it where there are any."""
-    store: Path | None = None
-    """Folder of the prepared clips, to share between studies of one corpus. Default: store/ in the study's
-    folder."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: SQLite in the study's folder."""
-    clips: tuple[int | Literal["all"], ...] = ()
-    """Sizes in unique clips, or all. Default: the preset's."""
+    out: Annotated[
+        Path | None, _default("~/scaling-studies/<study>-<preset>, for own manifests with a digest of them", "PATH")
+    ] = None
+    """Folder of the study; made if absent, continued if it holds this study."""
+    store: Annotated[Path | None, _default("store/ in the study's folder", "PATH")] = None
+    """Folder of the prepared clips, to share between studies of one corpus."""
+    tracking_uri: Annotated[str | None, _default("SQLite in the study's folder", "URI")] = None
+    """MLflow tracking URI."""
+    clips: Annotated[tuple[int | Literal["all"], ...], _default("the preset's")] = ()
+    """Sizes in unique clips, or all."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; every further one repeats the grid."""
-    steps: int | None = None
-    """Training steps of every run. Default: the preset's."""
+    steps: Annotated[int | None, _default("the preset's", "INT")] = None
+    """Training steps of every run."""
     audio_init: str = "supervised"
     """What the encoder of the initialized arm starts from: supervised (a run of its own that classifies
     labelled clips first), scratch, or the path of a weights.safetensors."""
     text_init: str = "scratch"
     """What the text side of the initialized arm starts from: scratch, or the path of a weights.safetensors.
     """
-    init_steps: int | None = None
-    """Training steps of the initialized arm. Default: as many as from scratch."""
-    manifests: tuple[str, ...] = ()
-    """Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs. Default: the embedded corpus."""
-    audio_root: str = ""
-    """Folder that relative paths in the manifests start from. Default: the working directory."""
-    tasks: str = ""
+    init_steps: Annotated[int | None, _default("as many as from scratch", "INT")] = None
+    """Training steps of the initialized arm."""
+    manifests: Annotated[tuple[str, ...], _default("the embedded corpus")] = ()
+    """Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs."""
+    audio_root: Annotated[str, _default("the working directory", "PATH")] = ""
+    """Folder that relative paths in the manifests start from."""
+    tasks: Annotated[str, _default("the tasks of the embedded corpus", "PATH")] = ""
     """tasks.toml that names the labelled clips to probe on; needed with --manifests."""
     min_seconds: float = 1.0
     """Clips shorter than this are rejected."""
@@ -68,9 +73,13 @@ class Options:
     threads: int = 1
     """CPU threads a worker. On a CPU another number gives other last bits."""
     group_workers: int = 1
-    """Workers that train one run together."""
-    lanes: int | None = None
-    """Runs that work side by side. Default: as many as there is room for."""
+    """Workers that train one run together, on one node or over several."""
+    gpus_per_worker: Annotated[Literal[0, 1] | None, _default("1 where the cluster has any", "{0,1}")] = None
+    """GPUs of a worker: 1, or 0 to train on CPUs."""
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say what the study will do and cost, from a minute of measuring, and do nothing."""
+    lanes: Annotated[int | None, _default("as many as there is room for", "INT")] = None
+    """Runs that work side by side."""
 
     def check(self) -> None:
         """Raise `StudyError` for values that make no sense."""
@@ -124,7 +133,7 @@ class Options:
         """What the study may use."""
         from scaling.launch import Resources
 
-        return Resources(self.threads, self.group_workers, self.lanes)
+        return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes)
 
     def initialization(self) -> tuple[Initialization, dict[str, Path]]:
         """The initialized arm, and where the checkpoints lie that it names.

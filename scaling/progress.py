@@ -3,6 +3,7 @@ terminal."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +14,15 @@ from scaling.queue import Entry
 
 LINE_SECONDS = 30.0
 STYLES = {"queued": "dim", "running": "bold", "done": "green", "failed": "bold red", "skipped": "red"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """What works on the grid: `lanes` groups of `workers`, each with a GPU or only with CPUs."""
+
+    lanes: int
+    workers: int
+    gpu: bool
 
 
 class Display:
@@ -37,10 +47,10 @@ class Display:
             self._last_line = time.monotonic()
             self.say(text)
 
-    def grid(self, entries: Sequence[Entry]) -> None:
-        """Show where every run stands."""
+    def grid(self, entries: Sequence[Entry], group: Group) -> None:
+        """Show where every run stands, the time that is left and what was spent."""
         if self.console.is_terminal:
-            self._show(grid_table(entries, self.console.size.height - 4))
+            self._show(grid_table(entries, self.console.size.height - 4, group))
             return
         for entry in entries:
             now = (entry.state, entry.cause)
@@ -53,6 +63,7 @@ class Display:
             for entry in entries:
                 if entry.state == "running":
                     self.say(describe(entry))
+            self.say(spending(entries, group))
 
     def close(self) -> None:
         """Leave the last picture on the screen and give the cursor back."""
@@ -67,9 +78,10 @@ class Display:
         self._live.update(picture, refresh=True)
 
 
-def grid_table(entries: Sequence[Entry], rows: int) -> Table:
+def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     """The grid as a table of at most `rows` lines: what runs and what failed first, the rest is counted."""
-    table = Table(title=_count(entries), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    title = f"{_count(entries)}; {spending(entries, group)}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column, justify in (
         ("run", "left"),
         ("clips", "right"),
@@ -107,6 +119,41 @@ def detail(entry: Entry) -> str:
     if entry.state == "queued" and entry.cause:
         return f"to be tried again: {entry.cause}"
     return entry.cause
+
+
+def spending(entries: Sequence[Entry], group: Group) -> str:
+    """The time left and the device-hours spent in this start, from measured rates."""
+    now = time.time()
+    spent = sum(entry.seconds + (now - entry.began if entry.state == "running" else 0.0) for entry in entries)
+    hours = f"{spent * group.workers / 3600:,.2f} {'GPU' if group.gpu else 'CPU'}-hours spent"
+    left = seconds_left(entries, now)
+    if left is None:
+        return hours
+    return f"about {clock(left / group.lanes)} left, {hours}"
+
+
+def seconds_left(entries: Sequence[Entry], now: float) -> float | None:
+    """Seconds of one lane that are still to come; None before anything is measured.
+
+    A run takes as long as those of its objective have taken, or those of all objectives where none is done.
+    """
+    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and entry.run.steps]
+    if not done:
+        return None
+
+    def a_step(some: Sequence[Entry]) -> float:
+        return sum(entry.seconds for entry in some) / sum(entry.run.steps for entry in some)
+
+    rates = {entry.run.objective: a_step([other for other in done if other.run.objective == entry.run.objective])
+             for entry in done}  # fmt: skip
+    left = 0.0
+    for entry in entries:
+        whole = rates.get(entry.run.objective, a_step(done)) * entry.run.steps
+        if entry.state == "queued":
+            left += whole
+        elif entry.state == "running":
+            left += max(whole - (now - entry.began), 0.0)
+    return left
 
 
 def _count(entries: Sequence[Entry]) -> str:

@@ -23,6 +23,8 @@ from scaling.queue import Entry
 from scaling.signals import Signals, StoppedError
 from scaling.study import Run, Study
 
+POLL_SECONDS = 0.5
+
 
 class Start:
     """One start of a study, stage by stage."""
@@ -38,6 +40,8 @@ class Start:
     def work(self) -> int:
         """All stages; returns the exit code."""
         check_identity(self.folder, self.study, self.source)
+        if self.options.dry_run:
+            return self._plan()
         with Lease(self.folder):
             self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
             if (known := self._settled()) is not None:
@@ -58,8 +62,18 @@ class Start:
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
                 tracker = beside.submit(self._tracker, study_id)
                 self._start_ray()
+                self._check_cluster()
                 self.study = self.study.resolve(self._prepare())
             return self._grid_and_report(tracker.result())
+
+    def _plan(self) -> int:
+        """Say what the study will do and cost."""
+        self._start_ray()
+        from scaling.forecast import forecast
+
+        plan = forecast(self.study, self.source, self.folder, self.store, self.options.resources())
+        plan.show(self.display.console)
+        return 0
 
     def _check_sizes(self, at_most: int) -> None:
         """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
@@ -73,6 +87,18 @@ class Start:
 
             start_ray()
         self.signals.install()
+
+    def _check_cluster(self) -> None:
+        """Refuse, before any work, what the cluster's nodes cannot do; wait where they have something else to do."""
+        from scaling.launch import lane_count, wait_for_room
+        from scaling.nodes import check_nodes
+
+        resources = self.options.resources()
+        _, gpu = lane_count(resources, len(self.study.runs))
+        wait_for_room(resources, gpu, self.display.say)
+        nodes = check_nodes([self.folder, self.store])
+        if nodes > 1:
+            self.display.say(f"{nodes} nodes, all of them see {self.folder} and run the same versions")
 
     def _tracker(self, study_id: str) -> Any:
         from scaling.tracking import Tracker
@@ -130,6 +156,7 @@ class Start:
 
     def _grid_and_report(self, mlflow: Any) -> int:
         from scaling.launch import Lanes
+        from scaling.recorder import Recorder
         from scaling.work import Place
 
         place = Place(self.store, self.folder / "runs", self.study.checkpoints)
@@ -140,28 +167,27 @@ class Start:
             write_json(place.runs / run.name / "run.json", asdict(run))
         provenance = {"study": self.study.name, "preset": self.study.preset, "started_by": source_hash()}
         entries: list[Entry] = []
+        recorder = Recorder(mlflow, place.runs, provenance, self.display.say)
         if len(finished) < len(self.study.runs):
             with self._stage("grid"):
                 scratch = self.folder / ".ray"
                 lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch / str(os.getpid()))
-                entries = self._watch(lanes, mlflow, place.runs, provenance)
+                entries = self._watch(lanes, recorder)
             self._write_start(lanes.count, entries, place.runs, finished)
         self.display.close()
         if self.signals.arrived:
             raise StoppedError(self.signals.arrived)
-        return self._report(mlflow, place.runs, provenance, entries)
+        return self._report(mlflow, recorder, place.runs, entries)
 
-    def _watch(self, lanes: Any, mlflow: Any, runs: Path, provenance: dict[str, str]) -> list[Entry]:
+    def _watch(self, lanes: Any, recorder: Any) -> list[Entry]:
         """Show and record the grid until every lane has ended."""
         asked = False
-        recorded: set[str] = set()
         with self.signals.deferred():
             while True:
                 alive = lanes.alive
                 entries: list[Entry] = lanes.entries()
-                self.display.grid(entries)
-                for entry in entries:
-                    _record(entry, mlflow, runs, provenance, recorded)
+                self.display.grid(entries, lanes.group)
+                recorder.watch(entries)
                 if not alive:
                     break
                 if self.signals.arrived and not asked:
@@ -169,23 +195,21 @@ class Start:
                     self.display.close()
                     self.display.say("stopping: every run leaves a checkpoint (again to stop at once)")
                     lanes.stop()
-                time.sleep(0.5)
+                time.sleep(POLL_SECONDS)
             lanes.close()
         return entries
 
-    def _report(self, mlflow: Any, runs: Path, provenance: dict[str, str], entries: list[Entry]) -> int:
+    def _report(self, mlflow: Any, recorder: Any, runs: Path, entries: list[Entry]) -> int:
         from scaling.analysis.report import write_report
         from scaling.data.store import write_parquet
 
         failed = [entry for entry in entries if entry.state in ("failed", "skipped")]
         done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
         with self._stage("report"):
-            for run in done:
-                mlflow.begin(run, provenance)
-                mlflow.finish(run, runs / run.name)
+            recorded = recorder.settle(done, entries)
             report = self.folder / "report"
             report.mkdir(exist_ok=True)
-            write_parquet(report / "scores.parquet", mlflow.scores(self.study))
+            write_parquet(report / "scores.parquet", mlflow.scores(self.study, runs))
             if any(run.objective in ("contrastive", "captioning") for run in done):
                 write_report(self.folder)
         for entry in failed:
@@ -194,9 +218,11 @@ class Start:
             self.display.say(
                 f"{len(failed)} of {len(self.study.runs)} runs are not done: the same command tries them again"
             )
-        else:
+        elif recorded:
             available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
             write_json(report / "stamp.json", self._stamp(self.study, available))
+        if not recorded:
+            self.display.say(f"not all of it is in MLflow: once it answers, scaling sync {self.folder} sends the rest")
         self._farewell()
         return 1 if failed else 0
 
@@ -236,28 +262,19 @@ class Start:
     def _farewell(self) -> None:
         self.display.close()
         self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
-        self.display.say(f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}")
+        if self.options.tracking_uri:
+            return
+        # Without the ending MLflow 3 opens on the traces of language-model agents.
+        self.display.say(
+            f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}, then open "
+            "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+        )
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         began = time.monotonic()
         yield
         self.stages[name] = time.monotonic() - began
-
-
-def _record(entry: Entry, mlflow: Any, runs: Path, provenance: dict[str, str], recorded: set[str]) -> None:
-    run, folder = entry.run, runs / entry.run.name
-    if run.name in recorded or entry.state in ("queued", "skipped"):
-        return
-    mlflow.begin(run, provenance)
-    if entry.state == "running":
-        mlflow.forward(run, folder)
-        return
-    recorded.add(run.name)
-    if entry.state == "done":
-        mlflow.finish(run, folder)
-    else:
-        mlflow.fail(run, entry.cause)
 
 
 @contextmanager

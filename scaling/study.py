@@ -23,10 +23,10 @@ Objective = Literal["contrastive", "captioning", "supervised", "none"]
 class Model:
     """Sizes of the networks. One encoder serves every objective; the text side is the objective's own."""
 
-    width: int = 128
-    layers: int = 2
+    width: int = 64
+    layers: int = 1
     heads: int = 4
-    text_width: int = 128
+    text_width: int = 64
     text_layers: int = 1
     max_tokens: int = 24
 
@@ -52,16 +52,16 @@ class Run:
     protocol: Literal["equal-steps"] = "equal-steps"
     seed: int = 0
     steps: int = 0
-    batch_size: int = 64
+    batch_size: int = 32
     learning_rate: float = 1e-3
     text_rate: float = 5.0
     weight_decay: float = 0.05
     warmup: float = 0.1
     crop_seconds: float = 2.0
     time_masks: int = 1
-    time_mask_frames: int = 10
+    time_mask_frames: int = 5
     mel_masks: int = 1
-    mel_mask_bins: int = 8
+    mel_mask_bins: int = 4
     temperature: float = 0.07
     label_smoothing: float = 0.1
     autoregressive: float = 0.25

@@ -9,6 +9,8 @@ import json
 import logging
 import os
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ RUN_TAG = "scaling.run"
 DONE_TAG = "scaling.done"
 DOMAINS_TAG = "scaling.domains"
 ENTRIES_A_BATCH = 1000
+UNREACHABLE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+"""What MLflow's client says of a server that does not answer, or that fails."""
 
 SCORES = {
     "study": pl.String,
@@ -64,12 +68,13 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
-        for name in ("mlflow", "alembic"):
+        for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.experiment = f"{study.name}-{study.preset}"
         self.study_id = study_id
@@ -150,31 +155,12 @@ class Tracker:
         self.forward(run, folder)
         path = folder / "result.json"
         result, stamp = read_json(path), int(path.stat().st_mtime * 1000)
-        values: dict[str, float] = {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
-        values |= {key: result[key] for key in ("clips", "captions", "hours")}
-        for score in result["scores"]:
-            key = "/".join((score["task"], score["pooling"], score["metric"]))
-            values |= {
-                key: score["value"],
-                f"{key}/stderr": score["stderr"],
-                f"{key}/n_test": score["n_test"],
-            }
-        metrics = [Metric(key, value, stamp, run.steps) for key, value in values.items()]
+        metrics = [Metric(key, value, stamp, run.steps) for key, value in recorded_metrics(result).items()]
         for first in range(0, len(metrics), ENTRIES_A_BATCH):
             self.client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])
-        domains = {score["task"]: score["domain"] for score in result["scores"]}
-        tags = {
-            "store": result["store"],
-            "weights": str(result["cost"].get("weights", "")),
-            **result["machine"],
-        }
-        tags |= {
-            "source_hash": result["source_hash"],
-            "commit": result["commit"],
-            DOMAINS_TAG: json.dumps(domains),
-        }
+        tags = recorded_tags(result)
         # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
-        self.client.log_batch(run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+        self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         self.client.log_artifact(run_id, str(folder / "predictions.parquet"))
         self.client.log_dict(run_id, dataclasses.asdict(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
@@ -186,24 +172,81 @@ class Tracker:
             self.client.set_tag(self._ids[run.name], "cause", cause)
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
-    def scores(self, study: Study) -> pl.DataFrame:
+    def scores(self, study: Study, runs: Path) -> pl.DataFrame:
         """All scores that MLflow holds of this experiment, one row each (`SCORES`).
 
-        Scores of runs that this study's grid does not contain are marked as excluded.
+        Scores of runs that this study's grid does not contain are marked as excluded. A run that is done in `runs`
+        and not recorded yet is read from its result.
         """
         wanted = {run.name for run in study.runs}
         rows: list[dict[str, Any]] = []
-        for name, run_id in sorted(self._ids.items()):
-            data = self.client.get_run(run_id).data
-            if not data.tags.get(DONE_TAG):
-                continue
-            rows.extend(_rows(study, name, run_id, data, name in wanted))
+        held: set[str] = set()
+        with suppress(UnreachableError), reached():
+            for name, run_id in sorted(self._ids.items()):
+                data = self.client.get_run(run_id).data
+                if data.tags.get(DONE_TAG):
+                    held.add(name)
+                    rows.extend(_rows(study, name, run_id, data.params, data.metrics, data.tags, name in wanted))
+        for run in study.runs:
+            path = runs / run.name / "result.json"
+            if run.name not in held and path.exists():
+                result = read_json(path)
+                metrics, tags = recorded_metrics(result), recorded_tags(result)
+                rows.extend(_rows(study, run.name, "", flat(run), metrics, tags, True))
         return pl.DataFrame(rows, schema=SCORES).sort("run", "task", "pooling", "metric")
 
 
-def _rows(study: Study, name: str, run_id: str, data: Any, wanted: bool) -> list[dict[str, Any]]:
-    domains = json.loads(data.tags[DOMAINS_TAG])
-    params, metrics = data.params, data.metrics
+class UnreachableError(Exception):
+    """MLflow does not answer; everything that it should hold lies in the runs' folders."""
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Raise `UnreachableError` where MLflow does not answer; what it refuses is raised as it is."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in UNREACHABLE:
+            raise
+        raise UnreachableError(str(error).splitlines()[0][:200]) from error
+
+
+def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:
+    """What MLflow holds of a finished run beside its learning curve."""
+    values: dict[str, float] = {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
+    values |= {key: result[key] for key in ("clips", "captions", "hours")}
+    for score in result["scores"]:
+        key = "/".join((score["task"], score["pooling"], score["metric"]))
+        values |= {key: score["value"], f"{key}/stderr": score["stderr"], f"{key}/n_test": score["n_test"]}
+    return values
+
+
+def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
+    """What MLflow holds of where a run was done, and by what source."""
+    domains = {score["task"]: score["domain"] for score in result["scores"]}
+    tags = {
+        "store": result["store"],
+        "weights": result["cost"].get("weights", ""),
+        **result["machine"],
+        "source_hash": result["source_hash"],
+        "commit": result["commit"],
+        DOMAINS_TAG: json.dumps(domains),
+    }
+    return {key: str(value) for key, value in tags.items()}
+
+
+def _rows(
+    study: Study,
+    name: str,
+    run_id: str,
+    params: Mapping[str, str],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    wanted: bool,
+) -> list[dict[str, Any]]:
+    domains = json.loads(tags[DOMAINS_TAG])
     common = {
         "study": study.name,
         "run": name,

@@ -16,13 +16,13 @@ import sys
 
 from scaling.cli import run_study
 from scaling.options import Options
-from scaling.study import Corpus, Model, Run, Study, grid, references, with_parents
+from scaling.study import Corpus, Run, Study, grid, references, with_parents
 
 QUESTION = "Which objective, how much data, and does a supervised initialization pay?"
 
 PRESETS = {
-    "laptop": (Run("contrastive", steps=130), (100, 400, 1600, 6400)),
-    "smoke": (Run("contrastive", steps=20, batch_size=32, model=Model(width=64, layers=2)), (100, 200)),
+    "laptop": (Run("contrastive", steps=700), (100, 320, 1000, 3200)),
+    "smoke": (Run("contrastive", steps=20), (100, 200)),
 }
 
 

@@ -152,14 +152,14 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     whose = f"that {model} has with {thousands(row['clips'])}"
     if not objective:
         whose = f"that it has with {thousands(row['clips'])} when {model.replace('from', 'trained from')}"
-    open_low, open_high = number <= sizes[0], number >= sizes[-1]
-    edge = "at most " if open_low else "at least " if open_high else "about "
-    ends = [_rounded(low) + (" or less" if low <= sizes[0] else ""), _rounded(high)]
-    ends[1] += " or more" if high >= sizes[-1] else ""
+    # What rounds to the edge is told as the edge: beyond it nothing was measured.
+    number, low, high = (_two_digits(clips, sizes) for clips in (number, low, high))
+    edge = "at most " if number <= sizes[0] else "at least " if number >= sizes[-1] else "about "
+    ends = list(dict.fromkeys(_within(end, sizes) for end in (low, high)))
     certain = row["low"] > 0 or row["high"] < 0
     said = certain and not (low <= sizes[0] and high >= sizes[-1])
     sentence = (
-        f"{first} needs {edge}{_rounded(number)} clips ({100 * LEVEL:.0f} % interval {ends[0]} to {ends[1]}) for "
+        f"{first} needs {edge}{thousands(number)} clips ({100 * LEVEL:.0f} % interval {' to '.join(ends)}) for "
         f"the average error {whose}{'' if said else ': too uncertain to say'}."
     )
     return Claim(
@@ -169,9 +169,18 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     )  # fmt: skip
 
 
-def _rounded(clips: float) -> str:
-    """Two digits: more would claim a precision that an interpolation does not have."""
-    return thousands(float(f"{clips:.2g}"))
+def _within(clips: float, sizes: Floats) -> str:
+    """An end of an interval; at an edge of the sizes it may lie beyond."""
+    beyond = " or less" if clips <= sizes[0] else " or more" if clips >= sizes[-1] else ""
+    return thousands(clips) + beyond
+
+
+def _two_digits(clips: float, sizes: Floats) -> float:
+    """More digits would claim a precision that an interpolation does not have; what rounds to an edge is the edge."""
+    rounded, smallest, largest = (float(f"{value:.2g}") for value in (clips, sizes[0], sizes[-1]))
+    if smallest < rounded < largest:
+        return rounded
+    return float(sizes[0] if rounded <= smallest else sizes[-1])
 
 
 def _clips_for(sizes: Floats, errors: Floats, goal: Floats) -> Floats:

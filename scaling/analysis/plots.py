@@ -292,7 +292,13 @@ def summary(scores: pl.DataFrame, table: pl.DataFrame) -> Figure:
             Line2D([], [], label=held, **_held_look(held, k))
             for k, held in enumerate(part["held"].unique(maintain_order=True))
         ]
-        axes.legend(handles=handles, fontsize=9, frameon=False, loc="best")
+        # A row of its own above the highest bar.
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.16 * (high - low))
+        axes.legend(
+            handles=handles, fontsize=9, frameon=False, loc="upper left", ncols=len(handles), columnspacing=1.2,
+            handlelength=1.6,
+        )  # fmt: skip
     figure.supxlabel("unique clips", fontsize=9.5)
     _legend(figure, _arm_handles(arms), shown)
     return figure

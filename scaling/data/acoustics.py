@@ -17,6 +17,16 @@ Spectrum = Callable[[Signal], Signal]
 """Frequencies in Hz -> amplitudes, both [bins]."""
 
 
+def sample_count(seconds: float) -> int:
+    """Samples in a stretch of time, 10 ms at the least."""
+    return max(round(seconds * SAMPLE_RATE), 160)
+
+
+def unit(signal: Signal) -> Signal:
+    """The signal with a peak of one."""
+    return np.asarray(signal / np.float32(np.abs(signal).max() + 1e-9), np.float32)
+
+
 def silence(samples: int) -> Signal:
     """Zeros, [samples]."""
     return np.zeros(samples, np.float32)
@@ -142,7 +152,7 @@ def recorded(rng: np.random.Generator, dry: Signal, background: Signal, snr: flo
 
     decay = rng.uniform(0.02, 0.09)  # seconds to 1/e of amplitude: a reverberation time of 0.14 to 0.62 s
     tail = rng.standard_normal(_TAIL, dtype=np.float32) * np.exp(moments(_TAIL) * np.float32(-1.0 / decay))
-    tail *= np.float32(10.0 ** (rng.uniform(-24.0, -3.0) / 20.0) / np.linalg.norm(tail))
+    tail *= np.float32(10.0 ** (rng.uniform(-24.0, -8.0) / 20.0) / np.linalg.norm(tail))
     tail[0] = 1.0
 
     decibels = rng.normal(0.0, _COLOUR / 3.0) * _OCTAVES
@@ -165,7 +175,7 @@ def recorded(rng: np.random.Generator, dry: Signal, background: Signal, snr: flo
 _BLOCK = 128
 _TAIL = 4800
 """Samples of reverberation."""
-_COLOUR = 4.5
+_COLOUR = 2.0
 """Standard deviation in dB of each bump of a microphone's response."""
 _OCTAVES = np.linspace(-4.0, 3.0, 57)
 """Where that response is drawn, in octaves about 1 kHz."""

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scaling.data import phrasing
 from scaling.data.acoustics import SAMPLE_RATE
 from scaling.data.draws import Draw, generator
+from scaling.data.events import EVENTS, TAGS
 from scaling.data.instruments import ARTICULATIONS, INSTRUMENTS, Melody
-from scaling.data.soundscapes import EVENTS, PLACES, TAGS, Scene
+from scaling.data.soundscapes import PLACES, Scene
 from scaling.data.voices import CAST, INTONATIONS, Utterance
 
 __all__ = [
@@ -155,7 +156,7 @@ def _plan(draw: Draw, index: int, split: str) -> tuple[_Source, str, Plan]:
         raise ValueError(f"no split {split!r}: there are {', '.join((PRETRAIN, *SPLIT_SIZES))}")
     if not 0 <= index < size:
         raise ValueError(f"no clip {index} in split {split!r}: it has {size}")
-    seconds = draw.whole(100, 200) / 100.0
+    seconds = draw.whole(100, 160) / 100.0
     if split == PRETRAIN:
         source = SOURCES[min(bisect(_EDGES, draw.random() * _EDGES[-1]), len(SOURCES) - 1)]
         domain = draw.pick(source.domains)

@@ -95,7 +95,7 @@ _STOPS = frozenset("tk")
 _VOWEL_NAMES = tuple(_VOWELS)
 _CONSONANT_NAMES = tuple(_CONSONANTS)
 
-_DECIBELS_A_SEMITONE = 0.5  # a voice that climbs also grows louder
+_DECIBELS_A_SEMITONE = 0.8  # a voice that climbs also grows louder
 
 _WINDOW = 512
 _HOP = 256
@@ -147,7 +147,7 @@ class Utterance:
             intonation=intonation or draw.pick(INTONATIONS),
             seconds=seconds,
             pitch=speaker.pitch * draw.between(0.91, 1.1),
-            depth=draw.between(7.0, 13.0),
+            depth=draw.between(9.0, 15.0),
             rate=rate,
             syllables=max(2, round(rate * (seconds - lead - tail))),
             lead=lead,

@@ -40,7 +40,9 @@ class LabelledStore:
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
-        return Split(some["place"].cast(pl.Int64).to_numpy(), some["id"].to_list(), some["label"].to_list())
+        return Split(
+            some["place"].cast(pl.Int64).to_numpy(writable=True), some["id"].to_list(), some["label"].to_list()
+        )
 
     def label_matrix(self) -> tuple[dict[str, int], NDArray[np.int64]]:
         """For the supervised run: classes a task, and int64 [clips, tasks] of labels (-1 where a task does

@@ -33,7 +33,8 @@ def main() -> None:
         for run, clips, seed, objective in runs.iter_rows()
     ]
     gains = pl.concat(tables).group_by("task", "seed", "objective", "clip").agg(pl.col("gain").sum())
-    print(f"| task | error at {sizes[0]:,} - at {sizes[-1]:,} | standard error | helps |\n|---|---:|---:|---|")
+    print(f"| task | error at {sizes[0]:,} - at {sizes[-1]:,} | standard error | helps | contrastive | captioning |")
+    print("|---|---:|---:|---|---:|---:|")
     helped = 0
     tasks = gains["task"].unique().sort().to_list()
     for task in tasks:
@@ -44,7 +45,9 @@ def main() -> None:
         error = float(np.hypot(by_clip.std(ddof=1) / np.sqrt(len(by_clip)), over_seeds))
         gain = float(by_clip.mean())
         helped += gain > 2 * error
-        print(f"| {task} | {gain:+.3f} | {error:.3f} | {'yes' if gain > 2 * error else 'no'} |")
+        each = [mine.filter(pl.col("objective") == name)["gain"].mean() for name in ("contrastive", "captioning")]
+        alone = " | ".join(f"{value:+.3f}" for value in each)
+        print(f"| {task} | {gain:+.3f} | {error:.3f} | {'yes' if gain > 2 * error else 'no'} | {alone} |")
     print(f"\n{helped} of {len(tasks)} tasks by more than 2 standard errors, {scores['seed'].n_unique()} seeds")
 
 

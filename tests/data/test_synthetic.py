@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scaling.data import synthetic
 from scaling.data.acoustics import SAMPLE_RATE, Signal, coloured, cycles, noise, sawtooth
 from scaling.data.draws import Draw, generator
+from scaling.data.events import EVENTS, TAGS
 from scaling.data.instruments import INSTRUMENTS, Instrument, Note, played
 from scaling.data.phrasing import GENERIC, PHRASES, STYLES, TYPO, WRONG, caption, claims
-from scaling.data.soundscapes import EVENTS, PLACES, TAGS
+from scaling.data.soundscapes import PLACES
 from scaling.data.synthetic import (
     DOMAINS,
     PRETRAIN,

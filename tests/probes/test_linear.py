@@ -34,6 +34,7 @@ def objective(model: Logistic, x: Tensor, y: Tensor) -> float:
     return float(torch.nn.functional.nll_loss(model(x), y) + 0.5 * model.l2 * model.weight.square().sum())
 
 
+# The line search compares losses: a gradient much below the root of their rounding (1.5e-8) cannot be asked for.
 @pytest.mark.parametrize(("tolerance", "tight_from"), [(None, 0.1), (3e-8, 0.0)])
 @pytest.mark.parametrize(("n", "d", "classes"), [(300, 20, 5), (120, 30, 2), (60, 90, 4)])
 def test_agrees_with_scikit_learn_along_the_whole_path(
