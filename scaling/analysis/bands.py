@@ -10,9 +10,10 @@ that cross-validation found; `tests/bench/extrapolation.py --write` makes it.
 
 import csv
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from statistics import NormalDist
 
 import numpy as np
 
@@ -71,17 +72,18 @@ def multiplier(cells: Iterable[Cell], n_sizes: int, factor: Floats, level: float
     return np.array([np.exp(np.interp(np.log(n_sizes), logs, column)) for column in np.array(lines).T])
 
 
-def half_widths(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats, Floats]:
-    """(n,) pooled ln error at ln sizes x and the raw half-widths of the band below and above it."""
+def half_widths(pool: Pool, x: Floats, levels: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+    """(n,) pooled ln error at ln sizes x and the raw half-widths (levels, n) of the bands below and above it."""
     centre = pool.log_error(x)
     values, weights = pool.sample(x)
-    low, high = weighted_quantiles(values, weights, ((1 - level) / 2, (1 + level) / 2))
+    ends = weighted_quantiles(values, weights, [(1 + side * level) / 2 for side in (-1, 1) for level in levels])
+    low, high = ends[: len(levels)], ends[len(levels) :]
     # The mean of the members may lie outside their draws' middle: neither side may vanish.
     least = 0.1 * (high - low)
     return centre, np.maximum(centre - low, least), np.maximum(high - centre, least)
 
 
-def weighted_quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
+def weighted_quantiles(values: Floats, weights: Floats, at: Sequence[float]) -> Floats:
     """(r, n) values and weights -> (q, n) quantiles of each column."""
     order = np.argsort(values, axis=0)
     ordered = np.take_along_axis(values, order, axis=0)
@@ -91,7 +93,31 @@ def weighted_quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -
 
 
 def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Floats]:
-    """(n,) lower and upper ln error of a new observation at ln sizes x, calibrated."""
-    centre, below, above = half_widths(pool, x, level)
-    wider = multiplier(calibration(), n_sizes, np.exp(np.maximum(x - pool.last, 0)), level)
-    return centre - wider * below, centre + wider * above
+    """(n,) lower and upper ln error of a new run at ln sizes x, calibrated.
+
+    Where noise is measured (several runs a size) the public curves, which have one, may only widen a band. Neither is
+    a band ever narrower than one of a lower level, or than the noise of a single run where that is known.
+    """
+    levels = [*(p for p in LEVELS if p < level), level]
+    centre, below, above = half_widths(pool, x, levels)
+    factor = np.exp(np.maximum(x - pool.last, 0))
+    wider = np.stack([multiplier(calibration(), n_sizes, factor, p) for p in levels])
+    if pool.measured:
+        wider = np.maximum(wider, 1)
+    least = pool.own * NormalDist().inv_cdf((1 + level) / 2)
+    low, high = (np.maximum((wider * half).max(axis=0), least) for half in (below, above))
+    return centre - low, centre + high
+
+
+def coverage(n_sizes: int, factor: float, level: float) -> Cell:
+    """What bands of this kind really covered on public curves, by cross-validation.
+
+    The class that holds the number of sizes and the size over the largest one fitted (within the data and beyond
+    the last class: the nearest), at the nearest level of the table.
+    """
+    cells = calibration()
+    sizes = max((c.sizes for c in cells if c.sizes <= n_sizes), default=min(c.sizes for c in cells))
+    nearest = min(LEVELS, key=lambda p: abs(p - level))
+    here = [c for c in cells if c.sizes == sizes and c.level == nearest]
+    kind = int(np.clip(np.digitize(factor, FACTORS) - 1, 0, len(here) - 1))
+    return sorted(here, key=lambda c: c.factor)[kind]

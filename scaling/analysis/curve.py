@@ -5,19 +5,18 @@ from typing import Literal
 
 import numpy as np
 
-from scaling.analysis.bands import band
+from scaling.analysis.bands import Cell, band, coverage
 from scaling.analysis.forms import Floats
+from scaling.analysis.observed import LEVEL, NOWHERE, Interval
 from scaling.analysis.pool import Pool
 
 Status = Literal[
     "converged", "offset at zero", "offset at the lowest point", "exponent at bound", "too few points",
     "rises with data", "flat",
 ]  # fmt: skip
-Interval = tuple[float, float]
+Noise = Literal["residuals of one run a size", "several runs a size", "none"]
 
-LEVEL = 0.9
 BEYOND = 4  # predictions are shown up to this many times the largest size
-NOWHERE: Interval = (np.nan, np.nan)
 _REACH = 1e6  # clips for an error are sought up to this many times the largest size
 
 
@@ -57,7 +56,7 @@ class Curve:
     at_largest: Interval = NOWHERE
     beyond: Interval = NOWHERE
     parameters: tuple[tuple[str, float], ...] = ()
-    noise_from: Literal["residuals of one run a size", "several runs a size", "resamples given", "none"] = "none"
+    noise_from: Noise = "none"
     pool: Pool | None = field(default=None, repr=False, compare=False)
 
     def predict(self, x: Floats | float) -> Floats:
@@ -86,6 +85,26 @@ class Curve:
             return np.full(x.shape, np.nan), np.full(x.shape, np.nan)
         low, high = band(self.pool, self.n_sizes, np.log(x).ravel(), level)
         return np.exp(low).reshape(x.shape), np.exp(high).reshape(x.shape)
+
+    def coverage(self, x: float, level: float = LEVEL) -> Cell | None:
+        """What intervals like the one at x really covered on public curves (see `bands.coverage`); None without one.
+
+        Those curves have one run a size; with several the interval is never narrower than on them.
+        """
+        if self.pool is None or not self.pool.draws:
+            return None
+        return coverage(self.n_sizes, x / self.largest, level)
+
+    def windows(self, x: Floats) -> Floats:
+        """(members, n) the errors that each law and window of the pool predicts; NaN below a window's start."""
+        if self.pool is None:
+            return np.empty((0, x.size))
+        ln = np.log(x)
+        found = np.full((len(self.pool.members), x.size), np.nan)
+        for k, member in enumerate(self.pool.members):
+            value = member.form.log_error((ln - self.pool.centre)[None], member.theta[None])[0][0]
+            found[k] = np.where(ln >= member.start - 1e-9, np.exp(value), np.nan)
+        return found
 
     def inverse(self, error: float) -> float:
         """The fewest clips at which the curve predicts this error: inf if 1,000,000 times the data do not reach it.

@@ -76,8 +76,8 @@ def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve]]:
         rows = np.array([row for _, row in members])  # (c, n)
         floor = 0.5 / (n_test[rows] + 1)  # the rule for zero errors holds for a resample too
         resampled = np.maximum(draws.errors[rows][..., :FIT_RESAMPLES], floor[..., None]).swapaxes(1, 2)
-        points = cells["n_seeds"].to_numpy()[rows].sum(axis=1).tolist()
-        curves = fit_batch(np.array(sizes, dtype=np.float64), error[rows], resampled, points)
+        runs = cells["n_seeds"].to_numpy()[rows].astype(np.float64)
+        curves = fit_batch(np.array(sizes, dtype=np.float64), error[rows], resampled, runs, FIT_RESAMPLES)
         fitted += [(described, curve) for (described, _), curve in zip(members, curves, strict=True)]
     return sorted(fitted, key=lambda pair: order[tuple(str(pair[0][key]) for key in KEYS)])
 

@@ -15,13 +15,13 @@ the belief about exponents (median 0.5, one standard deviation a factor e^0.4), 
 choices (three to nine windows, medians 0.5 to 0.7, factors e^0.3 to e^0.7) give mean errors within a tenth of these.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scaling.analysis.forms import OFFSET, SATURATING, Floats, Form
+from scaling.analysis.observed import Table
 from scaling.analysis.solve import Prior, polish, solve
 
 WINDOWS = (0.0, 0.25, 0.5, 0.75)  # shares of the range of ln(size) left out
@@ -35,41 +35,6 @@ _STARTS = 4
 _REFIT_STEPS = 12  # a refit starts at the optimum of its member
 _EXACT = 1e-8
 _SEEN = 1  # observations that the belief about noise is worth
-
-
-@dataclass(frozen=True)
-class Table:
-    """Curves side by side, padded: ln sizes, ln errors and weights (0: padding), each (b, n)."""
-
-    x: Floats
-    y: Floats
-    w: Floats
-
-    @property
-    def centre(self) -> Floats:
-        """(b,) mean ln size."""
-        return np.asarray((self.w * self.x).sum(axis=1) / self.w.sum(axis=1))
-
-    @property
-    def first(self) -> Floats:
-        """(b,) smallest ln size."""
-        return np.asarray(np.where(self.w > 0, self.x, np.inf).min(axis=1))
-
-    @property
-    def last(self) -> Floats:
-        """(b,) largest ln size."""
-        return np.asarray(np.where(self.w > 0, self.x, -np.inf).max(axis=1))
-
-
-def table(curves: Sequence[tuple[Floats, Floats, Floats]]) -> Table:
-    """Pad curves, each (sizes, errors, weights), one row a size."""
-    n = max((len(sizes) for sizes, _, _ in curves), default=0)
-    x, y, w = (np.zeros((len(curves), n)) for _ in range(3))
-    for i, (sizes, error, weight) in enumerate(curves):
-        k = len(sizes)
-        x[i], y[i, :k], w[i, :k] = np.log(sizes).mean(), np.log(error), weight
-        x[i, :k] = np.log(sizes)
-    return Table(x, y, w)
 
 
 @dataclass(frozen=True)
@@ -89,12 +54,23 @@ class Member:
 
 @dataclass(frozen=True)
 class Pool:
-    """What is predicted of one curve: its members and the draws of each, (r, k + 1) thetas and (r,) noises."""
+    """What is predicted of one curve.
+
+    Attributes:
+        centre, last: mean and largest ln size.
+        members: whose predictions are averaged.
+        draws: refits of each member, (r, k + 1) thetas, and (r,) noises of a new run; refit q of member j was made to
+            resample q · members + j.
+        own: standard deviation of ln error of one run as runs or test clips tell it; 0 where they do not.
+        measured: whether refits are to resampled runs, and not to the law plus residual noise.
+    """
 
     centre: float
     last: float
     members: tuple[Member, ...]
     draws: tuple[tuple[Floats, Floats], ...] = ()
+    own: float = 0.0
+    measured: bool = False
 
     def weights(self, x: Floats) -> Floats:
         """(members, n) how much each member counts at ln sizes x; columns sum to 1."""
@@ -112,6 +88,20 @@ class Pool:
         u = (x - self.centre)[None]
         each = [member.form.log_error(u, member.theta[None])[0][0] for member in self.members]
         return np.asarray((self.weights(x) * np.stack(each)).sum(axis=0))
+
+    def replicates(self, x: Floats) -> Floats:
+        """(r, n) ln errors at ln sizes x of one curve a resample, in the resamples' order, without a new run's noise.
+
+        Each is the refit of one member, members in turn. Below its window's start it goes on along the pooled curve.
+        """
+        centre = self.log_error(x)
+        found = np.empty((sum(len(theta) for theta, _ in self.draws), x.size))
+        for j, (member, (theta, _)) in enumerate(zip(self.members, self.draws, strict=True)):
+            inside = np.maximum(x, member.start)
+            u = np.broadcast_to(inside - self.centre, (len(theta), x.size))
+            value, _ = member.form.log_error(u, theta)
+            found[j :: len(self.members)] = value + (centre - self.log_error(inside))
+        return found
 
     def sample(self, x: Floats, seed: int = 0) -> tuple[Floats, Floats]:
         """(r, n) ln errors of new observations at ln sizes x, and the weight of each draw, columns summing to 1."""
@@ -136,17 +126,18 @@ def _prior(form: Form, data: Table, noise: Floats) -> Prior:
     return Prior(mean, strength)
 
 
-def fit_pools(data: Table, law: tuple[Floats, Floats]) -> list[Pool]:
+def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool]:
     """Fit all members of all curves.
 
     Args:
         data: curves of three sizes or more.
+        own: (b,) noise of one run as known (`Pool.own`).
         law: (b, 3) theta of the default law on all sizes, and (b,) its largest residual: a curve that follows it to
             rounding needs no pool.
     """
-    u = (data.x - data.centre[:, None]) * (data.w > 0)
+    u = data.u
     found: list[list[Member]] = [[] for _ in data.y]
-    exact = (law[1] < _EXACT) & ((data.w > 0).sum(axis=1) > len(OFFSET.parameters))
+    exact = (law[1] < _EXACT) & (data.n_sizes > len(OFFSET.parameters))
     for form in FORMS:
         k = len(form.parameters)
         for share in WINDOWS:
@@ -160,34 +151,32 @@ def fit_pools(data: Table, law: tuple[Floats, Floats]) -> list[Pool]:
             whole = Table(data.x[rows], data.y[rows], data.w[rows])
             _, loss = solve(form, u[rows], part.y, part.w, _STARTS)
             freedom = np.maximum(sizes[rows] - k, 0) + _SEEN
-            noise = np.sqrt((2 * loss + _SEEN * NOISE**2) / freedom)
+            noise = np.sqrt((2 * loss + _SEEN * np.maximum(own[rows], NOISE) ** 2) / freedom)
             theta, _ = solve(form, u[rows], part.y, part.w, _STARTS, prior=_prior(form, whole, noise))
             for j, i in enumerate(rows):
                 found[i].append(Member(form, float(start[i]), theta[j], float(noise[j]), float(freedom[j])))
     for i in np.flatnonzero(exact):
-        freedom_left = float((data.w[i] > 0).sum() - len(OFFSET.parameters) + _SEEN)
+        freedom_left = float(data.n_sizes[i] - len(OFFSET.parameters) + _SEEN)
         noise_left = NOISE / np.sqrt(freedom_left)
         found[i] = [Member(OFFSET, float(data.first[i]), law[0][i], noise_left, freedom_left, False)]
     return [
-        Pool(float(centre), float(last), tuple(members))
-        for centre, last, members in zip(data.centre, data.last, found, strict=True)
+        Pool(float(centre), float(last), tuple(members), own=float(noise))
+        for centre, last, members, noise in zip(data.centre, data.last, found, own, strict=True)
     ]
 
 
-def with_draws(
-    pools: list[Pool], data: Table, draws: int, seed: int, resampled: Floats | None = None, spread: Floats | None = None
-) -> list[Pool]:
+def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled: Floats | None = None) -> list[Pool]:
     """Refit every member to what might have been seen instead.
 
     Without `resampled` the window's law plus normal noise is refitted, the noise's own size drawn as its degrees of
     freedom allow; beliefs are drawn too, so that what only they decide spreads as they do.
 
     Args:
-        draws: refits a curve, shared out evenly over its members.
-        resampled: (b, draws, n) resampled ln errors (of runs, test clips), used in place of law plus noise.
-        spread: (b,) standard deviation of ln error of one run, where runs tell it; NaN where they do not.
+        draws: refits a curve, shared out evenly over its members; with `resampled`, as many as it holds.
+        resampled: (b, r, n) resampled ln errors (of runs, test clips), used in place of law plus noise.
     """
-    u = (data.x - data.centre[:, None]) * (data.w > 0)
+    draws = draws if resampled is None else resampled.shape[1]
+    u = data.u
     found: list[dict[int, tuple[Floats, Floats]]] = [{} for _ in pools]
     for form in {m.form.name: m.form for pool in pools for m in pool.members}.values():
         jobs = [(i, j, m) for i, pool in enumerate(pools) for j, m in enumerate(pool.members) if m.form is form]
@@ -210,11 +199,17 @@ def with_draws(
         prior = _prior(form, Table(data.x[curve], data.y[curve], data.w[curve]), noise * believed)
         prior = Prior(_drawn(prior, noise, rng), prior.strength)
         refitted, _ = polish(form, u[curve], y, w, theta, prior=prior, steps=_REFIT_STEPS)
-        own = drawn if spread is None else np.where(np.isfinite(spread[curve]), spread[curve], drawn)
+        own = np.array([pools[i].own for i, _, _ in jobs])[job]
+        if resampled is None:
+            own = drawn
+        else:
+            # Runs tell their noise no better than their number allows.
+            known = np.maximum(data.w.sum(axis=1) - data.n_sizes, 1)[curve]
+            own = np.where(own > 0, own * np.sqrt(known / rng.chisquare(known)), drawn)
         for k, (i, j, _) in enumerate(jobs):
             found[i][j] = (refitted[job == k], own[job == k])
     return [
-        Pool(pool.centre, pool.last, pool.members, tuple(mine[j] for j in range(len(pool.members))))
+        replace(pool, draws=tuple(mine[j] for j in range(len(pool.members))), measured=resampled is not None)
         for pool, mine in zip(pools, found, strict=True)
     ]
 

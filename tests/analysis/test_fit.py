@@ -7,11 +7,16 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 from scaling.analysis.bands import calibration
-from scaling.analysis.fit import HUBER, Curve, fit_curve, interval, law
+from scaling.analysis.fit import HUBER, Curve, fit_batch, fit_curve, interval, law
 from scaling.analysis.forms import BROKEN, FORMS, POWER, SATURATING, Form
 
 SIZES = np.array([400.0, 1000.0, 4000.0, 10000.0])
 MORE = np.geomspace(400, 40000, 8)
+
+
+def fit_means(error: np.ndarray, resampled: np.ndarray, runs: int = 1) -> Curve:
+    """One curve over SIZES with resampled mean errors."""
+    return fit_batch(SIZES, error[None], resampled[None], np.full((1, 4), float(runs)), 200)[0]
 
 
 @pytest.mark.parametrize("sizes", [SIZES, MORE])
@@ -64,9 +69,10 @@ def test_rising_and_flat_errors_are_said_not_forced() -> None:
 def test_a_trend_within_the_noise_is_flat() -> None:
     rng = np.random.default_rng(0)
     error = np.array([0.32, 0.29, 0.31, 0.30])
-    resampled = error * np.exp(0.1 * rng.normal(size=(200, 4)))
-    assert fit_curve(SIZES, error, resampled).status == "flat"
-    assert fit_curve(SIZES, error[[0, 2, 3, 1]], error[[0, 2, 3, 1]] + 1e-4 * rng.normal(size=(200, 4))).a > 0
+    noisy = error * np.exp(0.1 * rng.normal(size=(200, 4)))
+    assert fit_means(error, noisy).status == "flat"
+    falls = error[[0, 2, 3, 1]]
+    assert fit_means(falls, falls + 1e-4 * rng.normal(size=(200, 4))).a > 0
 
 
 def test_one_outlier_does_not_bend_the_curve() -> None:
@@ -111,7 +117,7 @@ def test_intervals_hold_the_estimate_and_need_resamples() -> None:
     assert isinstance(bare, Curve)
     assert np.isnan(bare.beyond).all()
     rng = np.random.default_rng(1)
-    curve = fit_curve(SIZES, error, error * np.exp(0.01 * rng.normal(size=(200, 4))))
+    curve = fit_means(error, error * np.exp(0.01 * rng.normal(size=(200, 4))))
     assert curve.beyond[0] < curve.predict(40000) < curve.beyond[1]
     assert np.isnan(interval(np.array([0.1, np.nan]))).all()
 

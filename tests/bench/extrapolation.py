@@ -23,7 +23,7 @@ from scaling.analysis import bands
 from scaling.analysis.bands import FACTORS, LEVELS, SIZES, Cell
 from scaling.analysis.fit import Curve, fit_curves
 from scaling.analysis.forms import OFFSET
-from scaling.analysis.pool import table
+from scaling.analysis.observed import table
 from scaling.analysis.solve import polish, solve
 
 TABLE = Path(bands.__file__).with_name("calibration.csv")
@@ -66,11 +66,8 @@ def pooled(found: Sequence[Public]) -> list[Judged]:
             print(f"no law for {case.name} with {curve.n_sizes} sizes: {curve.status}")
             continue
         x, y, factor = chosen_points(case)
-        sides = [bands.half_widths(curve.pool, x, level) for level in LEVELS]
-        judged.append(
-            Judged(case, curve.n_sizes, factor, sides[0][0], y, np.stack([s[1] for s in sides]),
-                   np.stack([s[2] for s in sides]))
-        )  # fmt: skip
+        centre, below, above = bands.half_widths(curve.pool, x, LEVELS)
+        judged.append(Judged(case, curve.n_sizes, factor, centre, y, below, above))
     return judged
 
 

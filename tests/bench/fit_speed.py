@@ -18,7 +18,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from scaling.analysis.fit import fit_curves
 from scaling.analysis.forms import OFFSET
-from scaling.analysis.pool import table
+from scaling.analysis.observed import table
 from scaling.analysis.solve import HUBER, huber, polish, solve
 
 
