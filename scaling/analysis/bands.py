@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from scaling.analysis.pool import Pool
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 FACTORS = (1.0, 1.5, 2.5, 5.0, 10.0)  # lower ends of the classes of size / largest size fitted
+Noise = Literal["one run", "several runs"]
 SIZES = (3, 4, 5, 8, 20)  # smallest numbers of sizes of the classes
 
 
@@ -29,10 +31,16 @@ SIZES = (3, 4, 5, 8, 20)  # smallest numbers of sizes of the classes
 class Cell:
     """One class of the calibration: widths are multiplied by `multiplier` to reach `level`.
 
-    `covered` and `stderr` are the share of new observations covered in cross-validation over `curves` curves, and its
-    standard error; `factor` is the class's geometric mean.
+    Attributes:
+        noise: "one run" a size, learned on public curves; "several runs" a size, which are not adjusted, and whose
+            coverage was measured by simulation.
+        sizes: the class's smallest number of sizes.
+        factor: size over the largest one fitted, the class's geometric mean.
+        covered, stderr: share of new observations covered, in cross-validation over `curves` curves (for several runs:
+            over that many simulated ones), and its standard error.
     """
 
+    noise: Noise
     sizes: int
     factor: float
     level: float
@@ -49,8 +57,8 @@ def calibration() -> tuple[Cell, ...]:
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(
         Cell(
-            int(r["sizes"]), float(r["factor"]), float(r["level"]), float(r["multiplier"]), float(r["covered"]),
-            float(r["stderr"]), int(r["curves"]),
+            "one run" if r["noise"] == "one run" else "several runs", int(r["sizes"]), float(r["factor"]),
+            float(r["level"]), float(r["multiplier"]), float(r["covered"]), float(r["stderr"]), int(r["curves"]),
         )
         for r in rows
     )  # fmt: skip
@@ -101,7 +109,8 @@ def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Flo
     levels = [*(p for p in LEVELS if p < level), level]
     centre, below, above = half_widths(pool, x, levels)
     factor = np.exp(np.maximum(x - pool.last, 0))
-    wider = np.stack([multiplier(calibration(), n_sizes, factor, p) for p in levels])
+    cells = [cell for cell in calibration() if cell.noise == "one run"]
+    wider = np.stack([multiplier(cells, n_sizes, factor, p) for p in levels])
     if pool.measured:
         wider = np.maximum(wider, 1)
     least = pool.own * NormalDist().inv_cdf((1 + level) / 2)
@@ -109,15 +118,17 @@ def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Flo
     return centre - low, centre + high
 
 
-def coverage(n_sizes: int, factor: float, level: float) -> Cell:
-    """What bands of this kind really covered on public curves, by cross-validation.
+def coverage(measured: bool, n_sizes: int, factor: float, level: float) -> Cell | None:
+    """What bands of this kind really covered; None where nobody measured it.
 
     The class that holds the number of sizes and the size over the largest one fitted (within the data and beyond
     the last class: the nearest), at the nearest level of the table.
     """
-    cells = calibration()
-    sizes = max((c.sizes for c in cells if c.sizes <= n_sizes), default=min(c.sizes for c in cells))
+    noise = "several runs" if measured else "one run"
     nearest = min(LEVELS, key=lambda p: abs(p - level))
-    here = [c for c in cells if c.sizes == sizes and c.level == nearest]
-    kind = int(np.clip(np.digitize(factor, FACTORS) - 1, 0, len(here) - 1))
-    return sorted(here, key=lambda c: c.factor)[kind]
+    cells = [c for c in calibration() if c.noise == noise and c.level == nearest]
+    if not cells:
+        return None
+    sizes = max((c.sizes for c in cells if c.sizes <= n_sizes), default=min(c.sizes for c in cells))
+    here = [c for c in cells if c.sizes == sizes]
+    return min(here, key=lambda c: abs(np.log(c.factor) - np.log(max(factor, 1.0))))

@@ -37,7 +37,7 @@ class Curve:
         at_largest, beyond: `interval` at the largest size and at `BEYOND` times it.
         parameters: name and value of every parameter of the form.
         noise_from: what the interval's noise between runs rests on.
-        pool: what predicts; None where a single law or nothing does.
+        pool: what predicts; None where nothing or a constant does.
     """
 
     status: Status
@@ -73,7 +73,7 @@ class Curve:
     def interval(self, x: Floats | float, level: float = LEVEL) -> tuple[Floats, Floats]:
         """Low and high end of the calibrated interval of a new observation at x; NaN where there is none.
 
-        `bands.calibration` tells what levels really cover. A single new run is meant, not the mean of several.
+        `coverage` tells what the level really covers. A single new run is meant, not the mean of several.
 
         Raises:
             ValueError: a level outside 0 to 1, or a number of clips that is not above 0.
@@ -87,13 +87,13 @@ class Curve:
         return np.exp(low).reshape(x.shape), np.exp(high).reshape(x.shape)
 
     def coverage(self, x: float, level: float = LEVEL) -> Cell | None:
-        """What intervals like the one at x really covered on public curves (see `bands.coverage`); None without one.
+        """What intervals like the one at x really covered (see `bands.coverage`); None where that is not known.
 
-        Those curves have one run a size; with several the interval is never narrower than on them.
+        On public curves for one run a size, in simulation for several.
         """
         if self.pool is None or not self.pool.draws:
             return None
-        return coverage(self.n_sizes, x / self.largest, level)
+        return coverage(self.pool.measured, self.n_sizes, x / self.largest, level)
 
     def windows(self, x: Floats) -> Floats:
         """(members, n) the errors that each law and window of the pool predicts; NaN below a window's start."""

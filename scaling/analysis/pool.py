@@ -72,12 +72,16 @@ class Pool:
     own: float = 0.0
     measured: bool = False
 
+    @property
+    def first(self) -> float:
+        """Smallest ln size."""
+        return min(member.start for member in self.members)
+
     def weights(self, x: Floats) -> Floats:
         """(members, n) how much each member counts at ln sizes x; columns sum to 1."""
-        widest = min(member.start for member in self.members)
         rows = [
             np.ones_like(x)
-            if member.start <= widest
+            if member.start <= self.first
             else np.clip((x - member.start) / max(self.last - member.start, 1e-12), 0, 1)
             for member in self.members
         ]

@@ -145,7 +145,9 @@ def calibrate(points: Points, left_out: int | None = None) -> list[Cell]:
                 reached = np.cumsum(points.weight[here][order]) / n
                 # As in conformal prediction, one more curve (the user's) is thought to lie beyond all others.
                 at = np.searchsorted(reached, min(level * (n + 1) / n, 1.0))
-                cells.append(Cell(sizes, factor, level, float(value[order][min(at, len(value) - 1)]), 0.0, 0.0, n))
+                cells.append(
+                    Cell("one run", sizes, factor, level, float(value[order][min(at, len(value) - 1)]), 0.0, 0.0, n)
+                )
     return cells
 
 
