@@ -3,9 +3,10 @@
 Raw draws (`pool.with_draws`) say how wide a band should be from one size to the next, but not how wide it must be:
 with one run a size the noise between runs is only guessed from the residuals, and no member of the pool may be the
 law. So the half-widths above and below the pooled prediction are multiplied by a number learned on public curves:
-the level's quantile of |ln error - prediction| / half-width (conformal prediction with a normalised score), each
-curve counting once, by number of sizes and by how far beyond the data. `calibration.csv` holds it with the coverage
-that cross-validation found; `tests/bench/extrapolation.py --write` makes it.
+the level's quantile of |ln error - prediction| / half-width (conformal prediction with a normalised score), log-linear
+in the number of sizes and in how far beyond the data one looks, each curve counting once: three numbers a level.
+`calibration.csv` tabulates it with the coverage that cross-validation found; `tests/bench/extrapolation.py --write`
+makes it. Where runs tell their noise (several a size) a band needs no such help: in simulation it holds as it is.
 """
 
 import csv
@@ -106,16 +107,25 @@ def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Flo
     Where noise is measured (several runs a size) the public curves, which have one, may only widen a band. Neither is
     a band ever narrower than one of a lower level, or than the noise of a single run where that is known.
     """
-    levels = [*(p for p in LEVELS if p < level), level]
-    centre, below, above = half_widths(pool, x, levels)
-    factor = np.exp(np.maximum(x - pool.last, 0))
     cells = [cell for cell in calibration() if cell.noise == "one run"]
-    wider = np.stack([multiplier(cells, n_sizes, factor, p) for p in levels])
+    factor = np.exp(np.maximum(x - pool.last, 0))
+    wider = np.stack([multiplier(cells, n_sizes, factor, p) for p in LEVELS])
     if pool.measured:
         wider = np.maximum(wider, 1)
-    least = pool.own * NormalDist().inv_cdf((1 + level) / 2)
-    low, high = (np.maximum((wider * half).max(axis=0), least) for half in (below, above))
-    return centre - low, centre + high
+    at, z = _normal(level), np.array([0.0, *(_normal(p) for p in LEVELS)])
+    centre, *raw = half_widths(pool, x, LEVELS)
+    sides = []
+    for half in raw:
+        grown = np.maximum.accumulate(wider * half, axis=0)
+        # Between the table's levels along the quantiles of a normal, and beyond the last in proportion to them.
+        side = np.array([np.interp(at, z, [0.0, *column]) for column in grown.T]) * max(at / z[-1], 1.0)
+        sides.append(np.maximum(side, pool.own * at))
+    return centre - sides[0], centre + sides[1]
+
+
+def _normal(level: float) -> float:
+    """Half the width of a standard normal's central interval."""
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def coverage(measured: bool, n_sizes: int, factor: float, level: float) -> Cell | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from scaling.analysis.curve import BEYOND, Curve, Noise, Status
 from scaling.analysis.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
-from scaling.analysis.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe, observe_means
+from scaling.analysis.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe
 from scaling.analysis.pool import FEWEST, NOISE, Member, Pool, fit_pools, with_draws
 from scaling.analysis.solve import HUBER, polish, solve
 
@@ -76,7 +76,7 @@ def fit_curves(
     Raises:
         ValueError: as `fit_curve`.
     """
-    return _fit(observe(curves), form, draws, unit, seed)
+    return fit_observed(observe(curves), form, draws, unit, seed)
 
 
 def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats, draws: int) -> list[Curve]:
@@ -93,10 +93,16 @@ def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floa
     Raises:
         ValueError: as `fit_curve`.
     """
-    return _fit(observe_means(sizes, error, resampled, runs), None, draws, "clips", 0)
+    if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
+        raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
+    curves = [(sizes, row) for row in error]
+    return fit_observed(observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws)
 
 
-def _fit(seen: Observed, form: Form | None, draws: int, unit: str, seed: int) -> list[Curve]:
+def fit_observed(
+    seen: Observed, form: Form | None = None, draws: int = RESAMPLES, unit: str = "clips", seed: int = 0
+) -> list[Curve]:
+    """Fit what `observe` gathered; arguments as of `fit_curve`."""
     data = seen.data
     fitted = [_none("too few points", data, i, unit) for i in range(len(data.y))]
     falls: list[int] = []

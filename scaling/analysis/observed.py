@@ -111,8 +111,9 @@ class Observed:
         return rows if np.isfinite(rows).all() else None
 
     def several(self, i: int) -> bool:
-        """Whether every size of curve i has several runs."""
-        return bool((self.data.w[i][self.data.seen[i]] > 1).all())
+        """Whether every size of curve i has several runs, and they are known one by one or resampled."""
+        known = self.resampled(i) is not None or all(len(errors) > 1 for errors in self.runs[i])
+        return known and bool((self.data.w[i][self.data.seen[i]] > 1).all())
 
     def own_noise(self, i: int) -> float:
         """Standard deviation of ln error of one run about the law, as runs or test clips tell it; 0 if nothing does.
@@ -178,34 +179,28 @@ class Observed:
         return float((w @ y) / w.sum()), spread
 
 
-def observe(curves: Sequence[tuple[Floats, Floats]], resampled: Sequence[Floats] | None = None) -> Observed:
+def observe(
+    curves: Sequence[tuple[Floats, Floats]],
+    resampled: Sequence[Floats] | None = None,
+    runs: Sequence[Floats] | None = None,
+) -> Observed:
     """Check and gather curves, each (sizes, errors) in any order, several runs a size welcome.
 
     Args:
         resampled: a curve's (r, number of distinct sizes, ascending) resampled mean errors; NaN for a curve without.
+        runs: where only means are left, how many runs stand behind each, sizes ascending.
 
     Raises:
-        ValueError: shapes that do not fit, or an error or size that is not a finite number above 0.
+        ValueError: shapes that do not fit, or an error, a size or a count that is not a finite number above 0.
     """
     gathered = [_gather(*curve) for curve in curves]
     data = table([entry[:3] for entry in gathered])
+    if runs is not None:
+        for i, count in enumerate(runs):
+            if np.shape(count) != (data.n_sizes[i],) or not np.all(np.asarray(count) >= 1):
+                raise ValueError(f"runs {np.shape(count)} must be ({data.n_sizes[i]},) counts of 1 or more")
+        data = table([(*entry[:2], np.asarray(count)) for entry, count in zip(gathered, runs, strict=True)])
     return Observed(data, [entry[3] for entry in gathered], _given(resampled, data))
-
-
-def observe_means(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats) -> Observed:
-    """Curves over the same (n,) distinct ascending sizes, of which only (c, n) mean errors and counts of runs are left.
-
-    Args:
-        resampled: (c, r, n) resampled mean errors; a curve without them holds NaN.
-
-    Raises:
-        ValueError: as `observe`.
-    """
-    if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
-        raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
-    seen = [_gather(sizes, row) for row in error]
-    data = table([(entry[0], entry[1], count) for entry, count in zip(seen, runs, strict=True)])
-    return Observed(data, [entry[3] for entry in seen], _given(None if resampled is None else list(resampled), data))
 
 
 def _gather(sizes: Floats, error: Floats) -> tuple[Floats, Floats, Floats, list[Floats]]:

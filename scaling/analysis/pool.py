@@ -10,9 +10,15 @@ Few sizes do not fix three parameters. Beliefs hold them: exponents are log-norm
 form lies near the smallest size, and the noise is about 1 %, worth one observation; each weighs as its
 variance says against the noise seen.
 
-Chosen by looking at the public curves of ../shared/extrapolation, in round numbers: the two forms, the four windows,
-the belief about exponents (median 0.5, one standard deviation a factor e^0.4), the Huber threshold of 1 %. Nearby
-choices (three to nine windows, medians 0.5 to 0.7, factors e^0.3 to e^0.7) give mean errors within a tenth of these.
+Chosen by looking at the public curves of ../shared/extrapolation, in round numbers; `tests/bench/choices.py` says what
+each is worth, and what choosing cost on domains that the choice did not see:
+- the two laws that are pooled, with equal weight (FORMS; neither the pure power law nor the broken one);
+- windows of sizes instead of all sizes, four of them, that a window has three sizes at least (WINDOWS, FEWEST);
+- the belief about exponents: median 0.5, one standard deviation a factor e^0.4 (EXPONENT);
+- the belief about the bend: near the smallest size, one standard deviation a factor e (BEND);
+- the belief about noise: 1 %, worth one observation (NOISE, _SEEN), and the Huber threshold of 1 % (`solve.HUBER`);
+- the multipliers of `bands` and the shape of their dependence.
+Not chosen so: the default law, that windows fade in within the data, the number of grid points and steps.
 """
 
 from dataclasses import dataclass, replace

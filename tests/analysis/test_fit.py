@@ -1,5 +1,7 @@
 """Fits: a noiseless law comes back, and what is no falling law is said."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,7 +82,8 @@ def test_one_outlier_does_not_bend_the_curve() -> None:
     error[4] *= 1.6
     curve = fit_curve(MORE, error)
     assert law(160000, curve.E, curve.A, curve.a) == pytest.approx(law(160000, 0.1, 4.0, 0.5), rel=0.01)
-    # Predictions pool windows of four points too, where one in four is an outlier.
+    # Predictions pool windows too. The last one holds four sizes, the outlier its smallest: no law of three parameters
+    # can tell that from a steep start, and it is a third of the average. A sixth of the outlier's 60 % may be left.
     assert curve.predict(160000) == pytest.approx(law(160000, 0.1, 4.0, 0.5), rel=0.1)
 
 
@@ -91,7 +94,7 @@ def test_seeds_count_by_their_mean() -> None:
     assert curve.a == pytest.approx(0.4, rel=1e-6)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0.02, 0.4), st.floats(0.15, 0.9), st.integers(0, 10_000))
 def test_no_other_start_finds_a_better_fit(E: float, a: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -100,7 +103,7 @@ def test_no_other_start_finds_a_better_fit(E: float, a: float, seed: int) -> Non
     def residuals(p: np.ndarray) -> np.ndarray:
         return np.asarray(y - np.log(law(MORE, *np.exp(p))))
 
-    curve = fit_curve(MORE, np.exp(y))
+    curve = fit_curve(MORE, np.exp(y), draws=0)
     starts = [np.log([e, 0.5 * 400**x, x]) for e in (0.01, 0.1) for x in (0.2, 0.6)]
     fits = [
         least_squares(residuals, p, loss="huber", f_scale=HUBER, bounds=([-14, -9, -3.9], [1, 14, 0.69]))
@@ -208,12 +211,13 @@ def test_several_runs_a_size_tell_the_noise() -> None:
 
 def test_predictions_are_continuous_and_intervals_nest() -> None:
     rng = np.random.default_rng(2)
-    curve = fit_curve(MORE, law(MORE, 0.1, 2.0, 0.4) * np.exp(0.02 * rng.standard_normal(8)))
-    x = np.geomspace(400, 1e6, 4000)
-    assert np.abs(np.diff(np.log(curve.predict(x)))).max() < 0.01
-    wide, narrow = curve.interval(x, 0.95), curve.interval(x, 0.5)
-    assert (wide[0] <= narrow[0]).all()
-    assert (narrow[1] <= wide[1]).all()
+    curve = fit_curve(MORE, law(MORE, 0.1, 2.0, 0.4) * np.exp(0.02 * rng.standard_normal(8)), draws=100)
+    x = np.geomspace(400, 1e6, 500)
+    assert np.abs(np.diff(np.log(curve.predict(x)))).max() < 0.05
+    ends = [curve.interval(x, level) for level in (0.5, 0.6, 0.8, 0.9, 0.93, 0.95, 0.99)]
+    for narrow, wide in pairwise(ends):
+        assert (wide[0] <= narrow[0]).all()
+        assert (narrow[1] <= wide[1]).all()
 
 
 def test_the_calibration_is_shipped() -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from scaling.analysis.solve import huber
-from scaling.analysis.surface import fit_surface
+from scaling.analysis.surface import fit_repetition, fit_surface
 
 TRUE = np.array([1.82, 478.0, 2143.0, 0.347, 0.367])
 DELTA = 1e-3
@@ -61,3 +61,30 @@ def test_bad_input_is_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=says):
             fit_surface(*broken)
+
+
+def test_intervals_of_a_surface_hold_its_parameters_and_new_observations() -> None:
+    hits = []
+    for seed in range(6):
+        N, D, L = chinchilla(seed)
+        found = fit_surface(N, D, L, draws=100)
+        ends = [found.parameter_interval(name) for name in ("E", "A", "B", "a", "b")]
+        hits += [low < true < high for (low, high), true in zip(ends, TRUE, strict=True)]
+    assert np.mean(hits) >= 0.7
+    newN, newD, new = chinchilla(99)
+    low, high = found.interval(newN, newD)
+    assert 0.8 <= np.mean((low <= new) & (new <= high)) <= 0.98
+    assert np.isnan(fit_surface(N, D, L).interval(1e9, 1e10)).all()
+
+
+def test_unique_clips_and_samples_seen_are_two_axes() -> None:
+    clips = np.repeat([1e3, 4e3, 1.6e4, 6.4e4], 3)
+    samples = clips * np.tile([1.0, 4.0, 16.0], 4)
+    error = 0.1 + 3 * clips**-0.4 + 20 * samples**-0.5
+    found = fit_repetition(clips, samples, error, draws=0)
+    assert found.units == ("unique clips", "samples seen")
+    np.testing.assert_allclose([found.E, found.A, found.B, found.a, found.b], [0.1, 3, 20, 0.4, 0.5], rtol=1e-5)
+    # What more passes cannot buy.
+    assert found.predict(1e3, 1e12) == pytest.approx(0.1 + 3 * 1e3**-0.4, rel=1e-3)
+    with pytest.raises(ValueError, match="fewer samples seen"):
+        fit_repetition(clips, clips / 2, error)
