@@ -6,11 +6,11 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import tyro
 
-from scaling.errors import StudyError
+from scaling.errors import ClusterLostError, StudyError
+from scaling.files import absolute, check_writable
 from scaling.options import Options, parse
 from scaling.progress import Display
 from scaling.signals import Signals, StoppedError
@@ -32,6 +32,10 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         display.close()
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ClusterLostError as error:
+        display.close()
+        print(f"error: the cluster is gone ({error}): start the same command on a new one, it goes on", file=sys.stderr)
+        return 1
     except StoppedError as stopped:
         display.close()
         display.say("stopped: start the same command again and the study goes on where it was")
@@ -40,19 +44,21 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         display.close()
 
 
-def report(folder: tyro.conf.Positional[Path]) -> int:
+def report(folder: tyro.conf.Positional[str]) -> int:
     """Write the report of a study's folder again from its scores.
 
     Args:
         folder: what a study was given as --out, or its default.
     """
-    from scaling.analysis.report import write_report
+    from scaling.folder import report_on
 
-    print(write_report(folder.expanduser().resolve()))
+    place = absolute(folder)
+    check_writable(place)
+    print(report_on(place))
     return 0
 
 
-def sync(folder: tyro.conf.Positional[Path], tracking_uri: str = "") -> int:
+def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     """Send to MLflow what it could not be told while a study worked.
 
     Args:
@@ -61,15 +67,16 @@ def sync(folder: tyro.conf.Positional[Path], tracking_uri: str = "") -> int:
     """
     from scaling.folder import recorded_study
     from scaling.recorder import Recorder
-    from scaling.tracking import Tracker
+    from scaling.tracking import Tracker, tracking_places
 
-    folder = folder.expanduser().resolve()
-    study, study_id, done = recorded_study(folder)
-    tracker = Tracker(tracking_uri or f"sqlite:///{folder / 'mlflow.db'}", study, study_id, folder / "mlartifacts")
-    provenance = {"study": study.name, "preset": study.preset}
-    if not Recorder(tracker, folder / "runs", provenance, print).settle(done, []):
+    place = absolute(folder)
+    uri, artifacts = tracking_places(tracking_uri, place)
+    check_writable(place)
+    study, study_id, done = recorded_study(place)
+    tracker = Tracker(uri, study, study_id, artifacts)
+    if not Recorder(tracker, place / "runs", {}, print).settle(done, []):
         return 1
-    print(f"MLflow holds all {len(done)} finished runs of {folder}")
+    print(f"MLflow holds all {len(done)} finished runs of {place}")
     return 0
 
 

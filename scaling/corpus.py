@@ -5,6 +5,7 @@ The corpus is read before anything is written, so that input that cannot be used
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scaling.data.clip import Clip
 from scaling.data.manifests import manifest_digest, manifest_files, read_manifest
 from scaling.data.store import Description, create_store, holdout_size, read_description
 from scaling.errors import StudyError
+from scaling.files import Location, remove, remove_if_empty, remove_tree
 from scaling.probes.labelled import write_tasks
 from scaling.probes.tasks import Labelled, embedded_tasks, read_tasks
 from scaling.study import Corpus
@@ -68,7 +70,7 @@ def open_source(corpus: Corpus) -> Source:
     return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
 
 
-def ensure_catalogues(source: Source, folder: Path) -> Description:
+def ensure_catalogues(source: Source, folder: Location) -> Description:
     """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
 
     Raises `StudyError` where the store was made from another corpus, or where the corpus cannot be used; then
@@ -115,6 +117,21 @@ def ensure_catalogues(source: Source, folder: Path) -> Description:
     )
     create_store(folder, ranked, rejects, description)
     return description
+
+
+@contextmanager
+def undone_if_refused(store: Location) -> Iterator[None]:
+    """Where the request is refused inside, a store that was not there before is not there after."""
+    there = (store / "store.json").exists()
+    try:
+        yield
+    except StudyError:
+        if not there:
+            for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
+                remove(store / name)
+            remove_tree(store / "labelled")
+            remove_if_empty(store)
+        raise
 
 
 def audio_root(corpus: Corpus) -> str:

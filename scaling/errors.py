@@ -6,3 +6,7 @@ class StudyError(Exception):
 
     Its message is one line that names the thing and the way out; the command line prints it and exits 2.
     """
+
+
+class ClusterLostError(Exception):
+    """The cluster that a study works on is gone. What is done lies in the study's folder."""

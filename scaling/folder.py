@@ -2,30 +2,43 @@
 
 import os
 import secrets
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from scaling.corpus import Source
 from scaling.errors import StudyError
-from scaling.files import read_json, write_json
+from scaling.files import (
+    Location,
+    absolute,
+    location,
+    names,
+    read_bytes,
+    read_json,
+    remove,
+    replacing,
+    write_json,
+)
 from scaling.options import Options
 from scaling.study import Corpus, Run, Study, run_from_json
 from scaling.work import main_score
 
 
-def output_folder(study: Study, options: Options, source: Source) -> Path:
+def output_folder(study: Study, options: Options, source: Source) -> Location:
     """The study's folder: absolute, and never in a Ray job's temporary working directory."""
     if options.out is None:
         suffix = f"-{source.digest[:6]}" if source.manifests else ""
         return Path.home() / "scaling-studies" / f"{study.name}-{study.preset}{suffix}"
-    out = options.out.expanduser()
-    if not out.is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
+    out = location(options.out)
+    if isinstance(out, Path) and not out.expanduser().is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
         raise StudyError(
             f"--out {out} is relative: a Ray job's working directory is temporary, give an absolute folder"
         )
-    return out.resolve()
+    return absolute(options.out)
 
 
-def mark(folder: Path, study: Study, source: Source) -> str:
+def mark(folder: Location, study: Study, source: Source) -> str:
     """Note what a folder is for, the first time; returns the id that its runs are known by in MLflow."""
     path = folder / "study.json"
     if not path.exists():
@@ -39,12 +52,12 @@ def identity(study: Study, source: Source) -> dict[str, str]:
     return {"study": study.name, "preset": study.preset, "corpus": source.digest}
 
 
-def check_identity(folder: Path, study: Study, source: Source) -> None:
+def check_identity(folder: Location, study: Study, source: Source) -> None:
     """Refuse a folder that holds something else."""
     path = folder / "study.json"
     mine = identity(study, source)
     if not path.exists():
-        if folder.is_dir() and any(not child.name.startswith((".", "lease", "store")) for child in folder.iterdir()):
+        if any(not name.startswith((".", "lease", "store")) for name in names(folder)):
             raise StudyError(f"{folder} is not empty and holds no study: give another folder with --out")
         return
     theirs = read_json(path)
@@ -59,13 +72,56 @@ def check_identity(folder: Path, study: Study, source: Source) -> None:
             )
 
 
-def finished_scores(runs: Path, wanted: tuple[Run, ...]) -> dict[str, str]:
+def finished_scores(runs: Location, wanted: tuple[Run, ...]) -> dict[str, str]:
     """The runs that are done, each with its main score."""
     results = {run.name: runs / run.name / "result.json" for run in wanted}
     return {name: main_score(read_json(path)) for name, path in results.items() if path.exists()}
 
 
-def recorded_study(folder: Path) -> tuple[Study, str, list[Run]]:
+def seen_by_nodes(folder: Location, checkpoints: dict[str, Path]) -> dict[str, Location]:
+    """The checkpoints that initializations name, where every node can read them: copied beside a study in an object
+    store. Their names are digests of them."""
+    places: dict[str, Location] = {**checkpoints}
+    if not isinstance(folder, Path):
+        for name, path in checkpoints.items():
+            places[name] = folder / "initial" / f"{name}.safetensors"
+            if not places[name].exists():
+                with replacing(places[name]) as temporary:
+                    shutil.copyfile(path, temporary)
+    return places
+
+
+def report_on(folder: Location) -> Location:
+    """Write the report of a study's folder from its scores and predictions; returns where report.html lies.
+
+    The analysis knows filesystems alone: what lies in an object store is copied, and its report is uploaded.
+    """
+    from scaling.analysis.report import write_report
+
+    if isinstance(folder, Path):
+        return write_report(folder)
+    read = ["report/scores.parquet", *(f"runs/{name}/predictions.parquet" for name in names(folder / "runs"))]
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / folder.name
+        for name in read:
+            (local / name).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                (local / name).write_bytes(read_bytes(folder / name))
+        try:
+            write_report(local)
+        except StudyError as error:
+            raise StudyError(str(error).replace(str(local), str(folder))) from None
+        written = [path for path in sorted((local / "report").rglob("*")) if path.is_file()]
+        for path in written:
+            if path.name != "scores.parquet":
+                with replacing(folder / path.relative_to(local).as_posix()) as temporary:
+                    shutil.copyfile(path, temporary)
+    for stale in set(names(folder / "report" / "figures")) - {path.name for path in written}:
+        remove(folder / "report" / "figures" / stale)
+    return folder / "report" / "report.html"
+
+
+def recorded_study(folder: Location) -> tuple[Study, str, list[Run]]:
     """What a folder says of the study in it: the study with every run that was begun, its id, and the runs that are
     done.
 
@@ -75,7 +131,8 @@ def recorded_study(folder: Path) -> tuple[Study, str, list[Run]]:
     if not path.exists():
         raise StudyError(f"{folder} holds no study: give the folder that a study was given as --out")
     fields = read_json(path)
-    runs = {place.parent: run_from_json(read_json(place)) for place in sorted((folder / "runs").glob("*/run.json"))}
+    begun = [folder / "runs" / name for name in names(folder / "runs")]
+    runs = {place: run_from_json(read_json(place / "run.json")) for place in begun if (place / "run.json").exists()}
     done = [run for place, run in runs.items() if (place / "result.json").exists()]
     study = Study(fields["study"], fields["preset"], fields["question"], Corpus(), tuple(runs.values()))
     return study, fields["id"], done

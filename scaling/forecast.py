@@ -7,10 +7,10 @@ steps, in the lanes' place and with their resources. The order of the runs is th
 import heapq
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,12 +19,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from scaling.cluster import Resources, lane_count
 from scaling.corpus import Source, audio_root, ensure_catalogues
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.feed import Feed
-from scaling.data.parts import part_name, write_part
-from scaling.data.store import Store, create_store, write_index
-from scaling.launch import Resources, lane_count
+from scaling.data.parts import Limits, part_name, write_part
+from scaling.data.store import Store, create_store, read_parquet, write_index
+from scaling.files import Location
 from scaling.progress import clock
 from scaling.queue import RunQueue
 from scaling.study import Run, Study
@@ -58,7 +59,7 @@ def schedule(runs: Sequence[Run], seconds: dict[str, float], lanes: int) -> list
         now, _, lane = heapq.heappop(asks)
         if lane in busy:
             queue.done(busy.pop(lane).run.name, "")
-        take = queue.take(lane)
+        take = queue.take(lane, "")
         if take.run is not None:
             busy[lane] = Slot(take.run, lane, now, now + seconds[take.run.name])
             slots.append(busy[lane])
@@ -82,20 +83,43 @@ def kind(run: Run) -> str:
     return f"{run.objective}/{run.encoder}/{run.batch_size}/{run.crop_seconds}/{run.model}"
 
 
-def measure_preparation(folder: str, rows: pl.DataFrame, audio: str, limits: Any) -> float:
-    """Write one part of these rows into `folder` and index it; seconds a clip."""
+Files = dict[str, bytes]
+"""A small store by file name, as it goes from task to task: no folder need be shared, and none is left behind."""
+
+
+@contextmanager
+def laid_down(files: Files) -> Iterator[Path]:
+    """A temporary folder with these files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        yield Path(folder)
+
+
+def taken_up(folder: Path) -> Files:
+    """The files that lie in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def measure_preparation(files: Files, rows: pl.DataFrame, audio: str, limits: Limits) -> tuple[float, Files]:
+    """Write one part of these rows into a store and index it: seconds a clip, and the store."""
     torch.set_num_threads(1)
-    began = time.monotonic()
-    write_part(rows, Path(folder) / part_name(0), audio, limits)
-    spent = time.monotonic() - began
-    write_index(Path(folder))
-    return spent / len(rows)
+    with laid_down(files) as folder:
+        began = time.monotonic()
+        write_part(rows, folder / part_name(0), audio, limits)
+        spent = time.monotonic() - began
+        write_index(folder)
+        return spent / len(rows), taken_up(folder)
 
 
-def measure_step(run: Run, folder: str, resources: Resources, gpu: bool) -> tuple[float, int]:
-    """Train a few steps on the clips prepared in `folder`: seconds a step, and parameters of the model."""
+def measure_step(run: Run, files: Files, resources: Resources, gpu: bool) -> tuple[float, int]:
+    """Train a few steps on the clips of a prepared store: seconds a step, and parameters of the model."""
+    with laid_down(files) as folder:
+        return _measure_step(run, Store(folder), resources, gpu)
+
+
+def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tuple[float, int]:
     torch.set_num_threads(resources.threads)
-    store = Store(Path(folder))
     places = np.arange(len(store))
     labels = np.zeros((len(store), 1), np.int64) if run.objective == "supervised" else None
     share = max(1, run.batch_size // resources.group)
@@ -116,20 +140,23 @@ def measure_step(run: Run, folder: str, resources: Resources, gpu: bool) -> tupl
     return (times[-1] - times[FIRST_STEPS - 1]) / (len(times) - FIRST_STEPS), int(cost["parameters"])
 
 
-def measure(study: Study, source: Source, catalogue: Path, resources: Resources, scratch: Path) -> Measured:
-    """Measure on the cluster that Ray is connected to; `scratch` must be visible where the tasks run."""
+def measure(study: Study, source: Source, catalogue: Location, resources: Resources) -> Measured:
+    """Measure on the cluster that Ray is connected to."""
     lanes, gpu = lane_count(resources, len(study.runs))
     description = ensure_catalogues(source, catalogue)
-    ranked = pl.scan_parquet(catalogue / "catalogue.parquet").head(MEASURED_CLIPS).collect()
+    ranked = read_parquet(catalogue / "catalogue.parquet").head(MEASURED_CLIPS)
     small = replace(description, clips=len(ranked), holdout=1)
-    create_store(scratch, ranked, pl.read_parquet(catalogue / "manifest-rejects.parquet").clear(), small)
+    with laid_down({}) as scratch:
+        create_store(scratch, ranked, read_parquet(catalogue / "manifest-rejects.parquet").clear(), small)
+        begun = taken_up(scratch)
     prepare = ray.remote(num_cpus=1)(measure_preparation)
-    a_clip: float = ray.get(prepare.remote(str(scratch), ranked, audio_root(study.corpus), small.limits))
+    a_clip, prepared = ray.get(prepare.remote(begun, ranked, audio_root(study.corpus), small.limits))
+    files = ray.put(prepared)
     step = ray.remote(num_cpus=resources.threads, num_gpus=int(gpu))(measure_step)
     a_step, parameters = {}, {}
     for run in {kind(run): run for run in study.runs if run.objective != "none"}.values():
         # As many at once as there will be: lanes share caches and memory.
-        asked = [step.remote(run, str(scratch), resources, gpu) for _ in range(lanes)]
+        asked = [step.remote(run, files, resources, gpu) for _ in range(lanes)]
         answers = ray.get(asked)
         a_step[kind(run)] = float(np.mean([seconds for seconds, _ in answers]))
         parameters[kind(run)] = answers[0][1]
@@ -193,19 +220,16 @@ class Forecast:
         )
 
 
-def forecast(study: Study, source: Source, folder: Path, store: Path, resources: Resources) -> Forecast:
-    """Measure and plan for a study in `folder`; leaves nothing behind. A store that is there already is read."""
-    # Beside the folder, which every node sees.
-    near = next(parent for parent in folder.parents if parent.is_dir())
-    with tempfile.TemporaryDirectory(prefix=".scaling-", dir=near) as scratch:
-        catalogue = store if (store / "store.json").exists() else Path(scratch) / "catalogue"
-        measured = measure(study, source, catalogue, resources, Path(scratch) / "measured")
+def forecast(study: Study, source: Source, store: Location, resources: Resources) -> Forecast:
+    """Measure and plan; leaves nothing behind. A store that is there already is read."""
+    with laid_down({}) as scratch:
+        catalogue = store if (store / "store.json").exists() else scratch
+        measured = measure(study, source, catalogue, resources)
         description = ensure_catalogues(source, catalogue)
         study = study.resolve(description.clips - description.holdout)
         sizes = [size for size in study.sizes if isinstance(size, int)]
         needed = min(max(sizes, default=0) + description.holdout, description.clips)
-        seconds = pl.scan_parquet(catalogue / "catalogue.parquet").head(needed).select(pl.col("seconds").sum())
-        hours = float(seconds.collect().item())
+        hours = float(read_parquet(catalogue / "catalogue.parquet", ["seconds"])["seconds"].head(needed).sum())
         labelled = len(source.labelled.clips)
     lanes, gpu = lane_count(resources, len(study.runs))
     cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]

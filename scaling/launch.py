@@ -5,15 +5,12 @@ of a group takes a run and tells the others. What Ray Train restarts after a wor
 and goes on from the run's last checkpoint.
 """
 
-import logging
-import math
-import os
+import secrets
 import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +19,12 @@ import ray.train
 import ray.train.torch
 import torch
 import torch.distributed as dist
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from scaling.errors import StudyError
+from scaling.cluster import WAIT_SECONDS, Resources, lane_count
+from scaling.errors import ClusterLostError
+from scaling.files import Location, remove_tree
 from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
@@ -33,128 +34,43 @@ from scaling.work import Place, main_score, perform
 
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
-WAIT_SECONDS = 0.5
-WAITING_SECONDS = 30.0
+LANE_ATTEMPTS = 5
+AT_ONCE_SECONDS = 20.0
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
-    (None: one where there are any).
-
-    `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
-    decides the bits of a run on a CPU, so it is set explicitly and recorded.
-    """
-
-    threads: int = 1
-    group: int = 1
-    gpus: int | None = None
-    lanes: int | None = None
-    checkpoint_seconds: float = 10.0
-
-
-SETTINGS = {
-    # A lane looks twice a second whether its group has ended, not every two seconds; ten times a second cost
-    # training a twentieth of two cores.
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Ray Data's actors and the lanes' controllers are more processes than a laptop has cores, and Ray warns of that.
-    "RAY_worker_maximum_startup_concurrency": "8",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-}
-
-
-def start_ray() -> None:
-    """Connect to the cluster that `RAY_ADDRESS` names (a Ray job sets it), else start Ray on this machine.
-
-    What Ray has to say goes to its own log files; the screen is the study's.
-    """
-    for key, value in SETTINGS.items():
-        os.environ.setdefault(key, value)
-    with _silent_stderr():
-        if os.environ.get("RAY_ADDRESS"):
-            ray.init(logging_level=logging.ERROR, log_to_driver=False)
-        else:
-            ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    for name in ("ray", "ray.data", "ray.train", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Ray's C++ core says on the bare file descriptor that it has been told to say nothing."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
-    """How many lanes the nodes have room for, at most one a run, and whether they train on GPUs.
-
-    Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
-    """
-    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
-    gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
-
-    def workers(node: dict[str, float]) -> int:
-        fit = int(node.get("CPU", 0)) // resources.threads
-        return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
-
-    places = sum(map(workers, nodes))
-    worker = f"a worker with {resources.threads} CPU threads and {gpus} GPUs"
-    if not places:
-        raise StudyError(
-            f"no node has room for {worker}: the most that one has is {largest['CPU']} CPUs and {largest['GPU']} GPUs; "
-            "ask for less with --threads or --gpus-per-worker"
-        )
-    if places < resources.group:
-        raise StudyError(
-            f"no room for a lane of {resources.group} workers: the cluster holds {places} times {worker}; "
-            "ask for less with --group-workers"
-        )
-    rooms = places // resources.group
-    return min(resources.lanes or rooms, rooms, max(runs, 1)), gpus > 0
-
-
-def wait_for_room(resources: Resources, gpu: bool, say: Callable[[str], None]) -> None:
-    """Return once a worker's resources are free in the cluster; until then say what is waited for."""
-    wanted = {"CPU": float(resources.threads), **({"GPU": 1.0} if gpu else {})}
-    said = -math.inf
-    while True:
-        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-        short = [name for name, count in wanted.items() if free.get(name, 0.0) < count]
-        if not short:
-            return
-        if time.monotonic() - said > WAITING_SECONDS:
-            said = time.monotonic()
-            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-            which = " and ".join(
-                f"{wanted[name]:g} {name} ({free.get(name, 0.0):g} of {there.get(name, 0.0):g} are free)"
-                for name in short
-            )
-            say(f"waiting for {which}: something else holds the cluster")
-        time.sleep(WAIT_SECONDS)
+def ray_storage(place: Location) -> dict[str, Any]:
+    """How Ray Train is told to keep its own files in `place`, with the client that all other files go through."""
+    if isinstance(place, Path):
+        return {"storage_path": str(place)}
+    return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
 
 
 class Lanes:
-    """The running lanes of a study; `poll` them until `alive` is false."""
+    """The running lanes of a study; look at their `entries` until none is `alive`."""
 
     def __init__(
-        self, runs: Sequence[Run], finished: dict[str, str], place: Place, resources: Resources, scratch: Path
+        self,
+        name: str,
+        runs: Sequence[Run],
+        finished: dict[str, str],
+        place: Place,
+        resources: Resources,
+        scratch: Location,
+        say: Callable[[str], None],
     ) -> None:
-        # Ray's types do not know the methods of an actor made this way.
-        self._queue: Any = ray.remote(num_cpus=0)(RunQueue).remote(list(runs), finished)
+        self._name = name
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
         self.group = Group(self.count, resources.group, gpu)
-        self._scratch = scratch
+        self._scratch, self._say = scratch, say
+        self._journal = Path(tempfile.mkdtemp(prefix="scaling-"))
+        here = ray.get_runtime_context().get_node_id()
+        # On the driver's node, where its journal is: with that node the driver is gone as well. Ray's types do not
+        # know the methods of an actor made this way.
+        self._queue: Any = (
+            ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(RunQueue)
+            .options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False))
+            .remote(list(runs), finished, name, self._journal / "queue.jsonl")
+        )
         self._threads = [
             threading.Thread(
                 target=self._run_lane, args=(lane, place, resources, gpu), daemon=True, name=f"lane-{lane}"
@@ -169,8 +85,14 @@ class Lanes:
         return any(thread.is_alive() for thread in self._threads)
 
     def entries(self) -> list[Entry]:
-        """Where every run stands."""
-        snapshot: list[Entry] = ray.get(self._queue.snapshot.remote())
+        """Where every run stands.
+
+        Raises `ClusterLostError` where the queue is gone for good: it comes back as long as the driver's node is there.
+        """
+        try:
+            snapshot: list[Entry] = ray.get(self._queue.snapshot.remote())
+        except ray.exceptions.RayError as error:
+            raise ClusterLostError(first_line(error)) from error
         return snapshot
 
     def stop(self) -> None:
@@ -180,10 +102,34 @@ class Lanes:
     def close(self) -> None:
         """Remove what Ray Train has left behind, in this start and in those that were killed."""
         ray.kill(self._queue)
-        shutil.rmtree(self._scratch.parent, ignore_errors=True)
+        shutil.rmtree(self._journal, ignore_errors=True)
+        remove_tree(self._scratch.parent)
 
     def _run_lane(self, lane: int, place: Place, resources: Resources, gpu: bool) -> None:
-        trainer = ray.train.torch.TorchTrainer(
+        """Keep a group at work until there is nothing left for it.
+
+        Ray Train replaces workers that die; a group whose controller died is started anew here, unless it died as
+        soon as it was started, several times in a row.
+        """
+        at_once = 0
+        while at_once < LANE_ATTEMPTS:
+            cause, began = "its lane ended", time.monotonic()
+            try:
+                self._trainer(lane, place, resources, gpu).fit()
+            except Exception as error:
+                # A lane that is lost must not take the others with it.
+                cause = first_line(error)
+            try:
+                if not ray.get(self._queue.lane_ended.remote(lane, cause)):
+                    return
+            except ray.exceptions.RayError:
+                # The cluster is gone; `entries` tells.
+                return
+            at_once = at_once + 1 if time.monotonic() - began < AT_ONCE_SECONDS else 0
+        self._say(f"lane {lane} is given up: {cause}")
+
+    def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> ray.train.torch.TorchTrainer:
+        return ray.train.torch.TorchTrainer(
             work_lane,
             train_loop_config={"queue": self._queue, "lane": lane, "place": place, "resources": resources},
             scaling_config=ray.train.ScalingConfig(
@@ -192,18 +138,11 @@ class Lanes:
                 resources_per_worker={"CPU": resources.threads, **({"GPU": 1} if gpu else {})},
             ),
             run_config=ray.train.RunConfig(
-                name=f"lane-{lane}",
-                storage_path=str(self._scratch),
+                name=f"{self._name}-lane-{lane}",
+                **ray_storage(self._scratch),
                 failure_config=ray.train.FailureConfig(max_failures=-1),
             ),
         )
-        cause = "its lane ended"
-        try:
-            trainer.fit()
-        except Exception as error:
-            # A lane that is lost must not take the others with it: the queue lists what it held as failed.
-            cause = first_line(error)
-        ray.get(self._queue.lane_ended.remote(lane, cause))
 
 
 def work_lane(config: dict[str, Any]) -> None:
@@ -213,7 +152,7 @@ def work_lane(config: dict[str, Any]) -> None:
     rank = ray.train.get_context().get_world_rank()
     device = ray.train.torch.get_device()
     while True:
-        take: Take = _from_first(lambda: ray.get(queue.take.remote(lane)))
+        take: Take = _from_first(lambda: ray.get(queue.take.remote(lane, secrets.token_hex(4))))
         if take.kind == "none":
             return
         if take.run is None:
@@ -221,10 +160,10 @@ def work_lane(config: dict[str, Any]) -> None:
             continue
         name = take.run.name
         attempt = Attempt(place.runs / name, worker=rank)
-        if rank == 0:
-            attempt.claim()
-        beat = _Beat(queue, name, take.run.steps)
+        beat = _Beat(queue, name, take.run.steps, lane)
         try:
+            if rank == 0:
+                attempt.claim()
             result = perform(
                 take.run,
                 place,
@@ -238,7 +177,7 @@ def work_lane(config: dict[str, Any]) -> None:
                 ray.get(queue.interrupted.remote(name))
             continue
         except BaseException as error:
-            ray.get(queue.failed.remote(name, first_line(error)))
+            ray.get(queue.failed.remote(name, lane, first_line(error)))
             raise
         if rank == 0:
             ray.get(queue.done.remote(name, main_score(result)))
@@ -259,8 +198,10 @@ class _Beat:
     Training does not wait for the answer, which comes late where training has all the CPUs.
     """
 
-    def __init__(self, queue: Any, name: str, steps: int) -> None:
+    def __init__(self, queue: Any, name: str, steps: int, lane: int) -> None:
         self._queue, self._name, self._steps = queue, name, steps
+        # Ray's dashboard groups tasks by name: this is where a person finds a run there, and its lane.
+        self._task = f"lane-{lane}: {name}"
         self._told = self._looked = 0.0
         self._answer: Any = None
 
@@ -274,7 +215,7 @@ class _Beat:
         if self._answer is None and (step >= self._steps or now - self._told > BEAT_SECONDS):
             self._told = now
             phase = "training" if step < self._steps else "probing"
-            self._answer = self._queue.beat.remote(self._name, step, rate, phase)
+            self._answer = self._queue.beat.options(name=self._task).remote(self._name, step, rate, phase)
         return stop
 
 

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from scaling.errors import StudyError
+from scaling.files import Location, location, remove
 from scaling.provenance import source_hash
 
 PACKAGES = ("ray", "torch", "torchaudio", "pyarrow", "polars", "numpy")
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def check_nodes(folders: Sequence[Path]) -> int:
+def check_nodes(folders: Sequence[Location]) -> int:
     """Ask every node that offers CPUs or GPUs; returns how many there are.
 
     Raises `StudyError` naming the node where one of the folders (which must exist here) cannot be seen, where a
@@ -59,16 +59,16 @@ def check_nodes(folders: Sequence[Path]) -> int:
     finally:
         for mark in marks:
             with suppress(OSError):
-                mark.unlink(missing_ok=True)
+                remove(mark)
     return len(nodes)
 
 
 def _seen(marks: list[str]) -> tuple[list[bool], dict[str, str]]:
     """On a node: which marks are there, and its versions."""
-    return [Path(mark).exists() for mark in marks], versions()
+    return [location(mark).exists() for mark in marks], versions()
 
 
-def _check(answer: Any, address: str, folders: Sequence[Path], mine: dict[str, str]) -> None:
+def _check(answer: Any, address: str, folders: Sequence[Location], mine: dict[str, str]) -> None:
     try:
         seen, theirs = ray.get(answer, timeout=ANSWER_SECONDS)
     except ray.exceptions.RayError as error:

@@ -11,7 +11,7 @@ from scaling.errors import StudyError
 from scaling.study import Corpus, Run
 
 if TYPE_CHECKING:
-    from scaling.launch import Resources
+    from scaling.cluster import Resources
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Options:
     """laptop: the whole grid in minutes on two cores. smoke: two sizes and few steps, to see that everything
     works."""
     out: Annotated[
-        Path | None, _default("~/scaling-studies/<study>-<preset>, for own manifests with a digest of them", "PATH")
+        str | None, _default("~/scaling-studies/<study>-<preset>, for own manifests with a digest of them", "PATH")
     ] = None
-    """Folder of the study; made if absent, continued if it holds this study."""
-    store: Annotated[Path | None, _default("store/ in the study's folder", "PATH")] = None
-    """Folder of the prepared clips, to share between studies of one corpus."""
+    """Folder of the study, or s3://bucket/folder; made if absent, continued if it holds this study."""
+    store: Annotated[str | None, _default("store/ in the study's folder", "PATH")] = None
+    """Folder of the prepared clips, or s3://bucket/folder, to share between studies of one corpus."""
     tracking_uri: Annotated[str | None, _default("SQLite in the study's folder", "URI")] = None
     """MLflow tracking URI."""
     clips: Annotated[tuple[int | Literal["all"], ...], _default("the preset's")] = ()
@@ -131,7 +131,7 @@ class Options:
 
     def resources(self) -> "Resources":
         """What the study may use."""
-        from scaling.launch import Resources
+        from scaling.cluster import Resources
 
         return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes)
 

@@ -1,25 +1,31 @@
 """Which run is next: a plain object that one actor holds for all lanes, and that needs no Ray to be tested."""
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 from scaling.study import Run
 
 State = Literal["queued", "running", "done", "failed", "skipped"]
 ATTEMPTS = 2
-"""How often a run is tried in one start of the study."""
+"""How many attempts in a row, in one start of the study, may end without coming further than those before."""
 
 
 @dataclass
 class Entry:
-    """Where one run stands."""
+    """Where one run stands. `reached` is the furthest step of its ended attempts, `ask` names the take it was handed
+    out for."""
 
     run: Run
     state: State = "queued"
-    attempts: int = 0
+    vain: int = 0
+    reached: int = 0
     lane: int = -1
+    ask: str = ""
     step: int = 0
     rate: float = 0.0
     phase: str = ""
@@ -38,26 +44,68 @@ class Take:
     run: Run | None = None
 
 
-class RunQueue:
-    """The runs of a study: longest first, children after their parent, two attempts a run.
+_Args = ParamSpec("_Args")
+_Answer = TypeVar("_Answer")
 
-    `finished` are the runs that were done before this start.
+
+def _journaled(
+    change: Callable[Concatenate["RunQueue", _Args], _Answer],
+) -> Callable[Concatenate["RunQueue", _Args], _Answer]:
+    """A method that writes down its call before it answers."""
+
+    @wraps(change)
+    def written(queue: "RunQueue", /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Answer:
+        queue.now = time.time()
+        steps = {entry.run.name: entry.step for entry in queue.entries.values() if entry.state == "running"}
+        answer = change(queue, *args, **kwargs)
+        if queue.journal is not None:
+            with queue.journal.open("a") as file:
+                file.write(json.dumps([queue.now, steps, change.__name__, args, kwargs]) + "\n")
+        return answer
+
+    return written
+
+
+class RunQueue:
+    """The runs of a study: longest first, children after their parent, until two attempts in a row come no further.
+
+    `finished` are the runs that were done before this start. Every change is written to `journal` before it is
+    answered: a queue whose process died is, made again with the same arguments, where it was. A call may come twice
+    then, and counts once.
     """
 
-    def __init__(self, runs: Sequence[Run], finished: dict[str, str]) -> None:
+    def __init__(
+        self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue", journal: Path | None = None
+    ) -> None:
+        self.name = name
         self.entries = {run.name: Entry(run) for run in sorted(runs, key=_priority)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
         self.stopping = False
+        self.now = time.time()
         self._skip_orphans()
+        self.journal: Path | None = None
+        for line in journal.read_text().splitlines() if journal is not None and journal.exists() else ():
+            self.now, steps, change, args, kwargs = json.loads(line)
+            for run, step in steps.items():
+                self.entries[run].step = step
+            getattr(type(self), change).__wrapped__(self, *args, **kwargs)
+        self.journal = journal
 
-    def take(self, lane: int) -> Take:
-        """The next run for a lane.
+    def __repr__(self) -> str:
+        # Ray's dashboard shows it for the actor. An actor's name would have to be unique, where two studies run too.
+        return self.name
+
+    @_journaled
+    def take(self, lane: int, ask: str) -> Take:
+        """The next run for a lane; `ask` tells this asking from every other.
 
         A lane that asks while it still holds a run has died in it: that was an attempt.
         """
         for entry in self.entries.values():
             if entry.state == "running" and entry.lane == lane:
+                if entry.ask == ask:
+                    return Take("run", entry.run)
                 self._end_attempt(entry, entry.cause or "its worker died")
         if self.stopping:
             return Take("none")
@@ -68,9 +116,8 @@ class RunQueue:
             if self._waits(entry.run):
                 waiting = True
                 continue
-            entry.state, entry.lane, entry.began = "running", lane, time.time()
-            entry.attempts += 1
-            entry.step, entry.rate, entry.phase = 0, 0.0, "starting"
+            entry.state, entry.lane, entry.ask, entry.began = "running", lane, ask, self.now
+            entry.step, entry.rate, entry.phase, entry.cause = 0, 0.0, "starting", ""
             return Take("run", entry.run)
         # A run that another lane holds may come back.
         waiting = waiting or any(entry.state == "running" for entry in self.entries.values())
@@ -82,31 +129,44 @@ class RunQueue:
         entry.step, entry.rate, entry.phase = step, rate, phase
         return self.stopping
 
+    @_journaled
     def done(self, name: str, score: str) -> None:
         """A run has ended well; `score` is what a person is shown."""
         entry = self.entries[name]
+        if entry.state != "done":
+            entry.seconds += self.now - entry.began
         entry.state, entry.score, entry.cause = "done", score, ""
-        entry.seconds += time.time() - entry.began
 
-    def failed(self, name: str, cause: str) -> None:
-        """An attempt has raised; the lane dies of it, and its next take counts it."""
-        self.entries[name].cause = cause
+    @_journaled
+    def failed(self, name: str, lane: int, cause: str) -> None:
+        """An attempt has raised; the lane dies of it, and its next take counts it.
 
+        An attempt that another one has taken over from is nobody's failure.
+        """
+        entry = self.entries[name]
+        if entry.lane == lane:
+            entry.cause = cause
+
+    @_journaled
     def interrupted(self, name: str) -> None:
         """A run has stopped because it was asked to; it counts as never tried."""
         entry = self.entries[name]
+        if entry.state == "running":
+            entry.seconds += self.now - entry.began
         entry.state, entry.lane = "queued", -1
-        entry.seconds += time.time() - entry.began
 
+    @_journaled
     def stop(self) -> None:
         """Hand out nothing more and ask every lane to stop."""
         self.stopping = True
 
-    def lane_ended(self, lane: int, cause: str) -> None:
-        """A lane is gone for good; what it held was an attempt."""
+    @_journaled
+    def lane_ended(self, lane: int, cause: str) -> bool:
+        """A lane's group is gone; what it held was an attempt. Returns whether there is work for a new one."""
         for entry in self.entries.values():
             if entry.state == "running" and entry.lane == lane:
                 self._end_attempt(entry, entry.cause or cause)
+        return not self.stopping and any(entry.state in ("queued", "running") for entry in self.entries.values())
 
     def snapshot(self) -> list[Entry]:
         """Where every run stands, in the order in which they are handed out."""
@@ -117,10 +177,11 @@ class RunQueue:
         return parent is not None and parent.state in ("queued", "running")
 
     def _end_attempt(self, entry: Entry, cause: str) -> None:
-        entry.seconds += time.time() - entry.began
-        entry.lane = -1
-        entry.cause = cause
-        entry.state = "failed" if entry.attempts >= ATTEMPTS else "queued"
+        entry.seconds += self.now - entry.began
+        entry.lane, entry.ask, entry.cause = -1, "", cause
+        entry.vain = 0 if entry.step > entry.reached else entry.vain + 1
+        entry.reached = max(entry.reached, entry.step)
+        entry.state = "failed" if entry.vain >= ATTEMPTS else "queued"
         self._skip_orphans()
 
     def _skip_orphans(self) -> None:

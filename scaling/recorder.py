@@ -7,8 +7,8 @@ server is back, at the end of the study, or by `scaling sync`.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
+from scaling.files import Location
 from scaling.queue import Entry
 from scaling.study import Run
 from scaling.tracking import Tracker, UnreachableError, reached
@@ -22,7 +22,9 @@ AGAIN_SECONDS = 15.0
 class Recorder:
     """Keeps MLflow up to date with the runs of one start."""
 
-    def __init__(self, tracker: Tracker, runs: Path, provenance: dict[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, tracker: Tracker, runs: Location, provenance: dict[str, str], say: Callable[[str], None]
+    ) -> None:
         self._tracker, self._runs, self._provenance, self._say = tracker, runs, provenance, say
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._sent: Future[None] | None = None

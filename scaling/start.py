@@ -1,29 +1,30 @@
 """One start of a study: from its corpus to its report, stage by stage."""
 
-import json
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, replace
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from scaling.corpus import Source, audio_root, ensure_catalogues, open_source
+from scaling.corpus import Source, audio_root, ensure_catalogues, open_source, undone_if_refused
 from scaling.errors import StudyError
-from scaling.files import read_json, write_json
-from scaling.folder import check_identity, finished_scores, mark, output_folder
+from scaling.files import (
+    Location,
+    absolute,
+    check_writable,
+    make_folder,
+    read_json,
+    write_json,
+)
+from scaling.folder import check_identity, mark, output_folder
 from scaling.lease import Lease
 from scaling.options import Options
-from scaling.progress import Display, clock
-from scaling.provenance import commit, source_hash
+from scaling.progress import Display
+from scaling.provenance import source_hash
 from scaling.queue import Entry
 from scaling.signals import Signals, StoppedError
-from scaling.study import Run, Study
-
-POLL_SECONDS = 0.5
+from scaling.study import Study
+from scaling.tracking import tracking_places
 
 
 class Start:
@@ -33,12 +34,14 @@ class Start:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         self.source: Source = open_source(study.corpus)
         self.folder = output_folder(study, options, self.source)
-        self.store = (options.store or self.folder / "store").expanduser().resolve()
-        self.tracking_uri = options.tracking_uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+        self.store = absolute(options.store) if options.store else self.folder / "store"
+        self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, self.folder)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
         """All stages; returns the exit code."""
+        for place in {self.folder, self.store}:
+            check_writable(place)
         check_identity(self.folder, self.study, self.source)
         if self.options.dry_run:
             return self._plan()
@@ -53,10 +56,13 @@ class Start:
                 self._tracker("")
             # Another study may be preparing into the same store.
             shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
-            with shared, _undone_if_refused(self.store), self._stage("catalogue"):
+            with shared, undone_if_refused(self.store), self._stage("catalogue"):
                 description = ensure_catalogues(self.source, self.store)
                 self._check_sizes(description.clips - description.holdout)
-                check_checkpoints(self.study, self.store)
+                if self.study.checkpoints:
+                    from scaling.training.initialize import check_checkpoints
+
+                    check_checkpoints(self.study, self.store)
             study_id = mark(self.folder, self.study, self.source)
             # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
@@ -71,7 +77,7 @@ class Start:
         self._start_ray()
         from scaling.forecast import forecast
 
-        plan = forecast(self.study, self.source, self.folder, self.store, self.options.resources())
+        plan = forecast(self.study, self.source, self.store, self.options.resources())
         plan.show(self.display.console)
         return 0
 
@@ -83,14 +89,14 @@ class Start:
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
-            from scaling.launch import start_ray
+            from scaling.cluster import start_ray
 
             start_ray()
         self.signals.install()
 
     def _check_cluster(self) -> None:
         """Refuse, before any work, what the cluster's nodes cannot do; wait where they have something else to do."""
-        from scaling.launch import lane_count, wait_for_room
+        from scaling.cluster import lane_count, wait_for_room
         from scaling.nodes import check_nodes
 
         resources = self.options.resources()
@@ -103,7 +109,7 @@ class Start:
     def _tracker(self, study_id: str) -> Any:
         from scaling.tracking import Tracker
 
-        return Tracker(self.tracking_uri, self.study, study_id, self.folder / "mlartifacts")
+        return Tracker(self.tracking_uri, self.study, study_id, self.artifacts)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -154,69 +160,35 @@ class Start:
         self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
         return available
 
-    def _grid_and_report(self, mlflow: Any) -> int:
-        from scaling.launch import Lanes
+    def _grid_and_report(self, tracker: Any) -> int:
+        from scaling.grid import Grid
         from scaling.recorder import Recorder
-        from scaling.work import Place
 
-        place = Place(self.store, self.folder / "runs", self.study.checkpoints)
-        finished = finished_scores(place.runs, self.study.runs)
-        self._warn_of_other_source(place.runs, finished)
-        for run in self.study.runs:
-            (place.runs / run.name).mkdir(parents=True, exist_ok=True)
-            write_json(place.runs / run.name / "run.json", asdict(run))
-        provenance = {"study": self.study.name, "preset": self.study.preset, "started_by": source_hash()}
-        entries: list[Entry] = []
-        recorder = Recorder(mlflow, place.runs, provenance, self.display.say)
-        if len(finished) < len(self.study.runs):
-            with self._stage("grid"):
-                scratch = self.folder / ".ray"
-                lanes = Lanes(self.study.runs, finished, place, self.options.resources(), scratch / str(os.getpid()))
-                entries = self._watch(lanes, recorder)
-            self._write_start(lanes.count, entries, place.runs, finished)
-        self.display.close()
+        grid = Grid(self.study, self.folder, self.store, self.display)
+        recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
+        entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
         if self.signals.arrived:
             raise StoppedError(self.signals.arrived)
-        return self._report(mlflow, recorder, place.runs, entries)
+        return self._report(tracker, recorder, grid.runs, entries)
 
-    def _watch(self, lanes: Any, recorder: Any) -> list[Entry]:
-        """Show and record the grid until every lane has ended."""
-        asked = False
-        with self.signals.deferred():
-            while True:
-                alive = lanes.alive
-                entries: list[Entry] = lanes.entries()
-                self.display.grid(entries, lanes.group)
-                recorder.watch(entries)
-                if not alive:
-                    break
-                if self.signals.arrived and not asked:
-                    asked = True
-                    self.display.close()
-                    self.display.say("stopping: every run leaves a checkpoint (again to stop at once)")
-                    lanes.stop()
-                time.sleep(POLL_SECONDS)
-            lanes.close()
-        return entries
-
-    def _report(self, mlflow: Any, recorder: Any, runs: Path, entries: list[Entry]) -> int:
-        from scaling.analysis.report import write_report
+    def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
         from scaling.data.store import write_parquet
+        from scaling.folder import report_on
 
-        failed = [entry for entry in entries if entry.state in ("failed", "skipped")]
+        undone = [entry for entry in entries if entry.state != "done"]
         done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
             report = self.folder / "report"
-            report.mkdir(exist_ok=True)
-            write_parquet(report / "scores.parquet", mlflow.scores(self.study, runs))
+            make_folder(report)
+            write_parquet(report / "scores.parquet", tracker.scores(self.study, runs))
             if any(run.objective in ("contrastive", "captioning") for run in done):
-                write_report(self.folder)
-        for entry in failed:
+                report_on(self.folder)
+        for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
-        if failed:
+        if undone:
             self.display.say(
-                f"{len(failed)} of {len(self.study.runs)} runs are not done: the same command tries them again"
+                f"{len(undone)} of {len(self.study.runs)} runs are not done: the same command tries them again"
             )
         elif recorded:
             available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
@@ -224,50 +196,17 @@ class Start:
         if not recorded:
             self.display.say(f"not all of it is in MLflow: once it answers, scaling sync {self.folder} sends the rest")
         self._farewell()
-        return 1 if failed else 0
-
-    def _warn_of_other_source(self, runs: Path, finished: dict[str, str]) -> None:
-        other = [name for name in finished if read_json(runs / name / "result.json")["source_hash"] != source_hash()]
-        if other:
-            self.display.say(
-                f"{len(other)} finished runs were made by other source than today's ({source_hash()}) "
-                "and are kept as they are"
-            )
-
-    def _write_start(self, lanes: int, entries: list[Entry], runs: Path, finished: dict[str, str]) -> None:
-        """Note what this start cost, by stage; `orchestration` is the share of the lanes' time spent outside
-        training and probing."""
-        busy = 0.0
-        done = [entry.run.name for entry in entries if entry.state == "done" and entry.run.name not in finished]
-        for name in done:
-            busy += sum(read_json(runs / name / "result.json")["seconds"].values())
-        orchestration = 1 - busy / (lanes * self.stages["grid"])
-        row = {
-            "time": int(time.time()),
-            "lanes": lanes,
-            "runs": len(done),
-            "busy_seconds": busy,
-            "orchestration": orchestration,
-            "stages": self.stages,
-            "commit": commit(),
-        }
-        with (self.folder / "starts.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        self.display.close()
-        self.display.say(
-            f"{len(done)} runs on {lanes} lanes in {clock(self.stages['grid'])}, "
-            f"{orchestration:.0%} of it orchestration"
-        )
+        return 1 if undone else 0
 
     def _farewell(self) -> None:
         self.display.close()
         self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
         if self.options.tracking_uri:
             return
-        # Without the ending MLflow 3 opens on the traces of language-model agents.
+        # The first experiment of a database is 1. Without the ending MLflow 3 opens on the traces of agents.
         self.display.say(
             f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}, then open "
-            "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+            "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=scores&workflowType=machine_learning"
         )
 
     @contextmanager
@@ -275,37 +214,3 @@ class Start:
         began = time.monotonic()
         yield
         self.stages[name] = time.monotonic() - began
-
-
-@contextmanager
-def _undone_if_refused(store: Path) -> Iterator[None]:
-    """Where the request is refused inside, a store that was not there before is not there after."""
-    there = (store / "store.json").exists()
-    try:
-        yield
-    except StudyError:
-        if not there:
-            for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
-                (store / name).unlink(missing_ok=True)
-            shutil.rmtree(store / "labelled", ignore_errors=True)
-            with suppress(OSError):
-                store.rmdir()
-        raise
-
-
-def check_checkpoints(study: Study, store: Path) -> None:
-    """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is
-    trained."""
-    if not study.checkpoints:
-        return
-    from scaling.data.tokenizer import Tokenizer
-    from scaling.training.initialize import build, read_weights
-
-    vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
-    weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
-    seen: set[Run] = set()
-    for run in study.runs:
-        kind = replace(run, clips=0, seed=0, parent="")
-        if kind not in seen and not {run.audio_init, run.text_init}.isdisjoint(weights):
-            seen.add(kind)
-            build(run, vocabulary, {}, weights.get(run.audio_init), weights.get(run.text_init))

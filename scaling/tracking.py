@@ -5,11 +5,10 @@ one. Metrics go by explicit run ids and in batches; there is no ambient active r
 """
 
 import dataclasses
-import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,44 +16,32 @@ from typing import Any
 import polars as pl
 
 from scaling.errors import StudyError
-from scaling.files import read_json
-from scaling.study import Run, Study, run_from_json
+from scaling.files import Location, local_copy, read_json
+from scaling.record import SCORES, VIEW, description, flat, recorded_metrics, recorded_tags, score_rows, view
+from scaling.study import Run, Study
 from scaling.training.curve import FILE, read_curve
 
 STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
 DONE_TAG = "scaling.done"
-DOMAINS_TAG = "scaling.domains"
 ENTRIES_A_BATCH = 1000
 UNREACHABLE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 """What MLflow's client says of a server that does not answer, or that fails."""
 
-SCORES = {
-    "study": pl.String,
-    "run": pl.String,
-    "objective": pl.String,
-    "encoder": pl.String,
-    "audio_init": pl.String,
-    "text_init": pl.String,
-    "sources": pl.String,
-    "protocol": pl.String,
-    "clips": pl.Int64,
-    "captions": pl.Int64,
-    "hours": pl.Float64,
-    "samples_seen": pl.Int64,
-    "epochs": pl.Float64,
-    "seed": pl.Int64,
-    "task": pl.String,
-    "domain": pl.String,
-    "pooling": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "stderr": pl.Float64,
-    "n_test": pl.Int64,
-    "excluded": pl.Boolean,
-    "reason": pl.String,
-    "mlflow_run_id": pl.String,
-}
+
+def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
+    """Where a study in `folder` is recorded, and where the artifacts go if that is SQLite.
+
+    Raises `StudyError` where there is no such place: SQLite needs a filesystem.
+    """
+    if isinstance(folder, Path):
+        return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
+    if not uri:
+        raise StudyError(
+            f"{folder} is in an object store, where MLflow's SQLite cannot live: name a tracking server with "
+            "--tracking-uri, or sqlite:////path/mlflow.db on this machine"
+        )
+    return uri, Path(uri.removeprefix("sqlite:///")).resolve().with_name("mlartifacts")
 
 
 class Tracker:
@@ -74,8 +61,9 @@ class Tracker:
             warnings.simplefilter("ignore")
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
+        # What it cannot store it logs with a page of traceback, and raises as well.
         for name in ("mlflow", "alembic", "urllib3"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.experiment = f"{study.name}-{study.preset}"
         self.study_id = study_id
         try:
@@ -84,13 +72,15 @@ class Tracker:
             if found is None:
                 place = artifacts.as_uri() if uri.startswith("sqlite:") else None
                 self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", study.question)
+                note = description(study, self.experiment_id)
+                self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
             else:
                 self.experiment_id = found.experiment_id
         except (MlflowException, OSError) as error:
             raise StudyError(f"the tracking URI cannot be reached: {str(error).splitlines()[0][:200]}") from error
         self._ids = self._known_runs()
         self._forwarded: dict[str, int] = {}
+        self._viewed = False
 
     def _known_runs(self) -> dict[str, str]:
         known: dict[str, str] = {}
@@ -110,7 +100,7 @@ class Tracker:
         made = self.client.create_run(
             self.experiment_id,
             run_name=run.name,
-            tags={STUDY_TAG: self.study_id, RUN_TAG: run.name, "arm": run.arm, **provenance},
+            tags={"arm": run.arm, **provenance, STUDY_TAG: self.study_id, RUN_TAG: run.name},
         )
         self._ids[run.name] = made.info.run_id
         self._log_parameters(run)
@@ -121,7 +111,7 @@ class Tracker:
 
         self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in flat(run).items()])
 
-    def forward(self, run: Run, folder: Path) -> None:
+    def forward(self, run: Run, folder: Location) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
         restarted."""
         from mlflow.entities import Metric
@@ -142,7 +132,7 @@ class Tracker:
         if rows:
             self._forwarded[run.name] = int(rows[-1]["step"])
 
-    def finish(self, run: Run, folder: Path) -> None:
+    def finish(self, run: Run, folder: Location) -> None:
         """Record a finished run: learning curve, scores with standard errors, cost. Does nothing where that
         was done."""
         from mlflow.entities import Metric, RunTag
@@ -161,10 +151,14 @@ class Tracker:
         tags = recorded_tags(result)
         # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        self.client.log_artifact(run_id, str(folder / "predictions.parquet"))
+        with local_copy(folder / "predictions.parquet") as predictions:
+            self.client.log_artifact(run_id, str(predictions))
         self.client.log_dict(run_id, dataclasses.asdict(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
+        if not self._viewed and result["scores"]:
+            self._viewed = True
+            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, stamp))
 
     def fail(self, run: Run, cause: str) -> None:
         """Record that a run failed, and why."""
@@ -172,7 +166,7 @@ class Tracker:
             self.client.set_tag(self._ids[run.name], "cause", cause)
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
-    def scores(self, study: Study, runs: Path) -> pl.DataFrame:
+    def scores(self, study: Study, runs: Location) -> pl.DataFrame:
         """All scores that MLflow holds of this experiment, one row each (`SCORES`).
 
         Scores of runs that this study's grid does not contain are marked as excluded. A run that is done in `runs`
@@ -186,13 +180,13 @@ class Tracker:
                 data = self.client.get_run(run_id).data
                 if data.tags.get(DONE_TAG):
                     held.add(name)
-                    rows.extend(_rows(study, name, run_id, data.params, data.metrics, data.tags, name in wanted))
+                    rows.extend(score_rows(study, name, run_id, data.params, data.metrics, data.tags, name in wanted))
         for run in study.runs:
             path = runs / run.name / "result.json"
             if run.name not in held and path.exists():
                 result = read_json(path)
                 metrics, tags = recorded_metrics(result), recorded_tags(result)
-                rows.extend(_rows(study, run.name, "", flat(run), metrics, tags, True))
+                rows.extend(score_rows(study, run.name, "", flat(run), metrics, tags, True))
         return pl.DataFrame(rows, schema=SCORES).sort("run", "task", "pooling", "metric")
 
 
@@ -210,88 +204,5 @@ def reached() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in UNREACHABLE:
             raise
-        raise UnreachableError(str(error).splitlines()[0][:200]) from error
-
-
-def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:
-    """What MLflow holds of a finished run beside its learning curve."""
-    values: dict[str, float] = {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
-    values |= {key: result[key] for key in ("clips", "captions", "hours")}
-    for score in result["scores"]:
-        key = "/".join((score["task"], score["pooling"], score["metric"]))
-        values |= {key: score["value"], f"{key}/stderr": score["stderr"], f"{key}/n_test": score["n_test"]}
-    return values
-
-
-def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
-    """What MLflow holds of where a run was done, and by what source."""
-    domains = {score["task"]: score["domain"] for score in result["scores"]}
-    tags = {
-        "store": result["store"],
-        "weights": result["cost"].get("weights", ""),
-        **result["machine"],
-        "source_hash": result["source_hash"],
-        "commit": result["commit"],
-        DOMAINS_TAG: json.dumps(domains),
-    }
-    return {key: str(value) for key, value in tags.items()}
-
-
-def _rows(
-    study: Study,
-    name: str,
-    run_id: str,
-    params: Mapping[str, str],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    wanted: bool,
-) -> list[dict[str, Any]]:
-    domains = json.loads(tags[DOMAINS_TAG])
-    common = {
-        "study": study.name,
-        "run": name,
-        **{key: params[key] for key in ("objective", "encoder", "audio_init", "text_init", "protocol")},
-        "sources": params["sources"] or "all",
-        "clips": int(metrics["clips"]),
-        "captions": int(metrics["captions"]),
-        "hours": metrics["hours"],
-        "samples_seen": int(metrics["cost/samples_seen"]),
-        "epochs": metrics["cost/epochs"],
-        "seed": int(params["seed"]),
-        "excluded": not wanted,
-        "reason": "" if wanted else "not in the grid of the command that made this report",
-        "mlflow_run_id": run_id,
-    }
-    scored = [key for key in metrics if key.count("/") == 2 and key.split("/")[0] in domains]
-    rows = []
-    for key in scored:
-        task, pooling, metric = key.split("/")
-        numbers = {
-            "value": metrics[key],
-            "stderr": metrics[f"{key}/stderr"],
-            "n_test": int(metrics[f"{key}/n_test"]),
-        }
-        rows.append({**common, "task": task, "domain": domains[task], "pooling": pooling, "metric": metric, **numbers})
-    return rows
-
-
-def flat(run: Run) -> dict[str, str]:
-    """A run's fields as MLflow parameters: nested ones joined by a dot, tuples by commas."""
-    fields: dict[str, str] = {}
-    for key, value in dataclasses.asdict(run).items():
-        if isinstance(value, dict):
-            fields |= {f"{key}.{inner}": str(number) for inner, number in value.items()}
-        else:
-            fields[key] = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
-    return fields
-
-
-def numbers(cost: dict[str, Any]) -> dict[str, float]:
-    """The numeric part of a run's cost."""
-    return {key: float(value) for key, value in cost.items() if isinstance(value, (int, float))}
-
-
-def finished_run(folder: Path) -> Run | None:
-    """The run whose result lies in a folder, if it is finished."""
-    path = folder / "result.json"
-    return run_from_json(read_json(path)["run"]) if path.exists() else None
+        # SQLAlchemy names the cause in its second line.
+        raise UnreachableError(" ".join(str(error).splitlines()[:2])[-200:]) from error

@@ -3,7 +3,6 @@
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import nn
 from scaling.data.feed import Feed
 from scaling.data.store import Store, write_parquet
 from scaling.errors import StudyError
-from scaling.files import write_json
+from scaling.files import Location, write_json
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.objective import workers
 from scaling.probes.embed import embed, log_mel_statistics
@@ -31,17 +30,17 @@ from scaling.training.train import CHECKPOINT_SECONDS, train
 class Place:
     """Where a study's files lie, and the weights that its initializations name."""
 
-    store: Path
-    runs: Path
-    checkpoints: dict[str, Path]
+    store: Location
+    runs: Location
+    checkpoints: dict[str, Location]
 
     @property
-    def labelled(self) -> Path:
+    def labelled(self) -> Location:
         return self.store / "labelled"
 
 
 @lru_cache(maxsize=1)
-def _stores(place_store: Path, place_labelled: Path) -> tuple[Store, LabelledStore]:
+def _stores(place_store: Location, place_labelled: Location) -> tuple[Store, LabelledStore]:
     return Store(place_store), LabelledStore(place_labelled)
 
 
@@ -171,7 +170,13 @@ def _own_head(run: Run, store: Store, embeddings: torch.Tensor, module: Contrast
     return module.project_audio(embeddings.to(device)).cpu(), embed_captions
 
 
-def main_score(result: dict[str, Any]) -> str:
-    """What a person is shown of a finished run: its mean accuracy over the classification tasks."""
+def mean_accuracy(result: dict[str, Any]) -> float | None:
+    """The mean over the classification tasks of a finished run, if it was probed on any."""
     values = [score["value"] for score in result["scores"] if score["metric"] == "accuracy"]
-    return f"{sum(values) / len(values):.3f} mean accuracy" if values else "done"
+    return sum(values) / len(values) if values else None
+
+
+def main_score(result: dict[str, Any]) -> str:
+    """What a person is shown of a finished run."""
+    accuracy = mean_accuracy(result)
+    return "done" if accuracy is None else f"{accuracy:.3f} mean accuracy"

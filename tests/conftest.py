@@ -1,10 +1,13 @@
 """Fixtures that several packages of tests share: a tiny corpus on disk, and the real recordings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from corpora import TinyCorpus, tone
+from object_store import ObjectStore
+from started import SMALL, Started
+from study_corpus import write_corpus
 
 REALSTEW = Path(__file__).resolve().parents[2] / "shared" / "realstew"
 
@@ -15,6 +18,35 @@ def realstew() -> Path:
     if not (REALSTEW / "tasks.toml").exists():
         pytest.skip(f"the real recordings are not at {REALSTEW}")
     return REALSTEW
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command line of a study that takes a minute."""
+    return [*SMALL, *write_corpus(tmp_path_factory.mktemp("corpus"))]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_study: list[str], tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """That study, done."""
+    study = Started(tmp_path_factory.mktemp("undisturbed") / "study", *small_study)
+    assert study.ended() == 0, study.log.read_text()
+    return study
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[ObjectStore]:
+    store = ObjectStore()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def object_store(_s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """An S3 that the environment names; the cache of this node is the test's own."""
+    for name, value in {**_s3.environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    return _s3
 
 
 @pytest.fixture

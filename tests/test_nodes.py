@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import ray
+from object_store import ObjectStore
 from ray.cluster_utils import Cluster
 
 from scaling import nodes
+from scaling.cluster import Resources, lane_count, wait_for_room
 from scaling.errors import StudyError
-from scaling.launch import Resources, lane_count, wait_for_room
+from scaling.files import names
 from scaling.nodes import check_nodes
 
 
@@ -69,6 +71,16 @@ def test_nodes_are_asked_before_work(hidden: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(nodes, "versions", lambda: {**mine, "torch": "0.1"})
     with pytest.raises(StudyError, match=f"has torch {torch}, this one 0.1: every node must run the same"):
         check_nodes([tmp_path])
+
+
+@pytest.mark.usefixtures("_two_nodes")
+def test_a_node_without_credentials_is_named(object_store: ObjectStore):
+    # The driver has them from its environment; the other node was started without.
+    bucket = object_store.bucket()
+    with pytest.raises(StudyError, match=r"node [\d.]+ cannot run this project \(.*NoCredentialsError") as refused:
+        check_nodes([bucket / "study"])
+    assert "\n" not in str(refused.value)
+    assert names(bucket / "study") == []
 
 
 @pytest.mark.usefixtures("_two_nodes")

@@ -95,9 +95,9 @@ def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
     monkeypatch.setattr("scaling.recorder.AGAIN_SECONDS", 0.1)
     folder, said = tmp_path / "study", []
     runs = folder / "runs"
-    write_json_study = {"study": STUDY.name, "preset": STUDY.preset, "question": STUDY.question, "id": "me"}
+    fields = {"study": STUDY.name, "preset": STUDY.preset, "question": STUDY.question, "id": "me"}
     folder.mkdir()
-    write_json(folder / "study.json", write_json_study)
+    write_json(folder / "study.json", fields)
     tracker = Tracker(server.uri, STUDY, "me", folder / "mlartifacts")
     recorder = Recorder(tracker, runs, {"study": STUDY.name}, said.append)
 

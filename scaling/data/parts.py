@@ -19,7 +19,7 @@ from pyarrow import ipc
 from scaling.data.catalogue import REJECTS
 from scaling.data.features import MEL_BINS, SAMPLE_RATE, UnusableClipError, log_mel, waveform
 from scaling.errors import StudyError
-from scaling.files import replacing
+from scaling.files import Location, replacing
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
 )
 DESCRIBING = [name for name in SCHEMA.names if name != "features"]
 _REJECTS = b"rejects"
+DESCRIBED_BYTES = 2**18
+"""Fetched at once from an object store; what describes the clips of a part lies together, before the features."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def part_name(number: int) -> str:
     return f"part-{number:06d}.arrow"
 
 
-def write_part(rows: pl.DataFrame, path: Path, audio_root: str, limits: Limits) -> None:
+def write_part(rows: pl.DataFrame, path: Location, audio_root: str, limits: Limits) -> None:
     """Decode the clips of `rows` (ranked catalogue rows), make their log-mels and write them as one part.
 
     A clip that cannot be used is recorded with its reason and left out. The file depends on the rows and the
@@ -97,16 +99,41 @@ def _check_length(seconds: float, limits: Limits) -> None:
         raise UnusableClipError(f"audio longer than {limits.max_seconds:g} s when decoded")
 
 
+def describe(path: Location) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The clips of a part without their features, and the clips of its ranks that decoding rejected.
+
+    Of a part in an object store the features, nearly all of its bytes, are not fetched.
+    """
+    if isinstance(path, Path):
+        part = Part(path)
+        return part.describing(), part.rejects()
+    options = ipc.IpcReadOptions(included_fields=[SCHEMA.get_field_index(name) for name in DESCRIBING])
+    with path.fs.open(path.path, "rb", block_size=DESCRIBED_BYTES) as file:
+        try:
+            with ipc.open_file(file, options=options) as reader:
+                return pl.DataFrame(pl.from_arrow(reader.get_batch(0))), _rejects(reader.schema.metadata)
+        except pa.ArrowInvalid:
+            raise _damaged(path) from None
+
+
+def _damaged(path: Location) -> StudyError:
+    return StudyError(f"{path} is damaged: delete it, and the same command prepares it again")
+
+
+def _rejects(metadata: dict[bytes, bytes]) -> pl.DataFrame:
+    return pl.DataFrame(json.loads(metadata[_REJECTS]), schema=REJECTS)
+
+
 class Part:
     """One part, memory-mapped: its features are never copied until a batch is made of them."""
 
     def __init__(self, path: Path) -> None:
         try:
             with ipc.open_file(pa.memory_map(str(path))) as reader:
-                self._rejects: bytes = reader.schema.metadata[_REJECTS]
+                self._metadata: dict[bytes, bytes] = reader.schema.metadata
                 self._batch = reader.get_batch(0)
         except pa.ArrowInvalid:
-            raise StudyError(f"{path} is damaged: delete it, and the same command prepares it again") from None
+            raise _damaged(path) from None
         features = self._batch.column("features")
         _, offsets, data = features.buffers()
         self._offsets = np.frombuffer(offsets, dtype=np.int64)[features.offset :]
@@ -118,7 +145,7 @@ class Part:
 
     def rejects(self) -> pl.DataFrame:
         """The clips of this part's ranks that decoding rejected."""
-        return pl.DataFrame(json.loads(self._rejects), schema=REJECTS)
+        return _rejects(self._metadata)
 
     def log_mel(self, row: int) -> NDArray[np.float16]:
         """float16 [frames, 80], read-only, straight from the file."""

@@ -15,6 +15,7 @@ from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE, log_mel
 from scaling.data.parts import Limits, part_name, write_part
 from scaling.data.store import Description, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
+from scaling.files import Location, cached, location, names, remove
 
 
 class _PartWriter:
@@ -22,16 +23,17 @@ class _PartWriter:
 
     def __init__(self, folder: str, audio_root: str, part_clips: int, limits: Limits) -> None:
         torch.set_num_threads(1)
-        self.folder, self.audio_root, self.part_clips, self.limits = Path(folder), audio_root, part_clips, limits
+        self.folder, self.audio_root, self.part_clips, self.limits = location(folder), audio_root, part_clips, limits
         # Seconds of imports, all writers at once, instead of inside the first clip of each.
         log_mel(torch.zeros(SAMPLE_RATE))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Write the parts of a batch; says of each when it was begun, when it was there (seconds since the
-        epoch), and in a line meant for the user what kept it from being written."""
-        batch.update(began=[], ended=[], error=[])
+        """Write the parts of a batch; says of each on which node, when it was begun, when it was there (seconds since
+        the epoch), and in a line meant for the user what kept it from being written."""
+        batch.update(began=[], ended=[], node=[], error=[])
         for number in batch["part"]:
             batch["began"].append(time.time())
+            batch["node"].append(ray.get_runtime_context().get_node_id())
             error = ""
             try:
                 rows = catalogue_rows(self.folder, int(number), self.part_clips)
@@ -44,9 +46,9 @@ class _PartWriter:
         return batch
 
 
-def catalogue_rows(folder: Path, part: int, part_clips: int) -> pl.DataFrame:
+def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
     """The ranked clips of one part."""
-    ranked = pl.scan_parquet(folder / "catalogue.parquet")
+    ranked = pl.scan_parquet(cached(folder / "catalogue.parquet"))
     return ranked.slice(part * part_clips, part_clips).collect()
 
 
@@ -59,7 +61,7 @@ class Preparation:
 
 
 def prepare(
-    folder: Path,
+    folder: Location,
     audio_root: str,
     wanted: int | None,
     *,
@@ -75,8 +77,9 @@ def prepare(
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
-    for left_over in folder.glob(".part-*.tmp"):
-        left_over.unlink(missing_ok=True)
+    for name in names(folder):
+        if name.startswith(".part-") and name.endswith(".tmp"):
+            remove(folder / name)
     hashes = list(test_hashes)
     last_part = -(-description.clips // description.part_clips)
     needed = description.clips if wanted is None else min(wanted + description.holdout, description.clips)
@@ -106,10 +109,10 @@ def prepare(
 
 
 def write_parts(
-    folder: Path, audio_root: str, description: Description, numbers: list[int]
+    folder: Location, audio_root: str, description: Description, numbers: list[int]
 ) -> Iterator[dict[str, Any]]:
-    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `began` and `ended` of each
-    once it is there.
+    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `node`, `began` and `ended` of
+    each once it is there.
 
     Raises `StudyError` where one of them cannot be written.
     """
@@ -133,7 +136,9 @@ def write_parts(
         yield row
 
 
-def _check_space(folder: Path, description: Description, parts: list[int]) -> None:
+def _check_space(folder: Location, description: Description, parts: list[int]) -> None:
+    if not isinstance(folder, Path):
+        return
     catalogue = pl.scan_parquet(folder / "catalogue.parquet").select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()

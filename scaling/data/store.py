@@ -11,7 +11,9 @@ store.json          what the store was made from
 import errno
 import functools
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,10 +22,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.data.features import FORMAT
-from scaling.data.parts import Limits, Part, part_name
+from scaling.data.parts import Limits, Part, describe, part_name
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
-from scaling.files import read_json, replacing, write_json
+from scaling.files import Location, cached, make_folder, names, read_bytes, read_json, replacing, write_json
 
 VERSION = 1
 PART_CLIPS = 256
@@ -61,9 +63,9 @@ def holdout_size(clips: int, share: float) -> int:
     return min(max(round(share * clips), low), high)
 
 
-def create_store(folder: Path, ranked: pl.DataFrame, rejects: pl.DataFrame, description: Description) -> None:
+def create_store(folder: Location, ranked: pl.DataFrame, rejects: pl.DataFrame, description: Description) -> None:
     """Lay down a catalogue to be prepared; `store.json` comes last, so that a store has all of it or is none."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_parquet(folder / "catalogue.parquet", ranked, row_group_size=description.part_clips)
     write_parquet(folder / "manifest-rejects.parquet", rejects)
     captions = (caption for row in ranked["captions"].head(CAPTIONS).to_list() for caption in row)
@@ -77,7 +79,7 @@ def create_store(folder: Path, ranked: pl.DataFrame, rejects: pl.DataFrame, desc
     write_json(folder / "store.json", fields)
 
 
-def read_description(folder: Path) -> Description | None:
+def read_description(folder: Location) -> Description | None:
     """What the store in `folder` was made from, or None where there is no store yet.
 
     Raises `StudyError` for a store of another version or feature format.
@@ -96,7 +98,7 @@ def read_description(folder: Path) -> Description | None:
     return Description(**fields)
 
 
-def write_parquet(path: Path, table: pl.DataFrame, row_group_size: int | None = None) -> None:
+def write_parquet(path: Location, table: pl.DataFrame, row_group_size: int | None = None) -> None:
     """Write a table, whole or not at all."""
     with replacing(path) as temporary:
         try:
@@ -108,27 +110,32 @@ def write_parquet(path: Path, table: pl.DataFrame, row_group_size: int | None = 
             raise
 
 
-def prepared_parts(folder: Path) -> list[int]:
+def read_parquet(path: Location, columns: list[str] | None = None) -> pl.DataFrame:
+    """A table that `write_parquet` wrote."""
+    return pl.read_parquet(path if isinstance(path, Path) else io.BytesIO(read_bytes(path)), columns=columns)
+
+
+def prepared_parts(folder: Location) -> list[int]:
     """The numbers of the parts that are there."""
-    return sorted(int(path.stem.split("-")[1]) for path in folder.glob("part-*.arrow"))
+    return sorted(int(name[5:-6]) for name in names(folder) if name.startswith("part-") and name.endswith(".arrow"))
 
 
-def write_index(folder: Path, test_hashes: Iterable[bytes] = ()) -> int:
+def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     """Index the usable clips of the parts that are there, and write down every rejected one.
 
     Only parts without a gap before them count: a prefix has no holes. A clip that plays the same samples as
     an earlier one, or as a labelled test clip, is rejected here. Returns the number of usable clips.
     """
-    tables, rejects = [], [pl.read_parquet(folder / "manifest-rejects.parquet")]
-    for expected, number in enumerate(prepared_parts(folder)):
-        if number != expected:
-            break
-        part = Part(folder / part_name(number))
-        table = part.describing()
-        tables.append(table.with_columns(part=pl.lit(number), row=pl.int_range(len(table))))
-        rejects.append(part.rejects())
+    tables, rejects = [], [read_parquet(folder / "manifest-rejects.parquet")]
+    there = [number for expected, number in enumerate(prepared_parts(folder)) if number == expected]
+    # Object stores take their time for each part, and their client's retries are for all threads together.
+    with ThreadPoolExecutor(1 if isinstance(folder, Path) else 4) as several:
+        described = several.map(lambda number: describe(folder / part_name(number)), there)
+        for number, (table, rejected) in zip(there, described, strict=True):
+            tables.append(table.with_columns(part=pl.lit(number), row=pl.int_range(len(table))))
+            rejects.append(rejected)
     clips = pl.concat(tables).sort("rank")
-    audio = pl.read_parquet(folder / "catalogue.parquet", columns=["rank", "audio"])
+    audio = pl.read_parquet(cached(folder / "catalogue.parquet"), columns=["rank", "audio"])
     clips = clips.join(audio, on="rank", how="left", maintain_order="left")
     reason = (
         pl.when(pl.col("audio_hash").is_in(list(test_hashes)))
@@ -162,15 +169,15 @@ class Store:
     """A prepared store, open for reading. Clips are addressed by their place among the usable ones, in rank
     order."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         description = read_description(folder)
         if description is None or not (folder / "index.parquet").exists():
             raise StudyError(f"no prepared store in {folder}: start the study again, it prepares one")
         self.folder = folder
         self.description = description
-        self.index = pl.read_parquet(folder / "index.parquet")
+        self.index = read_parquet(folder / "index.parquet")
         self.frames: NDArray[np.int64] = self.index["frames"].cast(pl.Int64).to_numpy()
-        self.part = functools.lru_cache(maxsize=4096)(lambda number: Part(folder / part_name(number)))
+        self.part = functools.lru_cache(maxsize=4096)(lambda number: Part(cached(folder / part_name(number))))
         self._part_numbers = self.index["part"].to_numpy()
         self._rows = self.index["row"].to_numpy()
 

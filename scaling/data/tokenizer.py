@@ -8,12 +8,11 @@ machine.
 import collections
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling.files import read_json, write_json
+from scaling.files import Location, read_json, write_json
 
 PAD, UNKNOWN, BEGIN, END, MASK = range(5)
 SPECIAL = ("[PAD]", "[UNK]", "[BOS]", "[EOS]", "[MASK]")
@@ -53,11 +52,11 @@ class Tokenizer:
         return cls(words, [*(special.get(number, 0) for number in range(len(SPECIAL))), *known])
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: Location) -> "Tokenizer":
         fields = read_json(path)
         return cls(fields["words"], fields["counts"])
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Location) -> None:
         write_json(path, {"words": list(self.words), "counts": list(self.counts)})
 
     def log_frequencies(self) -> NDArray[np.float32]:

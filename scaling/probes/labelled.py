@@ -6,14 +6,13 @@ store/labelled/   a store of its own, every clip usable, test clips first
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scaling.data.store import Store, write_parquet
-from scaling.files import read_json, write_json
+from scaling.data.store import Store, read_parquet, write_parquet
+from scaling.files import Location, make_folder, read_json, write_json
 from scaling.probes.tasks import Labelled, Task
 
 
@@ -30,13 +29,13 @@ class Split:
 class LabelledStore:
     """The prepared labelled clips and which task knows which; clips that decoding rejected are not in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Location) -> None:
         self.store = Store(folder)
         tasks = read_json(folder / "tasks.json")
         self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
         self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
         places = self.store.index.select("id").with_row_index("place")
-        self.rows = pl.read_parquet(folder / "labels.parquet").join(places, on="id").sort("task", "place")
+        self.rows = read_parquet(folder / "labels.parquet").join(places, on="id").sort("task", "place")
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
@@ -69,9 +68,9 @@ class LabelledStore:
         return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
 
 
-def write_tasks(folder: Path, labelled: Labelled) -> None:
+def write_tasks(folder: Location, labelled: Labelled) -> None:
     """Lay down what `LabelledStore` reads beside the store itself."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_parquet(folder / "labels.parquet", labelled.rows)
     tasks = {"probes": labelled.probes, "supervised": labelled.supervised}
     write_json(folder / "tasks.json", {name: [asdict(task) for task in some] for name, some in tasks.items()})

@@ -7,9 +7,8 @@ folder; an older one finds another token there before it publishes anything, and
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from scaling.files import read_json, write_json
+from scaling.files import Location, make_folder, read_json, write_json
 
 
 class SupersededError(Exception):
@@ -21,13 +20,13 @@ class Attempt:
     """The right to write in a run's folder, as long as `token` is the one that lies there. Of a group only
     worker 0 writes."""
 
-    folder: Path
+    folder: Location
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     worker: int = 0
 
     def claim(self) -> None:
         """Take the run over from whoever had it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         write_json(self.folder / "attempt.json", {"token": self.token})
 
     def still_ours(self) -> None:

@@ -15,29 +15,30 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 from scaling.errors import StudyError
+from scaling.files import Location, names, read_bytes, read_json, remove, remove_tree, replacing, write_json
 
 WEIGHTS = "weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 
 
-def checkpoint_path(folder: Path, step: int) -> Path:
+def checkpoint_path(folder: Location, step: int) -> Location:
     """Where the checkpoint of a step lies under a run's folder."""
     return folder / "checkpoint" / f"step-{step:08d}"
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
+def latest_checkpoint(folder: Location) -> Location | None:
     """The checkpoint of the highest step under a run's folder."""
-    found = sorted(path for path in (folder / "checkpoint").glob("step-*") if (path / STATE).is_file())
-    return found[-1] if found else None
+    found = [folder / "checkpoint" / name for name in names(folder / "checkpoint") if name.startswith("step-")]
+    return next((path for path in reversed(found) if (path / STATE).exists()), None)
 
 
 def save_checkpoint(
-    folder: Path,
+    folder: Location,
     step: int,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -47,9 +48,13 @@ def save_checkpoint(
     """Write a checkpoint of `step` and remove the older ones.
 
     `still_ours` is called last before the rename and raises where another attempt has taken the run over.
-    Raises `StudyError` where the disk is full; the checkpoint before stays whole.
+    In an object store the state is uploaded last, in the rename's place. Raises `StudyError` where the disk is full;
+    the checkpoint before stays whole.
     """
     final = checkpoint_path(folder, step)
+    if not isinstance(final, Path):
+        _upload_checkpoint(final, module, optimizer, {**state, "step": step}, still_ours)
+        return
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
     try:
         with room_for(f"the checkpoint of {folder.name}"):
@@ -71,11 +76,35 @@ def save_checkpoint(
             shutil.rmtree(other, ignore_errors=True)
 
 
-def load_checkpoint(checkpoint: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+def _upload_checkpoint(
+    final: Location,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    still_ours: Callable[[], None],
+) -> None:
+    with room_for(f"the checkpoint of {final.parent.parent.name}"):
+        if not (final / STATE).exists():
+            for name, tensors in ((WEIGHTS, module.state_dict()), (OPTIMIZER, _optimizer_tensors(module, optimizer))):
+                with replacing(final / name) as temporary:
+                    save_file(tensors, temporary)
+            still_ours()
+            write_json(final / STATE, state)
+    for name in names(final.parent):
+        if name < final.name:
+            remove_tree(final.parent / name)
+
+
+def read_tensors(path: Location) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, on the CPU."""
+    return load_file(path) if isinstance(path, Path) else load(read_bytes(path))
+
+
+def load_checkpoint(checkpoint: Location, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
     """Restore weights and (unless None) optimizer in place, bit for bit; returns the state that was saved."""
-    module.load_state_dict(load_file(checkpoint / WEIGHTS))
+    module.load_state_dict(read_tensors(checkpoint / WEIGHTS))
     if optimizer is not None:
-        tensors = load_file(checkpoint / OPTIMIZER)
+        tensors = read_tensors(checkpoint / OPTIMIZER)
         parameters = dict(module.named_parameters())
         for key, value in tensors.items():
             name, _, field = key.rpartition("/")
@@ -84,16 +113,16 @@ def load_checkpoint(checkpoint: Path, module: nn.Module, optimizer: torch.optim.
     return read_state(checkpoint)
 
 
-def read_state(checkpoint: Path) -> dict[str, Any]:
+def read_state(checkpoint: Location) -> dict[str, Any]:
     """The state that was saved with a checkpoint; `step` is the number of steps done."""
-    state: dict[str, Any] = json.loads((checkpoint / STATE).read_text())
+    state: dict[str, Any] = read_json(checkpoint / STATE)
     return state
 
 
-def drop_optimizer(folder: Path) -> None:
+def drop_optimizer(folder: Location) -> None:
     """A finished run keeps its weights alone."""
     if checkpoint := latest_checkpoint(folder):
-        (checkpoint / OPTIMIZER).unlink(missing_ok=True)
+        remove(checkpoint / OPTIMIZER)
 
 
 @contextmanager

@@ -1,19 +1,22 @@
 """A run's networks with their first weights: random, a supervised run's encoder, or a checkpoint file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from scaling.data.store import Statistics
+from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
+from scaling.files import Location
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.supervised import Supervised
-from scaling.study import Model, Run
+from scaling.study import Model, Run, Study
+from scaling.training.checkpoint import read_tensors
 
 Weights = dict[str, torch.Tensor]
 
@@ -77,16 +80,16 @@ def build(
     return module
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Location) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file.
 
     Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
     """
     # safetensors maps the file and answers a folder with "No such device".
-    if not path.is_file():
+    if not (path.is_file() if isinstance(path, Path) else path.exists()):
         raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file")
     try:
-        return load_file(path)
+        return read_tensors(path)
     except SafetensorError as error:
         raise StudyError(f"{path} is not a safetensors file: {error}") from None
     except OSError as error:
@@ -109,3 +112,15 @@ def load_part(module: nn.Module, weights: dict[str, torch.Tensor], prefixes: tup
             there, here = list(weights[key].shape), list(value.shape)
             raise StudyError(f"{name} does not fit: {key} has shape {there}, this model needs {here}")
         value.copy_(weights[key])
+
+
+def check_checkpoints(study: Study, store: Location) -> None:
+    """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is trained."""
+    vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
+    weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
+    seen: set[Run] = set()
+    for run in study.runs:
+        kind = replace(run, clips=0, seed=0, parent="")
+        if kind not in seen and not {run.audio_init, run.text_init}.isdisjoint(weights):
+            seen.add(kind)
+            build(run, vocabulary, {}, weights.get(run.audio_init), weights.get(run.text_init))

@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed, keyed_generator
 from scaling.errors import StudyError
+from scaling.files import Location
 from scaling.objectives.objective import Losses, alone, summed_over_workers, workers
 from scaling.study import Run
 from scaling.training.attempt import Attempt, Progress
@@ -41,6 +42,8 @@ HOLDOUT_BATCH = 512
 """Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
 LOGGED_STEPS = 200
 CHECKPOINT_SECONDS = 10.0
+UPLOAD_SHARE, UPLOAD_SECONDS = 10.0, 300.0
+"""Checkpoints that go to an object store are this many times as far apart as one takes, up to these seconds."""
 MEETING_SECONDS = 0.5
 
 
@@ -85,7 +88,7 @@ def train(
     log_every = max(1, run.steps // LOGGED_STEPS)
     meetings = _Meetings(first, device)
     began = saved = time.monotonic()
-    waited, held_out = 0.0, None
+    waited, pause, held_out = 0.0, checkpoint_seconds, None
 
     def costs() -> dict[str, float]:
         return {
@@ -93,11 +96,19 @@ def train(
             "feed_wait_seconds": state["feed_wait_seconds"] + waited,
         }
 
-    def save(step: int) -> None:
-        if worker == 0:
-            save_checkpoint(attempt.folder, step, module, optimizer, costs(), attempt.still_ours)
-
     curve = LearningCurve(attempt, first) if worker == 0 else None
+
+    def save(step: int) -> float:
+        """Write a checkpoint; returns the seconds until the next one is due."""
+        asked = time.monotonic()
+        if curve:
+            # Before the state it belongs to: a resumed run keeps the rows up to its checkpoint.
+            curve.publish()
+            save_checkpoint(attempt.folder, step, module, optimizer, costs(), attempt.still_ours)
+        if isinstance(attempt.folder, Path):
+            return checkpoint_seconds
+        return max(checkpoint_seconds, min(UPLOAD_SHARE * (time.monotonic() - asked), UPLOAD_SECONDS))
+
     try:
         batches = feed.stream(first, run.steps, worker, workers())
         for done in range(first + 1, run.steps + 1):
@@ -107,7 +118,7 @@ def train(
             losses = _step(run, done - 1, group, optimizer, batch, device, worker)
             rate = (done - first) * run.batch_size / (time.monotonic() - began)
             stop = progress(done, rate) if worker == 0 else False
-            stop, due = meetings.agreed(done, stop, time.monotonic() - saved >= checkpoint_seconds)
+            stop, due = meetings.agreed(done, stop, time.monotonic() - saved >= pause)
             logged = done % log_every == 0 or done in holdout_steps
             # Nothing that is not finite is ever saved: the last step is a holdout step.
             if logged or stop or due:
@@ -120,7 +131,7 @@ def train(
                 if curve and logged:
                     curve.add(done, row)
             if stop or due or done == run.steps:
-                save(done)
+                pause = save(done)
                 saved = time.monotonic()
             if stop and done < run.steps:
                 raise InterruptedRunError(run.name)
@@ -220,7 +231,7 @@ def _from_first(numbers: list[int], device: torch.device) -> list[int]:
     return heard
 
 
-def _first_workers_checkpoint(folder: Path, device: torch.device) -> Path | None:
+def _first_workers_checkpoint(folder: Location, device: torch.device) -> Location | None:
     """The checkpoint to go on from: the one the first worker sees, as an attempt that is being superseded may
     write another one while the workers look."""
     found = latest_checkpoint(folder)

@@ -8,6 +8,7 @@ trained. Prints a Markdown table: the rate must not fall with the number of runs
 
 import argparse
 import logging
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from scaling.training.attempt import Attempt
 def take_all(queue: Any, lane: int, runs: str) -> int:
     """Work through the queue as one lane; the number of runs it got."""
     got = 0
-    while (take := ray.get(queue.take.remote(lane))).kind == "run":
+    while (take := ray.get(queue.take.remote(lane, secrets.token_hex(4)))).kind == "run":
         attempt = Attempt(Path(runs) / take.run.name)
         attempt.claim()
         ray.get(queue.beat.remote(take.run.name, 0, 0.0, "training"))

@@ -65,8 +65,8 @@ def study(command: str) -> Command:
     options = tyro.cli(Options, args=words[script + 1 :])
     options.check()
     assert options.out is not None
-    assert options.out.is_absolute()
-    return Command(Path(words[script]), options, str(options.out.parent))
+    assert Path(options.out).is_absolute()
+    return Command(Path(words[script]), options, str(Path(options.out).parent))
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -150,6 +150,22 @@ def test_kuberay_has_tokens_and_the_version(name: str) -> None:
     assert spec["rayVersion"] == RAY
     images = {container["image"] for pod in pods(name) for container in pod["containers"]}
     assert images == {f"REGISTRY/audio-scaling:ray-{RAY}"}
+
+
+@pytest.mark.parametrize("name", KUBERAY)
+def test_kuberays_operator_does_not_refuse(name: str) -> None:
+    (document,) = documents(name)
+    spec = document["spec"]
+    # What the operator checks beside the schema. A job's cluster has a name that is six characters longer.
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", document["metadata"]["name"])
+    assert len(document["metadata"]["name"]) <= 47
+    assert tuple(map(int, ray_cluster(name)["rayVersion"].split("."))) >= (2, 52, 0), "tokens"
+    assert spec.get("backoffLimit", 0) >= 0
+    assert spec.get("ttlSecondsAfterFinished", 0) >= 0
+    assert spec.get("shutdownAfterJobFinishes") or not spec.get("ttlSecondsAfterFinished")
+    for group in (ray_cluster(name)["headGroupSpec"], *ray_cluster(name)["workerGroupSpecs"]):
+        assert group["template"]["spec"]["containers"]
+        assert not {"resources", "labels"} & set(group), "they exclude the same in rayStartParams"
 
 
 def test_kuberay_job_and_cluster_are_the_same_cluster() -> None:

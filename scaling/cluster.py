@@ -1,0 +1,126 @@
+"""The cluster that a study works on: connecting to it, what it has room for, and waiting until that is free."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ray
+import ray.data
+import ray.train
+
+from scaling.errors import StudyError
+
+WAIT_SECONDS = 0.5
+WAITING_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
+    (None: one where there are any).
+
+    `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
+    decides the bits of a run on a CPU, so it is set explicitly and recorded.
+    """
+
+    threads: int = 1
+    group: int = 1
+    gpus: int | None = None
+    lanes: int | None = None
+    checkpoint_seconds: float = 10.0
+
+
+SETTINGS = {
+    # A lane looks twice a second whether its group has ended, not every two seconds; ten times a second cost
+    # training a twentieth of two cores.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray Data's actors and the lanes' controllers are more processes than a laptop has cores, and Ray warns of that.
+    "RAY_worker_maximum_startup_concurrency": "8",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+def start_ray() -> None:
+    """Connect to the cluster that `RAY_ADDRESS` names (a Ray job sets it), else start Ray on this machine.
+
+    What Ray has to say goes to its own log files; the screen is the study's.
+    """
+    for key, value in SETTINGS.items():
+        os.environ.setdefault(key, value)
+    with _silent_stderr():
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        else:
+            ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    # These set their loggers up when they are imported, which is why that happens here.
+    for name in ("ray", "ray.data", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Ray's C++ core says on the bare file descriptor that it has been told to say nothing."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:
+    """How many lanes the nodes have room for, at most one a run, and whether they train on GPUs.
+
+    Raises `StudyError` where no node has room for a worker, or the cluster none for a lane.
+    """
+    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    largest = {name: max((int(node.get(name, 0)) for node in nodes), default=0) for name in ("CPU", "GPU")}
+    gpus = resources.gpus if resources.gpus is not None else min(largest["GPU"], 1)
+
+    def workers(node: dict[str, float]) -> int:
+        fit = int(node.get("CPU", 0)) // resources.threads
+        return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
+
+    places = sum(map(workers, nodes))
+    worker = f"a worker with {resources.threads} CPU threads and {gpus} GPUs"
+    if not places:
+        raise StudyError(
+            f"no node has room for {worker}: the most that one has is {largest['CPU']} CPUs and {largest['GPU']} GPUs; "
+            "ask for less with --threads or --gpus-per-worker"
+        )
+    if places < resources.group:
+        raise StudyError(
+            f"no room for a lane of {resources.group} workers: the cluster holds {places} times {worker}; "
+            "ask for less with --group-workers"
+        )
+    rooms = places // resources.group
+    return min(resources.lanes or rooms, rooms, max(runs, 1)), gpus > 0
+
+
+def wait_for_room(resources: Resources, gpu: bool, say: Callable[[str], None]) -> None:
+    """Return once a worker's resources are free in the cluster; until then say what is waited for."""
+    wanted = {"CPU": float(resources.threads), **({"GPU": 1.0} if gpu else {})}
+    said = -math.inf
+    while True:
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        short = [name for name, count in wanted.items() if free.get(name, 0.0) < count]
+        if not short:
+            return
+        if time.monotonic() - said > WAITING_SECONDS:
+            said = time.monotonic()
+            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            which = " and ".join(
+                f"{wanted[name]:g} {name} ({free.get(name, 0.0):g} of {there.get(name, 0.0):g} are free)"
+                for name in short
+            )
+            say(f"waiting for {which}: something else holds the cluster")
+        time.sleep(WAIT_SECONDS)

@@ -1,0 +1,67 @@
+"""An S3 on the loopback that can be told to be out of order."""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from scaling.files import Location, location
+
+BUSY = b"<Error><Code>ServiceUnavailable</Code><Message>try again</Message></Error>"
+SECRET = "no-secret-but-nobody-may-write-it-down"
+
+
+class ObjectStore:
+    """moto in a thread; `environment` is what a client needs, `refused` counts what was answered with 503."""
+
+    def __init__(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._works = DomainDispatcherApplication(create_backend_app)
+        self._busy_until = 0.0
+        self._busy_after = ("", 0.0)
+        self._numbers = itertools.count()
+        self.refused = 0
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.server_port}",
+            "AWS_ACCESS_KEY_ID": "known",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        threading.Thread(target=self._server.serve_forever, daemon=True, name="s3").start()
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if time.monotonic() < self._busy_until:
+            self.refused += 1
+            start("503 Service Unavailable", [("Content-Type", "application/xml"), ("Connection", "close")])
+            return [BUSY]
+        answered: Iterable[bytes] = self._works(environ, start)
+        key, seconds = self._busy_after
+        if key and environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].endswith(key):
+            self._busy_after = ("", 0.0)
+            self.busy(seconds)
+        return answered
+
+    def busy(self, seconds: float) -> None:
+        """Answer 503 to everything for so long."""
+        self._busy_until = time.monotonic() + seconds
+
+    def busy_after(self, key: str, seconds: float) -> None:
+        """Be busy once something was put under a name with this end."""
+        self._busy_after = (key, seconds)
+
+    def bucket(self) -> Location:
+        """A new one."""
+        name = f"bucket-{next(self._numbers)}"
+        place = location(f"s3://{name}")
+        place.fs.mkdir(name)
+        return place
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,98 @@
+"""Whole studies, started as a user starts them, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from scaling.data.store import read_parquet
+from scaling.files import Location, names, read_json
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]
+RUNS = 12
+SECONDS = 200
+
+
+class Started:
+    """A study in a process group of its own, so that signals reach it as a terminal would send them.
+
+    It starts Ray itself, or works on the cluster at `address`.
+    """
+
+    def __init__(self, out: Location, *arguments: str, log: Path | None = None, address: str = "") -> None:
+        command = [sys.executable, str(ROOT / "studies" / "data_scale.py"), "--out", str(out), *arguments]
+        self.out, self.log = out, log or Path(out.parent / f"{out.name}.log")
+        environment = {**os.environ, **({"RAY_ADDRESS": address} if address else {})}
+        with self.log.open("a") as file:
+            self.process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+            )
+
+    def ended(self) -> int:
+        return self.process.wait(SECONDS)
+
+    def until(self, holds: Callable[[], Any]) -> Any:
+        """Wait for something; the study must still be running."""
+        began = time.monotonic()
+        while not (found := holds()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() - began < SECONDS, self.log.read_text()
+            time.sleep(0.02)
+        return found
+
+    def training(self) -> str | None:
+        """A run that is being trained right now."""
+        for curve in (Path(self.out) / "runs").glob("*/metrics.jsonl"):
+            done = (curve.parent / "result.json").exists()
+            if not done and 3 <= curve.read_text().count("\n") < 25:
+                return curve.parent.name
+        return None
+
+    def results(self) -> dict[str, Any]:
+        results = {name: self.out / "runs" / name / "result.json" for name in names(self.out / "runs")}
+        return {name: read_json(path) for name, path in results.items() if path.exists()}
+
+    def scores(self) -> pl.DataFrame:
+        return read_parquet(self.out / "report" / "scores.parquet").drop("mlflow_run_id")
+
+
+def half_finished(study: Started) -> dict[str, int]:
+    """The runs that have logged steps and are not done, with how many."""
+    done = study.results()
+    curves = (Path(study.out) / "runs").glob("*/metrics.jsonl")
+    steps = {curve.parent.name: curve.read_text().count("\n") for curve in curves if curve.parent.name not in done}
+    return {name: count for name, count in steps.items() if count}
+
+
+def further(study: Started, before: dict[str, int]) -> bool:
+    """Whether every one of these half-finished runs has come further, or is done."""
+    now = half_finished(study)
+    return all(now.get(name, 0) > steps for name, steps in before.items() if name not in study.results())
+
+
+def mlflow_runs(out: Location) -> list[Any]:
+    """The MLflow runs of a study that is recorded in its own folder."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
+    [experiment] = client.search_experiments(filter_string="name LIKE 'data-scale-%'")
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def check_equal(study: Started, other: Started) -> None:
+    """The same runs to the same bits, each done once and recorded once."""
+    mine, theirs = study.results(), other.results()
+    assert mine.keys() == theirs.keys()
+    for name, result in mine.items():
+        assert result["cost"].get("weights") == theirs[name]["cost"].get("weights"), name
+        assert result["scores"] == theirs[name]["scores"], name
+    assert study.scores().equals(other.scores())
+    recorded = mlflow_runs(study.out)
+    assert sorted(run.data.tags["scaling.run"] for run in recorded) == sorted(mine)
+    assert {run.info.status for run in recorded} == {"FINISHED"}

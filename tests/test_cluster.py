@@ -1,0 +1,159 @@
+"""Studies on a head and two nodes of one CPU each, whatever dies there: with the numbers of an undisturbed study."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+from corpora import PART_CLIPS, TinyCorpus, lay_down, write
+from ray.cluster_utils import Cluster
+from started import RUNS, Started, check_equal
+from tiny import shared_pair
+
+from scaling.cluster import Resources
+from scaling.data.prepare import write_parts
+from scaling.files import read_json
+from scaling.launch import Lanes
+from scaling.study import Run, run_from_json
+from scaling.training.attempt import Attempt
+from scaling.work import Place, perform
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that holds drivers and no lane, and two nodes."""
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": {"health_check_period_ms": 1000}}
+    made = Cluster(initialize_head=True, head_node_args=head)
+    for _ in range(2):
+        made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def lose_a_node(cluster: Cluster) -> None:
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+
+
+def test_preparation_spreads_over_the_nodes_and_outlives_one(
+    cluster: Cluster, make_corpus: Callable[..., TinyCorpus], tmp_path: Path
+):
+    corpus = make_corpus(birds=400)
+    store, alone = tmp_path / "store", tmp_path / "alone"
+    description = lay_down(store, corpus)
+    lay_down(alone, corpus)
+    numbers = list(range(400 // PART_CLIPS))
+    ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        written = write_parts(store, str(corpus.root), description, numbers)
+        wrote_on: dict[str, set[int]] = {}
+        for row in written:
+            wrote_on.setdefault(row["node"], set()).add(row["part"])
+            if len(wrote_on) == 2 and len(cluster.worker_nodes) == 2:
+                lose_a_node(cluster)
+        assert len(cluster.worker_nodes) == 1
+        assert set.union(*wrote_on.values()) == set(numbers)
+    finally:
+        ray.shutdown()
+        cluster.add_node(num_cpus=1)
+    write(alone, corpus, description, *numbers)
+    assert {path.name: path.read_bytes() for path in alone.glob("part-*")} == {
+        path.name: path.read_bytes() for path in store.glob("part-*")
+    }
+
+
+def processes(name: str) -> list[psutil.Process]:
+    """The actors of this class on the nodes that this test started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if f"ray::{name}" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _performed(worker: int, run: Run, place: Place) -> str:
+    """One run as a group of two without Ray; what its weights are."""
+    folder = place.runs / run.name
+    attempt = Attempt(folder, token="the group's", worker=worker)
+    attempt.claim()
+    perform(run, place, attempt, device=torch.device("cpu"))
+    return str(read_json(folder / "result.json")["cost"]["weights"]) if worker == 0 else ""
+
+
+def test_a_group_over_two_nodes_trains_what_two_processes_train(cluster: Cluster, undisturbed: Started, tmp_path: Path):
+    result = next(r for r in undisturbed.results().values() if r["run"]["objective"] == "contrastive")
+    run = replace(run_from_json(result["run"]), audio_init="scratch", parent="", steps=10)
+    nodes = Place(undisturbed.out / "store", tmp_path / "nodes", {})
+    processes = Place(undisturbed.out / "store", tmp_path / "processes", {})
+    ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        # Every node has one CPU: two workers are on two nodes.
+        lanes = Lanes("group", [run], {}, nodes, Resources(group=2), tmp_path / "scratch" / "1", pytest.fail)
+        while lanes.alive:
+            time.sleep(0.1)
+        [entry] = lanes.entries()
+        lanes.close()
+    finally:
+        ray.shutdown()
+    assert entry.state == "done", entry.cause
+    alone = shared_pair().call(_performed, run, processes)
+    result = read_json(nodes.runs / run.name / "result.json")
+    assert result["machine"]["workers"] == 2
+    assert result["cost"]["weights"] == alone[0]
+    assert result["scores"] == read_json(processes.runs / run.name / "result.json")["scores"]
+
+
+def test_whatever_dies_no_number_changes(
+    cluster: Cluster, undisturbed: Started, small_study: list[str], tmp_path: Path
+):
+    def start() -> Started:
+        return Started(tmp_path / "study", *small_study, address=cluster.address)
+
+    # A run that fails every time: no checkpoint can be written where a file lies in the way.
+    [parent] = [run for run in undisturbed.results() if run.startswith("supervised")]
+    in_the_way = tmp_path / "study" / "runs" / parent / "checkpoint"
+    study = start()
+    study.until((tmp_path / "study" / "study.json").exists)
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.touch()
+    for victim in ("RayTrainWorker", "TrainController", "RunQueue"):
+        study.until(study.training)
+        study.until(lambda name=victim: processes(name))[0].kill()
+    assert study.ended() == 1, study.log.read_text()
+    text = study.log.read_text()
+    assert f"{parent}: failed: NotADirectoryError" in text
+    assert f"skipped: it starts from {parent}, which failed" in text
+    children = {run for run, result in undisturbed.results().items() if result["run"]["parent"]}
+    assert study.results().keys() == undisturbed.results().keys() - children - {parent}
+
+    in_the_way.unlink()
+    study = start()
+    study.until(study.training)
+    began = time.monotonic()
+    os.killpg(study.process.pid, signal.SIGINT)
+    assert study.ended() == 130, study.log.read_text()
+    assert time.monotonic() - began < 20
+    assert "start the same command again" in study.log.read_text()
+    assert len(study.results()) < RUNS
+
+    study = start()
+    study.until(study.training)
+    lose_a_node(cluster)
+    cluster.add_node(num_cpus=1)
+    study.until(study.training)
+    os.kill(study.process.pid, signal.SIGKILL)
+    study.process.wait()
+
+    # At once, while the orphans of the killed driver still train.
+    again = start()
+    assert again.ended() == 0, again.log.read_text()
+    check_equal(again, undisturbed)

@@ -1,0 +1,69 @@
+"""What a person finds on MLflow's page of a study, and that it reads back."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from scaling.files import write_json
+from scaling.record import VIEW
+from scaling.study import Corpus, Run, Study
+from scaling.tracking import Tracker
+
+RUN = Run("contrastive", clips=20, steps=2)
+STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), (RUN,))
+
+
+def score(task: str, metric: str, value: float) -> dict[str, object]:
+    named = {"task": task, "domain": "environment", "pooling": "mean", "metric": metric}
+    return {**named, "value": value, "stderr": 0.1, "n_test": 25}
+
+
+def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) -> None:
+    folder = tmp_path / RUN.name
+    folder.mkdir()
+    result = {
+        "run": asdict(RUN),
+        "clips": 20,
+        "captions": 30,
+        "hours": 0.1,
+        "cost": {"samples_seen": 64, "epochs": 1.0},
+        "scores": [
+            score("birds", "accuracy", 0.25),
+            score("rooms", "accuracy", 0.75),
+            score("sounds", "a2t_recall", 1),
+        ],
+        "machine": {"device": "cpu"},
+        "store": "s",
+        "source_hash": "h",
+        "commit": "c",
+    }
+    write_json(folder / "result.json", result)
+    (folder / "metrics.jsonl").write_text('{"step": 1, "time": 1000, "train/loss": 2.0}\n')
+    (folder / "predictions.parquet").touch()
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker = Tracker(uri, STUDY, "me", tmp_path / "mlartifacts")
+    run_id = tracker.begin(RUN, {})
+    tracker.finish(RUN, folder)
+
+    data = tracker.client.get_run(run_id).data
+    assert data.metrics["accuracy"] == 0.5
+    assert data.metrics["birds/mean/accuracy"] == 0.25
+    # MLflow charts what shares all before the last slash together.
+    beside = {key.rpartition("/")[0] for key in data.metrics if "stderr" in key or "n_test" in key}
+    assert beside == {"stderr", "n_test"}
+
+    tags = tracker.client.get_experiment(tracker.experiment_id).tags
+    note = tags["mlflow.note.content"]
+    assert note.splitlines()[0] == STUDY.question
+    assert f"#/experiments/{tracker.experiment_id}/runs?viewStateShareKey={VIEW}" in note
+    view = json.loads(json.loads(tags[f"mlflow.sharedViewState.{VIEW}"])["state"])
+    held = {f"metrics.`{key}`" for key in data.metrics}
+    held |= {f"params.`{key}`" for key in data.params} | {f"tags.`{key}`" for key in data.tags}
+    assert set(view["selectedColumns"]) <= held
+    first = ["tags.`arm`", "params.`seed`", "metrics.`clips`", "metrics.`accuracy`", "metrics.`birds/mean/accuracy`"]
+    assert view["selectedColumns"][:5] == first
+
+    read = tracker.scores(STUDY, tmp_path)
+    assert read.select("task", "value", "stderr", "n_test").rows() == [
+        ("birds", 0.25, 0.1, 25), ("rooms", 0.75, 0.1, 25), ("sounds", 1.0, 0.1, 25),
+    ]  # fmt: skip
