@@ -125,7 +125,7 @@ def features(n_sizes: Floats, factor: Floats) -> Floats:
 def features_apart(n_sizes: Floats, factor: Floats) -> Floats:
     """As `features`, with a number of its own for each class of sizes: fair to bands that fail at few sizes."""
     apart = np.digitize(n_sizes, SIZES)[:, None] == np.arange(1, len(SIZES) + 1)
-    return np.concatenate([apart, features(n_sizes, factor)[:, 2:]], axis=1)
+    return np.concatenate([apart.astype(np.float64), features(n_sizes, factor)[:, 2:]], axis=1)
 
 
 def flat(judged: Sequence[Judged], of: Features = features) -> Points:
@@ -281,9 +281,16 @@ def main() -> None:
     last = {c.name: float(c.x.max()) for c in found}
     place = {name: i % FOLDS for i, name in enumerate(np.random.default_rng(0).permutation(sorted(last)))}
     kinds = {"pooled": features, "plain": features_apart}
-    rows = {n: cross_validate(mine, lambda case: place[case.name], kinds[n]) for n, mine in judged.items()}
+
+    def fold(case: Public) -> int:
+        return place[case.name]
+
+    def domain(case: Public) -> str:
+        return case.domain
+
+    rows = {n: cross_validate(mine, fold, kinds[n]) for n, mine in judged.items()}
     show_coverage("cross-validated over curves", rows, last)
-    apart = {n: cross_validate(mine, lambda case: case.domain, kinds[n]) for n, mine in judged.items()}
+    apart = {n: cross_validate(mine, domain, kinds[n]) for n, mine in judged.items()}
     show_coverage("domain left out", apart, last)
     if arguments.write:
         points = flat(judged["pooled"])
