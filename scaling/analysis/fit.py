@@ -1,60 +1,33 @@
-"""Power law with offset, error = E + A·clips^(-a), fitted robustly and globally to the logarithm of the error.
+"""Fit scaling curves: robustly, globally, many at once; see `forms` for the laws, `pool` for what predicts.
 
-With u = ln(clips / geometric mean of the sizes) and rho = E / (A·mean^(-a)), the law reads
-ln error = s + ln(rho + e^(-a·u)). A grid over (a, rho), with s the median of what remains, finds the basin; a
-damped Gauss-Newton with Huber weights polishes it. A single start from a guess is the well-known way to a
-wrong curve (Besiroglu et al. 2024, on Hoffmann et al. 2022, approach 3). Everything works on batches of
-curves that share their sizes, so that a resampled interval costs little more than the fit.
+    curve = fit_curve(clips, error)
+    curve.predict(1e7), curve.interval(1e7, level=0.9), curve.inverse(0.2)
+
+The parameters E, A and a are those of the default law on all sizes, without any belief. Predictions are pooled
+over windows of sizes and two laws, unless one law is asked for by name. Paired replicates of several arms, for
+statements about two curves, come from `replicate`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Status = Literal["converged", "offset at zero", "exponent at bound", "too few sizes", "rises with data", "flat"]
-Interval = tuple[float, float]
+from scaling.analysis.curve import BEYOND, Curve, Noise, Status
+from scaling.analysis.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
+from scaling.analysis.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe
+from scaling.analysis.pool import FEWEST, NOISE, Member, Pool, fit_pools, with_draws
+from scaling.analysis.solve import HUBER, polish, solve
 
-LEVEL = 0.9
-EXPONENT_BOUNDS = (0.02, 2.0)
-BEYOND = 4  # predictions are shown up to this many times the largest size
-HUBER = 0.05  # residuals in log error beyond 5 % pull linearly only
-NOWHERE: Interval = (np.nan, np.nan)
+__all__ = [
+    "BEYOND", "EXPONENT_BOUNDS", "HUBER", "LEVEL", "NOWHERE", "Curve", "Floats", "Interval", "Status", "fit_batch",
+    "fit_curve", "fit_curves", "interval", "law",
+]  # fmt: skip
 
-_FLAT = 0.01  # without resamples: a change below 1 % over the whole range is none
-_RHO = (1e-6, 1e4)
+RESAMPLES = 1000
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
-_CHUNK = 4096
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A fitted curve. Errors are shares (0 to 1); where no law is fitted `E`, `A`, `a` are NaN.
-
-    Intervals have level `LEVEL`; they are NaN without resamples. `residual` is the root mean square of
-    ln(error) minus ln(curve) over the sizes. `n_points` counts the scores, `n_sizes` the distinct sizes.
-    """
-
-    status: Status
-    form: Literal["E + A x^-a", "constant", "none"]
-    E: float
-    A: float
-    a: float
-    n_points: int
-    n_sizes: int
-    largest: float
-    residual: float
-    E_interval: Interval = NOWHERE
-    A_interval: Interval = NOWHERE
-    a_interval: Interval = NOWHERE
-    at_largest: Interval = NOWHERE
-    beyond: Interval = NOWHERE
-
-    def predict(self, clips: Floats | float) -> Floats:
-        """The curve's error at these numbers of clips; NaN where no law is fitted."""
-        return law(clips, self.E, self.A, self.a)
+_ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
+_STEPS = 60
 
 
 def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
@@ -62,205 +35,204 @@ def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
     return np.asarray(E + A * np.power(np.asarray(clips, dtype=np.float64), -a))
 
 
-def fit_curve(clips: Floats, error: Floats, resampled: Floats | None = None) -> Curve:
+def fit_curve(
+    clips: Floats,
+    error: Floats,
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+) -> Curve:
     """Fit one curve.
 
     Args:
-        clips: (n,) sizes; a size may come several times (seeds) and then counts by its mean error.
+        clips: (n,) sizes in any order; a size may come several times (runs) and then counts by its mean error, with
+            the weight of its runs.
         error: (n,) errors, above 0.
-        resampled: (r, number of distinct sizes, ascending) resampled mean errors, for the intervals.
+        form: fit and predict with this law alone instead of the default law and the pool.
+        draws: refits for the interval, to resampled runs where every size has several and to the law plus residual
+            noise otherwise; 0 for none.
 
     Returns:
-        The curve. With 3 sizes or fewer, or an error that rises with data, no law is forced: see `status`.
+        The curve; see `Curve.status` for what the data could not say.
 
     Raises:
-        ValueError: shapes that do not fit, or an error or size that is not above 0.
+        ValueError: shapes that do not fit, or an error or size that is not a finite number above 0.
     """
-    clips, error = np.asarray(clips, dtype=np.float64), np.asarray(error, dtype=np.float64)
-    if clips.ndim != 1 or clips.shape != error.shape or clips.size == 0:
-        raise ValueError(f"clips {clips.shape} and error {error.shape} must be equal and one-dimensional")
-    sizes, place = np.unique(clips, return_inverse=True)
-    mean = np.bincount(place, weights=error) / np.bincount(place)
-    draws = None if resampled is None else np.asarray(resampled, dtype=np.float64)[None]
-    return fit_batch(sizes, mean[None], draws, [clips.size])[0]
+    return fit_curves([(clips, error)], form=form, draws=draws, unit=unit, seed=seed)[0]
 
 
-def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, n_points: list[int]) -> list[Curve]:
-    """Fit many curves over the same sizes.
+def fit_curves(
+    curves: Sequence[tuple[Floats, Floats]],
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+) -> list[Curve]:
+    """Fit many curves at once, each (clips, error) as in `fit_curve`.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
+    return fit_observed(observe(curves), form, draws, unit, seed)
+
+
+def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats, draws: int) -> list[Curve]:
+    """Fit many curves over the same sizes, of which means are left and what the caller resampled.
 
     Args:
         sizes: (n,) distinct sizes, ascending.
         error: (c, n) mean errors.
-        resampled: (c, r, n) resampled mean errors; a curve without them holds NaN.
-        n_points: scores behind each of the c curves.
+        resampled: (c, r, n) mean errors under resampled runs and test clips; a curve without them holds NaN. With
+            several runs at each size intervals rest on them. With one they tell the least noise that a run has.
+        runs: (c, n) runs behind each mean.
+        draws: refits for the interval where it does not rest on `resampled`.
+
+    Raises:
+        ValueError: as `fit_curve`.
     """
-    if not (np.all(sizes > 0) and np.all(error > 0)):
-        raise ValueError("sizes and errors must be above 0")
     if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
         raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
-    c, n = error.shape
-    if n <= 3:
-        return [_unfitted("too few sizes", sizes, points) for points in n_points]
-    log = np.log(error)
-    theta = _solve(sizes, log, starts=12)
-    r = 0 if resampled is None else resampled.shape[1]
-    known = np.zeros((c,), dtype=np.bool_)
-    log_draws, theta_draws = np.empty((c, r, n)), np.full((c, r, 3), np.nan)
-    if resampled is not None and r:
-        log_draws = np.log(np.maximum(resampled, 1e-9))
-        known = np.asarray(np.isfinite(log_draws).all(axis=(1, 2)))
-        theta_draws[known] = _solve(sizes, log_draws[known].reshape(-1, n), starts=1).reshape(-1, r, 3)
-    return [
-        _judge(sizes, log[i], theta[i], n_points[i], *(
-            (log_draws[i], theta_draws[i]) if known[i] else (None, None)
-        ))
-        for i in range(c)
-    ]  # fmt: skip
+    curves = [(sizes, row) for row in error]
+    return fit_observed(observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws)
 
 
-def _unfitted(status: Status, sizes: Floats, n_points: int) -> Curve:
-    nan = float("nan")
-    return Curve(status, "none", nan, nan, nan, n_points, len(sizes), float(sizes[-1]), nan)
+def fit_observed(
+    seen: Observed, form: Form | None = None, draws: int = RESAMPLES, unit: str = "clips", seed: int = 0
+) -> list[Curve]:
+    """Fit what `observe` gathered; arguments as of `fit_curve`."""
+    data = seen.data
+    fitted = [_none("too few points", data, i, unit) for i in range(len(data.y))]
+    falls: list[int] = []
+    for i in np.flatnonzero(data.n_sizes >= FEWEST).tolist():
+        rises = seen.rises(i)
+        if rises is False:
+            falls.append(i)
+        else:
+            fitted[i] = _none("rises with data", data, i, unit) if rises else _constant(seen, i, unit)
+    if not falls:
+        return fitted
+    part = data.rows(falls)
+    laws = _Laws(part, form or OFFSET)
+    own = np.array([seen.own_noise(i) for i in falls])
+    pools = laws.pools(own) if form is not None else fit_pools(part, (laws.theta, laws.largest_residual), own)
+    again = [_again(seen, i, draws, seed) for i in falls]
+    several = np.array([seen.several(i) and own[j] > 0 for j, i in enumerate(falls)])
+    # One call for each source of what is resampled.
+    for measured in (False, True) if draws else ():
+        rows = np.flatnonzero(several == measured).tolist()
+        if rows:
+            drawn = np.stack([again[j] for j in rows]) if measured else None
+            done = with_draws([pools[j] for j in rows], part.rows(rows), draws, seed, drawn)
+            for j, pool in zip(rows, done, strict=True):
+                pools[j] = pool
+    for j, i in enumerate(falls):
+        curve = laws.curve(j, unit)
+        if len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
+            curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
+        fitted[i] = _with_pool(curve, pools[j])
+    return fitted
 
 
-def _judge(
-    sizes: Floats, log: Floats, theta: Floats, n_points: int, log_draws: Floats | None, theta_draws: Floats | None
-) -> Curve:
-    """Turn one solution into a curve with a status, or say that there is no falling law to fit."""
-    u = np.log(sizes) - np.log(sizes).mean()
-    slope = float(log @ u / (u @ u))
-    low, high = (slope, slope)
-    change = abs(slope) * np.ptp(u)
-    if log_draws is not None:
-        low, high = interval(log_draws @ u / (u @ u))
-        trend = low > 0 or high < 0
-    else:
-        trend = change > _FLAT
-    if not trend:
-        level = float(np.exp(log.mean()))
-        spread = interval(np.exp(log_draws.mean(axis=1))) if log_draws is not None else NOWHERE
-        residual = float(np.sqrt(np.mean((log - log.mean()) ** 2)))
+def _again(seen: Observed, i: int, draws: int, seed: int) -> Floats:
+    """(r, n) resampled ln mean errors of curve i, padded: the caller's, or of its runs; (0, n) without either."""
+    if seen.resampled(i) is not None and seen.given is not None:
+        return np.asarray(seen.given[i])
+    return seen.runs_again(i, draws, seed) if seen.several(i) else np.empty((0, seen.data.x.shape[1]))
+
+
+class _Laws:
+    """One law on all sizes of each curve, robust and without belief."""
+
+    def __init__(self, data: Table, form: Form) -> None:
+        self.data, self.form = data, form
+        self.theta, self.loss = solve(form, data.u, data.y, data.w)
+        self.zero = np.zeros(len(data.y), dtype=np.bool_)
+        self.plain: Floats = np.empty((len(data.y), 2))
+        if form is OFFSET:
+            self.plain, plain_loss = solve(POWER, data.u, data.y, data.w)
+            self.zero = np.asarray(plain_loss <= self.loss * (1 + 1e-9) + 1e-20)
+        rest = (data.y - form.log_error(data.u, self.theta)[0]) * data.seen
+        self.largest_residual = np.abs(rest).max(axis=1)
+        self.residual = np.sqrt((rest**2).sum(axis=1) / data.n_sizes)
+
+    def pools(self, own: Floats) -> list[Pool]:
+        """Pools of this law alone."""
+        freedom = np.maximum(self.data.n_sizes - len(self.form.parameters), 0) + 1.0
+        noise = np.sqrt((2 * self.loss + np.maximum(own, NOISE) ** 2) / freedom)
+        members = [
+            Member(self.form, float(first), theta, float(sigma), float(free), False)
+            for first, theta, sigma, free in zip(self.data.first, self.theta, noise, freedom, strict=True)
+        ]
+        ends = zip(self.data.centre, self.data.last, members, own, strict=True)
+        return [Pool(float(centre), float(last), (member,), own=float(one)) for centre, last, member, one in ends]
+
+    def intervals(self, j: int, drawn: Floats) -> dict[str, Interval]:
+        """Of the parameters of curve j, refitted to (r, n) resampled ln mean errors."""
+        u, w, theta, centre = (
+            np.repeat(part[j : j + 1], len(drawn), axis=0)
+            for part in (self.data.u, self.data.w, self.theta, self.data.centre)
+        )
+        theta, _ = polish(self.form, u, drawn, w, theta, steps=_STEPS)
+        natural = self.form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])
+        names = self.form.parameters
+        return {f"{name}_interval": interval(column) for name, column in zip(names, natural.T, strict=True)}
+
+    def curve(self, j: int, unit: str) -> Curve:
+        """Row j, without what predicts."""
+        data, form, theta = self.data, self.form, self.theta[j : j + 1]
+        n, largest, centre = int(data.n_sizes[j]), data.largest(j), data.centre[j : j + 1]
+        values = form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])[0]
+        if self.zero[j]:
+            values = np.append(0.0, POWER.natural(np.exp(centre), self.plain[j : j + 1, 0], self.plain[j : j + 1, 1:]))
+        by = dict(zip(form.parameters, (float(v) for v in values), strict=True))
+        status: Status = "converged"
+        E, a = by.get("E", 0.0), by["a"]
+        u = np.log(np.array([[largest, BEYOND * largest]])) - centre[0]
+        at, far = np.exp(form.log_error(u, theta)[0][0])
+        if n <= len(OFFSET.parameters):
+            status, by = "too few points", dict.fromkeys(form.parameters, float("nan"))
+        elif a <= EXPONENT_BOUNDS[0] * 1.0001 or a >= EXPONENT_BOUNDS[1] * 0.9999:
+            status = "exponent at bound"
+        elif "E" in by and _NO_OFFSET * far >= E:
+            status = "offset at zero"
+        elif E > 0 and at - E <= _ALL_OFFSET * E:
+            status = "offset at the lowest point"
+        nan = float("nan")
         return Curve(
-            "flat", "constant", level, 0.0, 0.0, n_points, len(sizes), float(sizes[-1]), residual,
-            E_interval=spread, at_largest=spread, beyond=spread,
+            status, "none" if status == "too few points" else form.name, by.get("E", nan), by.get("A", nan),
+            by.get("a", nan), int(data.w[j].sum()), n, largest, float(self.residual[j]), unit,
+            parameters=tuple(by.items()),
         )  # fmt: skip
-    if slope > 0:
-        return _unfitted("rises with data", sizes, n_points)
-    E, A, a = (float(v) for v in theta)
-    status: Status = "converged"
-    far = BEYOND * sizes[-1]
-    if _NO_OFFSET * law(far, E, A, a) >= E:
-        status = "offset at zero"
-    if a <= EXPONENT_BOUNDS[0] * 1.0001 or a >= EXPONENT_BOUNDS[1] * 0.9999:
-        status = "exponent at bound"
-    residual = float(np.sqrt(np.mean((log - np.log(law(sizes, E, A, a))) ** 2)))
-    curve = Curve(status, "E + A x^-a", E, A, a, n_points, len(sizes), float(sizes[-1]), residual)
-    if theta_draws is None:
+
+
+def _with_pool(curve: Curve, pool: Pool) -> Curve:
+    """The curve with what predicts, and its intervals where reports look first."""
+    curve = replace(curve, pool=pool)
+    if not pool.draws:
         return curve
-    Es, As, exponents = theta_draws.T
+    source: Noise = "several runs a size" if pool.measured else "residuals of one run a size"
+    curve = replace(curve, noise_from=source)
+    low, high = curve.interval(np.array([curve.largest, BEYOND * curve.largest]))
+    (at, far) = zip(low.tolist(), high.tolist(), strict=True)
+    return replace(curve, at_largest=at, beyond=far)
+
+
+def _none(status: Status, data: Table, i: int, unit: str) -> Curve:
+    nan = float("nan")
     return Curve(
-        status, curve.form, E, A, a, n_points, len(sizes), float(sizes[-1]), residual,
-        interval(Es), interval(As), interval(exponents),
-        interval(Es + As * sizes[-1] ** -exponents), interval(Es + As * far**-exponents),
+        status, "none", nan, nan, nan, int(data.w[i].sum()), int(data.n_sizes[i]), data.largest(i), nan, unit
     )  # fmt: skip
 
 
-def interval(draws: Floats) -> Interval:
-    """The central interval of level `LEVEL` of resampled numbers; NaN if any of them is missing."""
-    if draws.size == 0 or not np.isfinite(draws).all():
-        return NOWHERE
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def _solve(sizes: Floats, log: Floats, starts: int) -> Floats:
-    """(b, n) log errors -> (b, 3) parameters E, A, a of the best robust fit with and without an offset."""
-    centre = np.log(sizes).mean()
-    u = np.log(sizes) - centre
-    found = [_solve_chunk(u, log[i : i + _CHUNK], starts) for i in range(0, len(log), _CHUNK)]
-    s, q, p = np.concatenate(found).T if found else np.empty((3, 0))
-    a = np.exp(p)
-    scale = np.exp(s)
-    return np.stack([scale * np.exp(q), scale * np.exp(a * centre), a], axis=1)
-
-
-def _solve_chunk(u: Floats, log: Floats, starts: int) -> Floats:
-    """(b, n) -> (b, 3) parameters s, ln rho (-inf: no offset), ln a."""
-    low, high = EXPONENT_BOUNDS
-    exponents = np.geomspace(low * 1.05, high / 1.05, 14)
-    rhos = np.geomspace(1e-2, 1e2, 11)
-    a, rho = (grid.ravel() for grid in np.meshgrid(exponents, rhos, indexing="ij"))
-    shape = np.log(rho[:, None] + np.exp(-a[:, None] * u))  # (g, n)
-    rest = (log[:, None, :] - shape[None]).astype(np.float32)  # (b, g, n)
-    scale = _median(rest)
-    cost = _huber(rest - scale[..., None]).sum(axis=-1)
-    chosen = np.argpartition(cost, starts - 1, axis=1)[:, :starts]  # (b, starts)
-    row = np.arange(len(log))[:, None]
-    start = np.stack([scale[row, chosen].astype(np.float64), np.log(rho)[chosen], np.log(a)[chosen]], axis=-1)
-    y = np.repeat(log, starts, axis=0)
-    theta, cost = _polish(u, y, start.reshape(-1, 3), offset=True)
-    best = cost.reshape(-1, starts).argmin(axis=1)
-    theta, cost = theta.reshape(-1, starts, 3)[row[:, 0], best], cost.reshape(-1, starts)[row[:, 0], best]
-    plain, plain_cost = _polish(u, log, theta, offset=False)
-    # The offset may only go to zero exactly where it explains nothing: at the edge of its range the two agree.
-    simpler = plain_cost <= cost + 1e-12
-    return np.where(simpler[:, None], plain, theta)
-
-
-def _median(rest: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over the last axis; numpy's own is many times slower on short axes."""
-    ordered = np.sort(rest, axis=-1)
-    n = rest.shape[-1]
-    return np.asarray((ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2)
-
-
-def _huber(r: NDArray[np.floating]) -> NDArray[np.floating]:
-    size = np.abs(r)
-    return np.where(size <= HUBER, 0.5 * r * r, HUBER * (size - 0.5 * HUBER))
-
-
-def _polish(u: Floats, y: Floats, theta: Floats, offset: bool) -> tuple[Floats, Floats]:
-    """Levenberg-Marquardt on the Huber cost for a batch: (b, n), (b, 3) -> (b, 3), cost (b,)."""
-    theta = theta.copy()
-    if not offset:
-        theta[:, 1] = -np.inf
-    low = np.array([-np.inf, np.log(_RHO[0]), np.log(EXPONENT_BOUNDS[0])])
-    high = np.array([np.inf, np.log(_RHO[1]), np.log(EXPONENT_BOUNDS[1])])
-    damping = np.full(len(y), 1e-3)
-    residual, jacobian = _linearize(u, y, theta)
-    cost = _huber(residual).sum(axis=1)
-    active = np.arange(len(y))
-    for _ in range(60):
-        r, J, t = residual[active], jacobian[active], theta[active]
-        weighted = J * np.minimum(1, HUBER / np.maximum(np.abs(r), 1e-300))[..., None]
-        normal = np.swapaxes(weighted, 1, 2) @ J
-        gradient = (weighted * r[..., None]).sum(axis=1)
-        diagonal = np.arange(3)
-        normal[:, diagonal, diagonal] += damping[active, None] * normal[:, diagonal, diagonal] + 1e-12
-        step = np.linalg.solve(normal, gradient[..., None])[..., 0]
-        trial = t + np.clip(step, -2, 2)
-        trial[:, 2] = np.clip(trial[:, 2], low[2], high[2])
-        trial[:, 1] = np.clip(trial[:, 1], low[1], high[1]) if offset else -np.inf
-        new_residual, new_jacobian = _linearize(u, y[active], trial)
-        new_cost = _huber(new_residual).sum(axis=1)
-        better = new_cost < cost[active]
-        gain = cost[active] - new_cost
-        where = active[better]
-        theta[where], cost[where] = trial[better], new_cost[better]
-        residual[where], jacobian[where] = new_residual[better], new_jacobian[better]
-        damping[active] = np.where(better, damping[active] / 5, damping[active] * 4)
-        done = (better & (gain <= 1e-10 * cost[active])) | (damping[active] > 1e6) | (cost[active] < 1e-26)
-        active = active[~done]
-        if active.size == 0:
-            break
-    return theta, cost
-
-
-def _linearize(u: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
-    """Residuals (b, n) and the model's derivatives (b, n, 3) by s, ln rho, ln a."""
-    s, q, p = theta[:, 0, None], theta[:, 1, None], theta[:, 2, None]
-    a, rho = np.exp(p), np.exp(q)
-    power = np.exp(-a * u)
-    total = rho + power
-    jacobian = np.stack([np.ones_like(total), rho / total, -a * u * power / total], axis=-1)
-    return y - s - np.log(total), jacobian
+def _constant(seen: Observed, i: int, unit: str) -> Curve:
+    data = seen.data
+    n = int(data.n_sizes[i])
+    level, spread = seen.level(i)
+    residual = float(np.sqrt(np.mean((data.y[i, :n] - level) ** 2)))
+    return Curve(
+        "flat", "constant", float(np.exp(level)), 0.0, 0.0, int(data.w[i].sum()), n, data.largest(i), residual, unit,
+        E_interval=spread, at_largest=spread, beyond=spread,
+    )  # fmt: skip

@@ -60,8 +60,9 @@ def draw(scores: pl.DataFrame, predictions: pl.DataFrame) -> Draws:
     return Draws(cells.drop("score").with_row_index("row"), errors, unmatched)
 
 
-def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve]]:
-    """Fit every curve: its keys (`KEYS`, n_seeds) and the curve, in the order of the cells."""
+def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve, Curve | None]]:
+    """Fit every curve: its keys (`KEYS`, n_seeds), the curve and the curve of all sizes but the largest (None for a
+    single size), in the order of the cells."""
     groups: dict[tuple[int, ...], list[tuple[dict[str, str | int], list[int]]]] = {}
     cells = draws.cells
     order: dict[tuple[str, ...], int] = {}
@@ -71,15 +72,20 @@ def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve]]:
         described = {**group.select(KEYS).row(0, named=True), "n_seeds": int(group["n_seeds"].to_numpy().min())}
         groups.setdefault(tuple(group["clips"]), []).append((described, group["row"].to_list()))
     error, n_test = cells["error"].to_numpy(), cells["n_test"].to_numpy()
-    fitted = []
+    fitted: list[tuple[dict[str, str | int], Curve, Curve | None]] = []
     for sizes, members in groups.items():
         rows = np.array([row for _, row in members])  # (c, n)
         floor = 0.5 / (n_test[rows] + 1)  # the rule for zero errors holds for a resample too
         resampled = np.maximum(draws.errors[rows][..., :FIT_RESAMPLES], floor[..., None]).swapaxes(1, 2)
-        points = cells["n_seeds"].to_numpy()[rows].sum(axis=1).tolist()
-        curves = fit_batch(np.array(sizes, dtype=np.float64), error[rows], resampled, points)
-        fitted += [(described, curve) for (described, _), curve in zip(members, curves, strict=True)]
-    return sorted(fitted, key=lambda pair: order[tuple(str(pair[0][key]) for key in KEYS)])
+        runs = cells["n_seeds"].to_numpy()[rows].astype(np.float64)
+        x = np.array(sizes, dtype=np.float64)
+        curves = fit_batch(x, error[rows], resampled, runs, FIT_RESAMPLES)
+        fewer: list[Curve] | list[None] = [None] * len(members)
+        if len(sizes) > 1:
+            smaller = error[rows][:, :-1], resampled[..., :-1], runs[:, :-1]
+            fewer = fit_batch(x[:-1], *smaller, FIT_RESAMPLES)
+        fitted += [(keys, one, less) for (keys, _), one, less in zip(members, curves, fewer, strict=True)]
+    return sorted(fitted, key=lambda entry: order[tuple(str(entry[0][key]) for key in KEYS)])
 
 
 def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floats, list[tuple[str, str, str]]]:

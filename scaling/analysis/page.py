@@ -57,7 +57,7 @@ def content(
         "study": ", ".join(scores["study"].unique().sort()),
         "level": f"{100 * LEVEL:.0f} %",
         "beyond": BEYOND,
-        "method": _method(n_seeds),
+        "method": _method(n_seeds, curves),
         "n_runs": runs["run"].n_unique(),
         "n_tasks": runs.filter(primary())["task"].n_unique(),
         "n_seeds": n_seeds,
@@ -92,8 +92,8 @@ def content(
     }  # fmt: skip
 
 
-def _method(n_seeds: int) -> list[str]:
-    """Five sentences."""
+def _method(n_seeds: int, curves: pl.DataFrame) -> list[str]:
+    """Six sentences."""
     seeds = (
         "the seed is the same throughout, so seed noise is in no interval"
         if n_seeds == 1
@@ -102,16 +102,36 @@ def _method(n_seeds: int) -> list[str]:
     return [
         "Every encoder is frozen, its frames are averaged, and each task is scored by the same simple rule for all "
         "arms; error is 1 minus the metric (no error among n counts as ½/(n+1)).",
-        "For each arm, task and metric the curve error = E + A·clips^(−a) is fitted to the logarithm of the error "
-        "with a Huber loss, from a grid over exponent and offset and one polish; where the error rises, stays flat "
-        "or has three sizes or fewer, no falling curve is forced.",
-        f"Intervals ({100 * LEVEL:.0f} %) come from resampling the test clips with replacement, the same clips for "
-        f"all arms ({RESAMPLES:,} times, {FIT_RESAMPLES} for curves); {seeds}.",
+        "For each arm, task and metric the parameters of error = E + A·clips^(−a) are fitted to the logarithm of the "
+        "error with a Huber loss, from a grid over exponent and offset and one polish; predictions average that law "
+        "and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays flat "
+        "or has two sizes, no falling curve is forced.",
+        f"Intervals ({100 * LEVEL:.0f} %) of differences and parameters come from resampling the test clips with "
+        f"replacement, the same clips for all arms ({RESAMPLES:,} times, {FIT_RESAMPLES} for curves); {seeds}.",
+        _bands(curves, n_seeds),
         "Differences are paired: same subset, same test clips, same seeds; probabilities are shares of resamples, "
         "and averages weigh tasks equally and take these tasks as given.",
-        "The intervals know nothing of the choice of tasks, of the probes’ training clips or of the retrieval pool, "
-        "and nothing beyond the data but that the curve holds.",
+        "No interval knows of the choice of tasks, of the probes’ training clips or of the retrieval pool.",
     ]
+
+
+def _bands(curves: pl.DataFrame, n_seeds: int) -> str:
+    """What the shaded bands rest on, and how often such bands held."""
+    if n_seeds == 1:
+        start = "The bands around curves are for a new run; with one run a size its noise is taken from the residuals "
+        start += "and from a belief, and the bands are scaled to what held on public learning curves"
+        where = "of the new observations there"
+    else:
+        start = "The bands around curves are for a new run, whose noise the seeds tell"
+        where = "of new runs in simulated studies"
+    known = curves.filter(primary(), pl.col("covered").is_not_null()).sort("covered")
+    if known.is_empty():
+        return f"{start}; how often such bands hold is not known."
+    covered, stderr = (100 * float(known[name][0]) for name in ("covered", "covered_stderr"))
+    return (
+        f"{start}: at {BEYOND} times the largest size such {100 * LEVEL:.0f} % bands held {covered:.0f} ± "
+        f"{stderr:.0f} % {where}."
+    )
 
 
 def _errors(scores: pl.DataFrame, cells: pl.DataFrame, sizes: list[int]) -> list[Row]:
@@ -175,6 +195,7 @@ def _curves(curves: pl.DataFrame) -> list[Row]:
                 "exponent": _with_interval(row, "a", 1, "") if row["form"] != "constant" else ("–", ""),
                 "at_largest": _with_interval(row, "at_largest", 100, " %"),
                 "beyond": _with_interval(row, "beyond", 100, " %"),
+                "held_out": _with_interval(row, "held_out", 100, " %"),
             }
         )  # fmt: skip
     return sorted(rows, key=lambda row: row["place"])

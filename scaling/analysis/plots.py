@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from scaling.analysis.fit import BEYOND, Floats, law
+from scaling.analysis.fit import BEYOND, Floats
 from scaling.analysis.scores import (
     ARM,
     REFERENCES,
@@ -40,6 +40,7 @@ REFERENCE_NAMES = {
     "supervised": "supervised encoder",
 }  # fmt: skip
 _COLUMNS = 3
+_LINES = ("line_clips", "line", "line_low", "line_high")
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -132,7 +133,7 @@ def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None =
 
     Args:
         scores: as from `read_scores`.
-        curves: as `curves.parquet`; a curve without parameters is left out, its points are drawn.
+        curves: as `curves.parquet`; where nothing is fitted only points are drawn.
         domain: only this domain's tasks.
     """
     cells = by_size(scores).filter(primary())
@@ -147,8 +148,7 @@ def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None =
     for axes, task in zip(grid, panels, strict=False):
         mine = cells.filter(pl.col("task") == task)
         sizes = mine["clips"].unique().sort().to_list()
-        x = np.geomspace(sizes[0], BEYOND * sizes[-1], 160)
-        extremes = [mine["error"].to_numpy()]
+        extremes, lines = [mine["error"].to_numpy()], []
         for arm in arms:
             same = pl.struct(ARM) == dict(zip(ARM, arm, strict=True))
             points, look = mine.filter(same).sort("clips"), _look(arm, list(arms))
@@ -156,19 +156,15 @@ def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None =
                 points["clips"].to_numpy(), points["error"].to_numpy(), points["stderr"].to_numpy(),
                 **{**look, "linestyle": "none"}, elinewidth=0.8, zorder=3,
             )  # fmt: skip
-            law_of = curves.filter(same, pl.col("task") == task, primary(), pl.col("E").is_not_null())
-            if law_of.is_empty():
+            fitted = curves.filter(same, pl.col("task") == task, primary())
+            lines += [_curve(axes, row, look) for row in fitted.iter_rows(named=True)]
+            if not any(line.size for line in lines[len(lines) - fitted.height :]):
                 axes.plot(
                     points["clips"].to_numpy(), points["error"].to_numpy(), ":", color=str(look["color"]), linewidth=0.9
                 )
-            for E, A, a in law_of.select("E", "A", "a").iter_rows():
-                y = law(x, E, A, a)
-                inside = x <= sizes[-1] * 1.0001
-                line = {"color": str(look["color"]), "linewidth": float(look["linewidth"]), "zorder": 2}
-                axes.plot(x[inside], y[inside], **line)
-                axes.plot(x[~inside], y[~inside], linestyle=(0, (3, 2)), **line)
-                # A bold extrapolation may leave the panel; it must not squeeze the points together.
-                extremes.append(np.maximum(y, mine["error"].to_numpy().min() / 3))
+        # A bold extrapolation may leave the panel; it must not squeeze the points together.
+        extremes += [np.maximum(line, mine["error"].to_numpy().min() / 3) for line in lines]
+        _coverage(axes, curves.filter(pl.col("task") == task, primary()))
         here = levels.filter(pl.col("task") == task)
         shown |= _references(axes, here)
         extremes.append(here["error"].to_numpy())
@@ -182,6 +178,35 @@ def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None =
     figure.supxlabel("unique clips (dashed: beyond the data)", fontsize=9.5)
     _legend(figure, _arm_handles(arms), shown)
     return figure
+
+
+def _curve(axes: Axes, row: dict[str, Any], look: dict[str, Any]) -> Floats:
+    """Draw one row of `curves.parquet`; returns the errors of its line."""
+    line: dict[str, Any] = {"color": str(look["color"]), "linewidth": float(look["linewidth"]), "zorder": 2}
+    x, y, low, high = (np.array(row[name], dtype=np.float64) for name in _LINES)
+    if row["form"] == "constant":
+        x, y = np.geomspace(row["largest"] / 8, BEYOND * row["largest"], 9), np.full(9, row["E"])
+        low = high = np.full(9, np.nan)
+    axes.fill_between(x, low, high, color=line["color"], alpha=0.1, linewidth=0, zorder=1)
+    for window in row["windows"]:
+        axes.plot(x, np.array(window, dtype=np.float64), color=line["color"], linewidth=0.5, alpha=0.35, zorder=1)
+    inside = x <= row["largest"] * 1.0001
+    edge = max(int(inside.sum()) - 1, 0)
+    axes.plot(x[inside], y[inside], **line)
+    axes.plot(x[edge:], y[edge:], linestyle=(0, (3, 2)), **line)
+    if row["held_out"] is not None:
+        axes.plot(row["largest"], row["held_out"], "x", color=line["color"], markersize=7, zorder=4)
+    return y
+
+
+def _coverage(axes: Axes, curves: pl.DataFrame) -> None:
+    """Beside the bands: the level aimed at, and what such bands held at the right end of the panel."""
+    known = curves.filter(pl.col("covered").is_not_null()).sort("covered").head(1)
+    for level, covered, stderr in known.select("level", "covered", "covered_stderr").iter_rows():
+        axes.text(
+            0.02, 0.02, f"{100 * level:.0f} % bands held {100 * covered:.0f} ± {100 * stderr:.0f} %", fontsize=7,
+            color=GREY, transform=axes.transAxes,
+        )  # fmt: skip
 
 
 def _difference_panel(axes: Axes, rows: pl.DataFrame, sizes: list[int]) -> None:

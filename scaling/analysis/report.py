@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from scaling.analysis.scores import KEYS, domains, read_predictions, read_scores
 from scaling.errors import StudyError
 
 Row = dict[str, Any]
+_LINE = 49  # points of a drawn curve
 
 
 def write_report(folder: Path) -> Path:
@@ -55,7 +56,7 @@ def write_report(folder: Path) -> Path:
         for name, _, png in figures:
             _replace(report / "figures" / f"{name}.png", png)
         _replace(report / "curves.parquet", _bytes(curves.write_parquet))
-        _replace(report / "curves.csv", _bytes(curves.write_csv))
+        _replace(report / "curves.csv", _bytes(curves.drop(pl.selectors.nested()).write_csv))
         _replace(report / "differences.csv", _bytes(diffs.table.drop("row").write_csv))
         _replace(report / "claims.json", _json([asdict(claim) for claim in found]))
         _replace(report / "report.md", render("report.md.j2", page))
@@ -65,25 +66,54 @@ def write_report(folder: Path) -> Path:
     return report / "report.html"
 
 
-def curve_table(fitted: list[tuple[dict[str, str | int], Curve]]) -> pl.DataFrame:
+def curve_table(fitted: list[tuple[dict[str, str | int], Curve, Curve | None]]) -> pl.DataFrame:
     """One row a curve: KEYS, status, form, E, A, a, their intervals, predictions, n_points, n_seeds, residual.
 
-    Intervals come as columns `<name>_low` and `<name>_high` (level `fit.LEVEL`); what is
-    predicted at the largest size and at `fit.BEYOND` times it as `at_largest` and `beyond`. What is unknown is null.
+    Intervals come as columns `<name>_low` and `<name>_high` (level `fit.LEVEL`). Predicted are `at_largest`, `beyond`
+    (at `fit.BEYOND` times it) and `held_out`: what the smaller sizes alone predict of the largest. `covered` and
+    `covered_stderr` are the share of new observations that such bands held at `beyond` on public curves. What is drawn
+    comes as lists: `line_clips`, `line`, `line_low`, `line_high` and, one list a law and window of sizes, `windows`.
+    What is unknown is null.
     """
+    shown = [entry.name for entry in fields(Curve) if entry.name not in ("pool", "parameters")]
     rows = []
-    for described, curve in fitted:
-        row: Row = {**described, **asdict(curve)}
+    for described, curve, held_out in fitted:
+        row: Row = {**described, **{name: getattr(curve, name) for name in shown}}
         row["at_largest"] = float(curve.predict(curve.largest))
         row["beyond"] = float(curve.predict(BEYOND * curve.largest))
+        row |= _held_out(held_out, curve.largest) | _line(curve)
+        cell = curve.coverage(BEYOND * curve.largest)
+        row["covered"], row["covered_stderr"] = (cell.covered, cell.stderr) if cell else (np.nan, np.nan)
         for name in ("E", "A", "a"):
             row[f"{name}_low"], row[f"{name}_high"] = row.pop(f"{name}_interval")
         for name, pair in (("at_largest", curve.at_largest), ("beyond", curve.beyond)):
             row[f"{name}_low"], row[f"{name}_high"] = pair
         known = np.isfinite(curve.at_largest[0])
         rows.append(row | {"level": LEVEL, "covers": covers(int(described["n_seeds"])) if known else "nothing"})
-    table = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("largest").cast(pl.Int64))
+    lists = dict.fromkeys(["line_clips", "line", "line_low", "line_high"], pl.List(pl.Float64))
+    schema = {**lists, "windows": pl.List(pl.List(pl.Float64))}
+    table = pl.DataFrame(rows, infer_schema_length=None, schema_overrides=schema).with_columns(
+        pl.col("largest").cast(pl.Int64)
+    )
     return table.select(*KEYS, pl.exclude(KEYS)).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _held_out(curve: Curve | None, size: float) -> Row:
+    if curve is None:
+        return dict.fromkeys(("held_out", "held_out_low", "held_out_high"), np.nan)
+    low, high = curve.interval(size)
+    return {"held_out": float(curve.predict(size)), "held_out_low": float(low), "held_out_high": float(high)}
+
+
+def _line(curve: Curve) -> Row:
+    """What is drawn of a curve, from its smallest size to `BEYOND` times its largest; empty where nothing predicts."""
+    x = np.empty(0)
+    if curve.pool is not None:
+        x = np.geomspace(np.exp(curve.pool.first), BEYOND * curve.largest, _LINE)
+    low, high = curve.interval(x) if x.size else (x, x)
+    windows = [[v if np.isfinite(v) else None for v in line] for line in curve.windows(x).tolist()]
+    drawn = {"line_clips": x, "line": curve.predict(x) if x.size else x, "line_low": low, "line_high": high}
+    return {**{name: values.tolist() for name, values in drawn.items()}, "windows": windows}
 
 
 def _bytes(write: Callable[[io.BytesIO], object]) -> bytes:
@@ -120,8 +150,10 @@ def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> 
         )
     ]
     legend = (
-        f"Bars are standard errors; lines are fitted curves, dashed beyond the data (to {BEYOND} times the largest "
-        "size). Points joined by dots: the error rises or there are too few sizes, so no curve is fitted."
+        "Bars are standard errors; lines are predictions, pooled over laws and windows of sizes (the faint lines), "
+        f"dashed beyond the data (to {BEYOND} times the largest size). Shaded: where a new run falls, with the level "
+        "aimed at and the share that such bands really held. Crosses: what the smaller sizes alone predict of the "
+        "largest. Points joined by dots: the error rises or there are too few points, so nothing is fitted."
     )
     for domain in domains(trained(scores)):
         caption = f"{domain.capitalize()}: error against unique clips. {legend}".strip()

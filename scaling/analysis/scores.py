@@ -23,6 +23,8 @@ ARM = ["objective", "encoder", "audio_init", "text_init", "sources"]
 MEASURE = ["task", "domain", "pooling", "metric"]
 KEYS = [*ARM, "protocol", *MEASURE]
 
+_LESS_IS_BETTER = ["loss", "error", "perplexity", "wer", "cer", "eer", "rank"]
+
 REFERENCES = ["chance", "log-mel", "untrained", "supervised"]
 _OBJECTIVES = ["contrastive", "captioning", "hybrid"]
 _DOMAINS = ["speech", "music", "environment"]
@@ -54,7 +56,7 @@ def read_scores(path: Path) -> pl.DataFrame:
 
     Raises:
         StudyError: naming the file and the first thing that is wrong: not readable, a column missing or of
-            the wrong type, a value outside its range, or the same score twice.
+            the wrong type, a metric of which less is better, a value outside its range, or the same score twice.
     """
     scores = _read(path, SCHEMA).with_columns(
         pl.col("excluded").fill_null(False), pl.col("reason").fill_null(""), pl.col("stderr").fill_nan(None)
@@ -62,7 +64,11 @@ def read_scores(path: Path) -> pl.DataFrame:
     kept = scores.filter(~pl.col("excluded"))
     if kept.is_empty():
         raise StudyError(f"{path}: no score to analyse ({scores.height} rows, all excluded)")
+    words = pl.col("metric").str.to_lowercase().str.split("_").list
     wrong = {
+        "metric of which less is better (give 1 - value, under another name)": words.eval(
+            pl.element().is_in(_LESS_IS_BETTER)
+        ).list.any(),
         "value outside 0 to 1": ~pl.col("value").is_between(0, 1) | pl.col("value").is_null(),
         "negative stderr": pl.col("stderr") < 0,
         "n_test below 1": (pl.col("n_test") < 1) | pl.col("n_test").is_null(),

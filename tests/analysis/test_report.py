@@ -89,7 +89,7 @@ def test_left_out_scores_and_zero_errors_are_listed(study: Path, changed: Callab
     assert "no predictions" in page
     curves = pl.read_parquet(folder / "report" / "curves.parquet")
     lacking = curves.filter(pl.col("objective") == "contrastive", pl.col("task") == "mode")
-    assert lacking["status"].to_list() == ["too few sizes"]
+    assert lacking["status"].to_list() == ["too few points"]
 
 
 @pytest.mark.parametrize("sizes", [[400], [400, 1000]])
@@ -99,7 +99,7 @@ def test_a_small_study_of_one_arm_still_has_a_report(
     table = pl.read_parquet(study / "report" / "scores.parquet")
     one = pl.col("objective") == "contrastive", pl.col("audio_init") == "scratch", pl.col("clips").is_in(sizes)
     folder = changed(table.filter(*one, pl.col("task").is_in(["mode", "retrieve-music"])))
-    assert "too few sizes" in write_report(folder).read_text()
+    assert "too few points" in write_report(folder).read_text()
 
 
 def test_several_seeds_are_covered(seeds: Path) -> None:

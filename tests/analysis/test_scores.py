@@ -29,6 +29,7 @@ def first_row(column: str, value: object) -> Change:
         (lambda t: t.with_columns(pl.lit("much").alias("value")), "wrong type"),
         (first_row("value", 1.2), "value outside 0 to 1"),
         (first_row("value", float("nan")), "value outside 0 to 1"),
+        (first_row("metric", "word_error"), "less is better"),
         (first_row("stderr", -0.1), "negative stderr"),
         (first_row("clips", 0), "clips below 1"),
         (lambda t: pl.concat([t, t.head(1)]), "same score twice"),

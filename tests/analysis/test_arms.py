@@ -1,0 +1,92 @@
+"""Several arms: paired replicates, and one offset for all."""
+
+import numpy as np
+import pytest
+
+from scaling.analysis.fit import law
+from scaling.analysis.replicate import replicate
+from scaling.analysis.shared import fit_shared
+
+SIZES = np.geomspace(400, 25600, 4)
+
+
+def again(error: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    return error * np.exp(noise)
+
+
+def test_what_arms_share_leaves_their_difference() -> None:
+    rng = np.random.default_rng(0)
+    common = 0.05 * rng.standard_normal((400, 1))  # test clips that move all sizes and arms alike
+    own = [0.005 * rng.standard_normal((400, 4)) for _ in range(2)]
+    errors = [law(SIZES, 0.1, 2.0, 0.4), law(SIZES, 0.1, 2.4, 0.4)]
+    arms = replicate([(SIZES, e) for e in errors], [again(e, common + o) for e, o in zip(errors, own, strict=True)])
+    ln = arms.log_error(np.array([1600.0, 25600.0]))
+    assert ln.shape == (2, 400, 2)
+    apart = (ln[1] - ln[0]).std(axis=0)
+    assert (apart < 0.4 * ln[0].std(axis=0)).all()
+    truth = np.log(law(np.array([1600.0, 25600.0]), 0.1, 2.4, 0.4) / law(np.array([1600.0, 25600.0]), 0.1, 2.0, 0.4))
+    low, high = np.quantile(ln[1] - ln[0], [0.05, 0.95], axis=0)
+    assert ((low < truth) & (truth < high)).all()
+
+
+def test_arms_may_lack_a_size_be_flat_or_rise() -> None:
+    rng = np.random.default_rng(1)
+    noise = 0.002 * rng.standard_normal((60, 4))
+    falling, flat, rising = law(SIZES, 0.1, 2.0, 0.4), np.full(4, 0.3), np.array([0.2, 0.25, 0.3, 0.36])
+    arms = replicate(
+        [(SIZES, falling), (SIZES[:3], falling[:3]), (SIZES, flat), (SIZES, rising)],
+        [again(falling, noise), again(falling, noise)[:, :3], again(flat, noise), again(rising, noise)],
+    )
+    assert [curve.status for curve in arms.curves] == ["converged", "too few points", "flat", "rises with data"]
+    ln = arms.log_error(np.array([1e5]))
+    assert np.isfinite(ln[:3]).all()
+    np.testing.assert_allclose(np.exp(ln[2]), 0.3, rtol=0.02)
+    assert np.isnan(ln[3]).all()
+
+
+def test_replicates_need_resamples_of_every_arm() -> None:
+    error = law(SIZES, 0.1, 2.0, 0.4)
+    for resampled in (np.empty((0, 4)), np.full((9, 4), np.nan)):
+        with pytest.raises(ValueError, match="none may be missing"):
+            replicate([(SIZES, error)], [resampled])
+    with pytest.raises(ValueError, match="counts of 1 or more"):
+        replicate([(SIZES, error)], [np.tile(error, (9, 1))], [np.array([1.0, 0.0, 1.0, 1.0])])
+
+
+def test_noiseless_arms_with_one_offset_are_recovered() -> None:
+    laws = [(0.1, 2.0, 0.4), (0.1, 5.0, 0.6), (0.1, 1.0, 0.25)]
+    found = fit_shared([(SIZES, law(SIZES, *p)) for p in laws])
+    assert found.status == "converged"
+    assert pytest.approx(0.1, rel=1e-6) == found.E
+    np.testing.assert_allclose(found.A, [2.0, 5.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(found.a, [0.4, 0.6, 0.25], rtol=1e-6)
+    np.testing.assert_allclose(found.predict(1, 1e6), law(1e6, 0.1, 5.0, 0.6), rtol=1e-6)
+    powers = fit_shared([(SIZES, law(SIZES, 0.0, A, a)) for A, a in ((2.0, 0.3), (1.0, 0.2))])
+    assert powers.status == "offset at zero"
+
+
+def test_one_offset_makes_exponents_comparable() -> None:
+    rng = np.random.default_rng(2)
+    errors = [law(SIZES, 0.1, 2.0, 0.4), law(SIZES, 0.1, 1.0, 0.3)]
+    noise = [0.01 * rng.standard_normal((200, 4)) for _ in errors]
+    pairs = list(zip(errors, noise, strict=True))
+    found = fit_shared([(SIZES, e) for e in errors], [again(e, n) for e, n in pairs])
+    low, high = found.exponent_difference(0, 1)
+    assert low < 0.1 < high
+    # One arm alone, with an offset of its own: its exponent alone spreads more.
+    alone = [fit_shared([(SIZES, e), (SIZES, e)], [again(e, n), again(e, n)]) for e, n in pairs]
+    spread = alone[0].draws[:, 3] - alone[1].draws[:, 3]
+    assert high - low < np.ptp(np.quantile(spread, [0.05, 0.95]))
+
+
+@pytest.mark.parametrize(
+    ("curves", "says"),
+    [
+        ([(SIZES, law(SIZES, 0.1, 2.0, 0.4))], "two arms"),
+        ([(SIZES[:2], np.array([0.3, 0.2]))] * 2, "three sizes"),
+        ([(SIZES, np.array([0.3, 0.2, np.nan, 0.1]))] * 2, "finite and above 0"),
+    ],
+)
+def test_arms_that_cannot_share_are_refused(curves: list[tuple[np.ndarray, np.ndarray]], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fit_shared(curves)
