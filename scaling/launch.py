@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import ray.train.torch
 import torch
 import torch.distributed as dist
 from pyarrow.fs import FSSpecHandler, PyFileSystem
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from scaling.cluster import WAIT_SECONDS, Resources, lane_count
@@ -119,6 +121,7 @@ class Lanes:
             except Exception as error:
                 # A lane that is lost must not take the others with it.
                 cause = first_line(error)
+                self._free_room(lane)
             try:
                 if not ray.get(self._queue.lane_ended.remote(lane, cause)):
                     return
@@ -127,6 +130,20 @@ class Lanes:
                 return
             at_once = at_once + 1 if time.monotonic() - began < AT_ONCE_SECONDS else 0
         self._say(f"lane {lane} is given up: {cause}")
+
+    def _free_room(self, lane: int) -> None:
+        """Give back the CPUs and GPUs that a lane's dead controller has left reserved.
+
+        Ray Train's own cleaner asks the dashboard whether a controller lives, and not every cluster has one. What no
+        other lane is known to occupy goes: a group that another lane was just about to start is started again.
+        """
+        with suppress(ray.exceptions.RayError):
+            others = {room for number, room in ray.get(self._queue.occupied.remote()).items() if number != lane}
+            # A placement group's id ends with its job's.
+            mine = ray.get_runtime_context().get_job_id()
+            for room in ray.util.placement_group_table():
+                if room.endswith(mine) and room not in others:
+                    remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(room))))
 
     def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> ray.train.torch.TorchTrainer:
         return ray.train.torch.TorchTrainer(
@@ -152,6 +169,9 @@ def work_lane(config: dict[str, Any]) -> None:
     torch.set_num_threads(resources.threads)
     rank = ray.train.get_context().get_world_rank()
     device = ray.train.torch.get_device()
+    room = ray.util.get_current_placement_group()
+    if rank == 0 and room is not None:
+        ray.get(queue.occupy.remote(lane, room.id.hex()))
     while True:
         take: Take = _from_first(lambda: ray.get(queue.take.remote(lane, secrets.token_hex(4))))
         if take.kind == "none":

@@ -81,6 +81,7 @@ class RunQueue:
         self.entries = {run.name: Entry(run) for run in sorted(runs, key=_priority)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
+        self.rooms: dict[int, str] = {}
         self.stopping = False
         self.now = time.time()
         self._skip_orphans()
@@ -95,6 +96,15 @@ class RunQueue:
     def __repr__(self) -> str:
         # Ray's dashboard shows it for the actor. An actor's name would have to be unique, where two studies run too.
         return self.name
+
+    @_journaled
+    def occupy(self, lane: int, room: str) -> None:
+        """A lane's group has begun to work in what Ray has set aside for it, a placement group."""
+        self.rooms[lane] = room
+
+    def occupied(self) -> dict[int, str]:
+        """The placement group of each lane's last group."""
+        return self.rooms
 
     @_journaled
     def take(self, lane: int, ask: str) -> Take:

@@ -76,6 +76,7 @@ def test_a_queue_made_again_is_where_it_was(tmp_path: Path):
     first, second = queue.take(0, "a").run, queue.take(1, "b").run
     assert first
     assert second
+    queue.occupy(0, "a room")
     queue.beat(first.name, 7, 5.0, "training")
     assert queue.take(0, "c").run == first
     queue.done(first.name, "0.5")
@@ -86,6 +87,7 @@ def test_a_queue_made_again_is_where_it_was(tmp_path: Path):
 
     again = RunQueue(RUNS, {}, "queue", journal)
     assert told(again) == told(queue)
+    assert again.occupied() == {0: "a room"}
     # The answer to a call may have been lost with the process: the same asking gets the same run.
     assert again.take(1, "b").run == second
     assert again.take(1, "d").run == second
