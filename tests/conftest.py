@@ -20,6 +20,7 @@ def realstew() -> Path:
     return REALSTEW
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For two processes (`make test`): the long tests that share one study begin at once in the same process."""
     for item in items:

@@ -17,7 +17,7 @@ from scaling.files import Location, names, read_json
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]
 RUNS = 12
-SECONDS = 200
+SECONDS = 400
 
 
 class Started:
