@@ -20,12 +20,8 @@ def realstew() -> Path:
     return REALSTEW
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For two processes (`make test`): the long tests that share one study begin at once in the same process."""
-    for item in items:
-        shares = "undisturbed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("undisturbed" if shares else str(item.path)))
+    """For two processes (`make test`): the longest tests begin at once."""
     items.sort(key=lambda item: "undisturbed" not in getattr(item, "fixturenames", ()))
 
 
