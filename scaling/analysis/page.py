@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from scaling.analysis.claim import Claim, chance, covers, percent, points
-from scaling.analysis.claims import ALL, QUESTIONS
 from scaling.analysis.differences import PAIR, Differences
 from scaling.analysis.fit import BEYOND, LEVEL
 from scaling.analysis.intervals import FIT_RESAMPLES, RESAMPLES, Draws
 from scaling.analysis.plots import REFERENCE_NAMES, contrast_name
+from scaling.analysis.prospects import ALL, QUESTIONS
 from scaling.analysis.scores import (
     ARM,
     REFERENCES,
