@@ -4,7 +4,7 @@ import numpy as np
 
 from scaling.analysis.arms import ONE_SEED, Arm, Arms
 from scaling.analysis.claim import Claim, Ends, Said, chance, points, status
-from scaling.analysis.crossover import CLAIMED, FAR, NEAR, Crossover, crossover, overtaken, share, sought
+from scaling.analysis.crossover import CLAIMED, FAR, NEAR, crossover, overtaken, share, sought
 from scaling.analysis.differences import Pair, better
 from scaling.analysis.forms import Floats
 from scaling.analysis.observed import LEVEL, interval
@@ -67,7 +67,8 @@ class Two:
         far, near = thousands(FAR * self.largest), thousands(NEAR * self.largest)
         said: Said = "said"
         if at.claimed:
-            sentence = f"{held.capitalize()}, {behind} overtakes {ahead} {self._about(at.clips)} ({self._range(at)})."
+            where = f"{self._about(at.clips)} ({self._range(at.low, at.high)})"
+            sentence = f"{held.capitalize()}, {behind} overtakes {ahead} {where}."
         elif at.none_near >= CLAIMED:
             reach = (
                 f"{FAR:.0f} times the data ({far}" if at.none_far >= CLAIMED else f"{NEAR:.0f} times the data ({near}"
@@ -79,16 +80,25 @@ class Two:
         else:
             said = "cannot be said"
             sentence = (
-                f"{held.capitalize()}, whether {behind} overtakes {ahead} cannot be said: there is no crossover within "
-                f"{NEAR:.0f} times the data with probability {chance(at.none_near)}, none within {FAR:.0f} times with "
-                f"{chance(at.none_far)}; {self._range(at)} clips."
+                f"{held.capitalize()}, whether {behind} overtakes {ahead} cannot be said: probability "
+                f"{chance(at.none_near)} that they do not cross within {NEAR:.0f} times the data, "
+                f"{chance(at.none_far)} within {FAR:.0f} times ({self._range(at.low, at.high)})."
             )
         number = at.clips if at.claimed and 0 < at.clips < np.inf else None
         chances = {
             "a crossover": at.probability, f"none within {NEAR:.0f} times the data": at.none_near,
             f"none within {FAR:.0f} times the data": at.none_far,
         }  # fmt: skip
-        return self._claim(CROSSES, sentence, number, "clips", _ends(at.low, at.high), at.probability, said, chances)
+        return self._claim(
+            CROSSES,
+            sentence,
+            number,
+            "clips",
+            _ends(at.low, at.high, FAR * self.largest),
+            at.probability,
+            said,
+            chances,
+        )
 
     def steeper(self) -> list[Claim]:
         """The difference of exponents; what one seed cannot tell is said of the steepness within the data."""
@@ -131,7 +141,7 @@ class Two:
             f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
         )
         finite = number if least <= number < np.inf else None
-        return [self._claim(WORTH, sentence, finite, "times the clips", _ends(low, high), share(times > 1), said)]
+        return [self._claim(WORTH, sentence, finite, "times the clips", _ends(low, high, FAR), share(times > 1), said)]
 
     def vanishes(self) -> Claim:
         """Where the benefit of initialization falls below `LEAST`, and the benefit as a function of size."""
@@ -143,9 +153,8 @@ class Two:
         low, number, high = _quantiles(fell)
         falls, stays = share(np.isfinite(fell)), share(fell > NEAR * self.largest)
         said: Said = "said" if max(falls, stays) >= CLAIMED else "cannot be said"
-        limit = Crossover(0, number, low, high, falls, stays, 1 - falls)
         if falls >= CLAIMED:
-            text = f"falls below {least} {self._about(number)} ({self._range(limit)})"
+            text = f"falls below {least} {self._about(number)} ({self._range(low, high)})"
         elif stays >= CLAIMED:
             text = (
                 f"stays above {least} up to {NEAR:.0f} times the data ({thousands(NEAR * self.largest)}; "
@@ -154,7 +163,7 @@ class Two:
         else:
             text = (
                 f"may fall below {least}: where cannot be said (within {FAR:.0f} times the data with probability "
-                f"{chance(falls)}; {self._range(limit)})"
+                f"{chance(falls)}; {self._range(low, high)})"
             )
         asked = np.concatenate([self.sizes, self.largest * np.array(_AHEAD)])
         arm, other = (np.exp(self.found.log_error(one, asked)) for one in (self.arm, self.other))
@@ -170,7 +179,9 @@ class Two:
         chances = {f"below {least} within {FAR:.0f} times the data": falls,
                    f"above {least} up to {NEAR:.0f} times the data": stays}  # fmt: skip
         where = number if falls >= CLAIMED and 0 < number < np.inf else None
-        return self._claim(SHRINKS, sentence, where, "clips", _ends(low, high), falls, said, chances, along)
+        return self._claim(
+            SHRINKS, sentence, where, "clips", _ends(low, high, FAR * self.largest), falls, said, chances, along
+        )
 
     def _about(self, clips: float) -> str:
         if clips == 0:
@@ -178,11 +189,14 @@ class Two:
         beyond = f", {clips / self.largest:.1f} times the data" if clips > self.largest * 1.05 else ""
         return f"at about {_clips(clips)} clips{beyond}"
 
-    def _range(self, at: Crossover) -> str:
-        if at.low == np.inf:
-            return f"{_LEVEL} beyond {_clips(FAR * self.largest)} clips"
-        low = f"{thousands(self.sizes[0])} or less" if at.low == 0 else _clips(at.low)
-        return f"{_LEVEL} {low} to {_clips(at.high)}" if at.high < np.inf else f"{_LEVEL} {low} to no upper end"
+    def _range(self, low: float, high: float) -> str:
+        """An interval of sizes that is open where nothing is excluded."""
+        if low == np.inf:
+            return f"{_LEVEL}: beyond {_clips(FAR * self.largest)} clips"
+        start = f"{thousands(self.sizes[0])} or less" if low == 0 else _clips(low)
+        return (
+            f"{_LEVEL} {start} to {_clips(high)}" if high < np.inf else f"{_LEVEL}: from {start}, without an upper end"
+        )
 
     def _open(self, question: str, unit: str, what: str) -> Claim:
         sentence = f"{self.pair.held.capitalize()}, {what} cannot be said: {self.why}."
@@ -256,8 +270,9 @@ def _quantiles(values: Floats) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def _ends(low: float, high: float) -> Ends:
-    return (low if 0 < low < np.inf else None, high if high < np.inf else None)
+def _ends(low: float, high: float, reach: float) -> Ends:
+    """An interval with None where it is open; beyond `reach` nothing is told apart."""
+    return (min(low, reach) if low > 0 else None, high if high < np.inf else None)
 
 
 def _clips(clips: float) -> str:

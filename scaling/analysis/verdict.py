@@ -77,15 +77,22 @@ def _crosses(found: list[Claim]) -> Answer | None:
     claims = [claim for claim in found if claim.question == CROSSES]
     if not claims:
         return None
-    said = [claim for claim in claims if claim.status == "said"]
-    if any(claim.number is not None for claim in said):
-        short = "yes." if len(said) == len(claims) else "one pair does."
-    else:
-        short = "not within 10 times the data." if len(said) == len(claims) else "cannot be said."
+    answers = [
+        "cannot be said"
+        if claim.status != "said"
+        else "not within 10 times the data"
+        if claim.number is None
+        else "yes"
+        for claim in claims
+    ]
     reasons = {claim.sentence.partition("cannot be said: ")[2] for claim in claims if not claim.chances}
-    if len(reasons) == 1 and not said:
+    if len(reasons) == 1 and set(answers) == {"cannot be said"} and not any(claim.chances for claim in claims):
         return CROSSES, f"cannot be said: {reasons.pop()}", ""
-    return CROSSES, short, " ".join(claim.sentence for claim in claims)
+    short = answers[0]
+    if len(set(answers)) > 1:
+        each = zip(answers, claims, strict=True)
+        short = "; ".join(f"{answer} when {_trained(str(claim.evidence['held']))}" for answer, claim in each)
+    return CROSSES, f"{short}.", " ".join(claim.sentence for claim in claims)
 
 
 def _data(found: list[Claim]) -> Answer | None:
