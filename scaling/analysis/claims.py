@@ -5,20 +5,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from scaling.analysis.arms import arms
 from scaling.analysis.claim import Claim, chance, covers, in_points, percent, points, span, status
-from scaling.analysis.differences import PAIR, Differences, better, differences
+from scaling.analysis.differences import PAIR, Differences, better, differences, pairs
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
+from scaling.analysis.prospects import ALL, DATA, OBJECTIVE, PAYS, QUESTIONS, SHRINKS, STEEPER, WORTH, prospects
 from scaling.analysis.scores import ARM, arm_names, primary, thousands
-
-OBJECTIVE = "Which objective?"
-STEEPER = "Does one objective gain more from data?"
-DATA = "How much data?"
-PAYS = "Does initialization pay?"
-SHRINKS = "Does the benefit of initialization shrink with data?"
-WORTH = "What is the advantage worth in clips?"
-QUESTIONS = [OBJECTIVE, STEEPER, DATA, PAYS, SHRINKS, WORTH]
-ALL = "all tasks"
 
 
 def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
@@ -34,6 +27,8 @@ def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
 def claims_from(draws: Draws, diffs: Differences) -> list[Claim]:
     """As `claims`, from draws and differences that are there already."""
     found = _data(draws)
+    ahead = prospects(arms(draws), pairs(draws.cells))
+    told = {(claim.question, claim.about) for claim in ahead}
     averages = diffs.table.filter(pl.col("kind") == "average")
     for pair in averages.partition_by(PAIR, maintain_order=True):
         objective = pair["contrast"][0] == "objective"
@@ -44,8 +39,11 @@ def claims_from(draws: Draws, diffs: Differences) -> list[Claim]:
         # An average over other tasks at another size is another quantity: no trend between the two.
         if overall.height > 1 and overall["n_tasks"].n_unique() == 1 and overall["low"].is_finite().all():
             x, y = diffs.arm_draws[overall["row"]], diffs.other_draws[overall["row"]]
-            found += [_steeper(overall, x, y) if objective else _shrinks(overall, x, y), _worth(overall, x, y)]
-    return sorted(found, key=lambda claim: QUESTIONS.index(claim.question))
+            found.append(_steeper(overall, x, y) if objective else _shrinks(overall, x, y))
+            # What curves tell of the worth in clips, they tell better than lines between sizes.
+            if (WORTH, (one := _worth(overall, x, y)).about) not in told:
+                found.append(one)
+    return sorted(found + ahead, key=lambda claim: QUESTIONS.index(claim.question))
 
 
 def _evidence(rows: pl.DataFrame, clips: int, scope: str) -> dict[str, str | int]:
@@ -98,15 +96,13 @@ def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     sentence = (
         f"{last['held'].capitalize()}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
         f"the average error falls by {arm:.1f} % per tenfold data for {last['arm']} and by {other:.1f} % for "
-        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f}). "
+        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f})."
     ).replace("-", "−")
     if seeds == 1:
         sentence += (
-            f"Whether one scales better cannot be said: {rows.height} sizes with one seed cannot establish "
+            f" Whether one scales better cannot be said: {rows.height} sizes with one seed cannot establish "
             "a difference of exponents."
         )
-    else:
-        sentence += f"This holds for the {rows.height} sizes measured; it is no statement about exponents."
     return Claim(
         STEEPER, f"{last['other']} v {last['arm']}; {last['held']}; {ALL}", sentence, other - arm,
         "percent per tenfold", (low, high), LEVEL, better(drawn), covers(seeds),

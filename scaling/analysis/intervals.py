@@ -21,14 +21,16 @@ class Draws:
 
     Attributes:
         cells: one row a curve and size, as `scores.by_size` gives them, plus `raw` (mean error without the rule
-            for zero errors), `seeds` and `runs` (sorted) and `row` (the place in `errors`).
+            for zero errors), `seeds` and their errors `by_seed`, `runs` (sorted) and `row` (the place in `errors`).
         errors: (cells, RESAMPLES) mean errors over seeds; NaN where predictions are missing. One draw uses
             the same test clips and the same seeds for all arms, so differences between rows are paired.
+        clips_only: the same under resampled test clips alone, with the seeds as they were.
         unmatched: (run, task, reason) of every score that has no interval over test clips, sorted.
     """
 
     cells: pl.DataFrame
     errors: Floats
+    clips_only: Floats
     unmatched: list[tuple[str, str, str]]
 
 
@@ -49,15 +51,17 @@ def draw(scores: pl.DataFrame, predictions: pl.DataFrame) -> Draws:
     grouped = rows.group_by(*KEYS, "clips").agg(
         pl.col("score").sort_by("seed"),
         pl.col("seed").sort().alias("seeds"),
+        pl.col("error").sort_by("seed").alias("by_seed"),
         pl.col("run").unique().sort().alias("runs"),
         (1 - pl.col("value")).mean().alias("raw"),
     )
     cells = cells.join(grouped, on=[*KEYS, "clips"], how="left", nulls_equal=True, maintain_order="left")
     weights = _SeedWeights()
-    errors = np.empty((cells.height, RESAMPLES))
+    errors, clips_only = np.empty((2, cells.height, RESAMPLES))
     for i, (clips, seeds, members) in enumerate(cells.select("clips", "seeds", "score").iter_rows()):
         errors[i] = (weights(clips, tuple(seeds)) * per_score[members]).sum(axis=0)
-    return Draws(cells.drop("score").with_row_index("row"), errors, unmatched)
+        clips_only[i] = per_score[members].mean(axis=0)
+    return Draws(cells.drop("score").with_row_index("row"), errors, clips_only, unmatched)
 
 
 def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve, Curve | None]]:

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from scaling.analysis.claim import Claim, chance, covers, percent, points
-from scaling.analysis.claims import ALL, QUESTIONS
 from scaling.analysis.differences import PAIR, Differences
 from scaling.analysis.fit import BEYOND, LEVEL
 from scaling.analysis.intervals import FIT_RESAMPLES, RESAMPLES, Draws
 from scaling.analysis.plots import REFERENCE_NAMES, contrast_name
+from scaling.analysis.prospects import ALL, QUESTIONS
 from scaling.analysis.scores import (
     ARM,
     REFERENCES,
@@ -93,7 +93,7 @@ def content(
 
 
 def _method(n_seeds: int, curves: pl.DataFrame) -> list[str]:
-    """Six sentences."""
+    """Six sentences, seven with several seeds."""
     seeds = (
         "the seed is the same throughout, so seed noise is in no interval"
         if n_seeds == 1
@@ -111,7 +111,18 @@ def _method(n_seeds: int, curves: pl.DataFrame) -> list[str]:
         _bands(curves, n_seeds),
         "Differences are paired: same subset, same test clips, same seeds; probabilities are shares of resamples, "
         "and averages weigh tasks equally and take these tasks as given.",
+        *_beyond(n_seeds),
         "No interval knows of the choice of tasks, of the probes’ training clips or of the retrieval pool.",
+    ]
+
+
+def _beyond(n_seeds: int) -> list[str]:
+    """What claims that reach beyond the data suppose; with one seed there are none."""
+    if n_seeds == 1:
+        return []
+    return [
+        "Crossings, exponents, multipliers and doublings suppose that law for the average error of each arm, on all "
+        "sizes, and the same noise of ln error at each size, told by the residuals of all seeds together.",
     ]
 
 
