@@ -6,6 +6,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import tyro
 
@@ -44,15 +45,30 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         display.close()
 
 
-def report(folder: tyro.conf.Positional[str]) -> int:
-    """Write the report of a study's folder again from its scores.
+def report(source: tyro.conf.Positional[str], out: str = "") -> int:
+    """Write the report of a study, or of a table of scores from elsewhere.
+
+    A table is a .csv or .parquet file with one score a row and at least the columns objective (the arm's name; "none":
+    a reference), clips (unique clips trained on), task, metric, and value (0 to 1, more is better). Where they are
+    given, these are used too: seed, audio_init ("scratch", or what it started from), protocol, samples_seen, epochs,
+    stderr (of the value, over test clips), n_test, domain, excluded and reason (true and why: left out, and listed).
 
     Args:
-        folder: what a study was given as --out, or its default.
+        source: a study's folder (what it was given as --out, or its default), or a table of scores.
+        out: for a table, the folder that gets report/. Without one: the folder that the table lies in.
     """
+    from scaling.analysis.own_table import is_table
     from scaling.folder import report_on
 
-    place = absolute(folder)
+    place = absolute(source)
+    if is_table(source) and isinstance(place, Path):
+        from scaling.analysis.report import write_table_report
+
+        folder = Path(out).expanduser().absolute() if out else place.parent
+        print(write_table_report(place, folder))
+        return 0
+    if out:
+        raise StudyError("--out is for a table of scores (.csv or .parquet); a study's report lies in its folder")
     check_writable(place)
     print(report_on(place))
     return 0
