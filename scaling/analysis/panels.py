@@ -83,11 +83,11 @@ def draw_ends(axes: Axes, rows: list[dict[str, Any]], looks: list[dict[str, Any]
 
 
 def draw_coverage(axes: Axes, curves: pl.DataFrame) -> None:
-    """Above the bands: the level aimed at, and what such bands held at the right end of the panel."""
+    """Under the title: the level aimed at, and what such bands held at the right end of the panel."""
     known = curves.filter(pl.col("covered").is_not_null()).sort("covered").head(1)
     for level, covered, stderr in known.select("level", "covered", "covered_stderr").iter_rows():
         text = f"{100 * level:.0f} % bands held {100 * covered:.0f} ± {100 * stderr:.0f} %"
-        axes.set_title(text, loc="right", fontsize=6.5, color=GREY)
+        axes.text(0, 1.01, text, fontsize=7, color=GREY, transform=axes.transAxes, va="bottom")
 
 
 def draw_differences(axes: Axes, rows: pl.DataFrame, sizes: list[int], helds: list[str]) -> None:

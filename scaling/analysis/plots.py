@@ -47,7 +47,7 @@ def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None =
         mine, fitted = cells.filter(pl.col("task") == task), curves.filter(pl.col("task") == task, primary())
         one_task = runs.filter(pl.col("task") == task)
         _task(axes, mine, one_task, fitted, list(arms), linear, here["error"].to_numpy())
-        look.title(axes, task)
+        look.title(axes, task, pad=6 if linear else 13)
         axes.set_ylabel(f"1 − {metric_name(mine['metric'][0])}", fontsize=9)
     figure.supxlabel("unique clips (dashed: beyond the data)", fontsize=9.5)
     look.legend(figure, arms, shown)
