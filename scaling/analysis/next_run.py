@@ -1,13 +1,14 @@
 """Given results so far: which next run narrows a claim about two arms most, per GPU-hour.
 
-Each candidate is one more run of an arm at a size of the study. What it would bring is simulated: the mean errors are
-resampled with the seeds' noise over the root of the number of runs, with and without the candidate, all sizes are
-refitted, and the widths of the claim's intervals compared. The same random numbers serve all candidates, so that what
-differs between them is the runs.
+Each candidate is one more run of an arm at a size of the study. What it would bring is simulated: mean errors are
+drawn about the fitted curves with the seeds' noise over the root of the number of runs, with and without the candidate,
+all sizes are refitted, and the widths of the claim's intervals compared. The same random numbers serve all candidates,
+so that what differs between them is the runs. A size that an arm lacks adds windows to its pool, which may widen an
+interval at other sizes: the analysis would then know that it knew too little.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -125,22 +126,25 @@ def next_runs(
     if not noise > 0:
         raise ValueError("noise must be above 0")
     sizes = np.union1d(arms[0].clips, arms[1].clips)
-    fitted = _replicates([arms[0], arms[1]], noise, sizes, seed)
-    x = np.geomspace(sizes[0], REACH * sizes[-1], _LINE)
-    predicted = [np.exp(np.median(line, axis=0)) for line in fitted.log_error(sizes)]
+    fitted = [_replicates(arm, noise, sizes, (seed, i)).curves[0] for i, arm in enumerate(arms)]
+    predicted = [curve.predict(sizes) for curve in fitted]
     if not np.isfinite(predicted).all():
         raise ValueError("no falling curve can be fitted to both arms")
-    if question == "crossover":
-        lines = np.stack([np.log(curve.predict(x)) for curve in fitted.curves])[:, None]
-        where = float(crossing_size(lines, x)[0])
-        where = where if np.isfinite(where) else float(x[-1])
-    variants: list[Arm] = []
-    for arm, guess in zip(arms, predicted, strict=True):
-        variants += [arm, *(_with(arm, size, float(at)) for size, at in zip(sizes, guess, strict=True))]
-    if question == "crossover":
-        value = _replicates(variants, noise, sizes, seed).log_error(np.array([where]))[..., 0]
-    else:
-        value = np.stack([_exponents(arm, noise, sizes, seed) for arm in variants])
+    x = np.geomspace(sizes[0], REACH * sizes[-1], _LINE)
+    where = float(crossing_size(np.log([[curve.predict(x)] for curve in fitted]), x)[0])
+    where = where if np.isfinite(where) else float(x[-1])
+
+    def drawn(arm: Arm, i: int) -> Floats:
+        """(r,) what the claim is about, of one arm."""
+        if question == "exponents":
+            return _exponents(arm, noise, sizes, (seed, i))
+        return _replicates(arm, noise, sizes, (seed, i)).log_error(np.array([where]))[0, :, 0]
+
+    value: list[Floats] = []
+    for i, (arm, line) in enumerate(zip(arms, predicted, strict=True)):
+        smooth = replace(arm, errors=line[np.isin(sizes, arm.clips)])
+        more = [_with(smooth, size, float(at)) for size, at in zip(sizes, line, strict=True)]
+        value += [drawn(one, i) for one in (smooth, *more)]
     half = len(sizes) + 1
     now = _width(value[0] - value[half])
     found = []
@@ -166,20 +170,20 @@ def _with(arm: Arm, size: float, guess: float) -> Arm:
     )
 
 
-def _resampled(arm: Arm, noise: float, sizes: Floats, seed: int) -> Floats:
+def _resampled(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
     """(RESAMPLES, n) mean errors; one stream of random numbers an arm, whatever its runs."""
-    rng = np.random.default_rng([seed, *arm.name.encode()])
-    z = rng.standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.clips)]
+    z = np.random.default_rng(stream).standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.clips)]
     return np.asarray(arm.errors * np.exp(noise / np.sqrt(arm.runs) * z))
 
 
-def _replicates(arms: list[Arm], noise: float, sizes: Floats, seed: int) -> Replicates:
-    curves = [(arm.clips, arm.errors) for arm in arms]
-    return replicate(curves, [_resampled(arm, noise, sizes, seed) for arm in arms], [arm.runs for arm in arms])
+def _replicates(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
+    # One arm a call: beliefs are drawn too, and only so from the same random numbers for every candidate.
+    again = _resampled(arm, noise, sizes, stream)
+    return replicate([(arm.clips, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
 
 
-def _exponents(arm: Arm, noise: float, sizes: Floats, seed: int) -> Floats:
-    again = _resampled(arm, noise, sizes, seed)
+def _exponents(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
+    again = _resampled(arm, noise, sizes, stream)
     return np.asarray(exponents(arm.clips, arm.errors[None, None], again[None, None], arm.runs)[0, 0])
 
 

@@ -10,6 +10,7 @@ from scaling.analysis.scores import thousands
 
 Line = tuple[str, ...]
 _SHOWN = 8
+_NOISE = 0.005  # of an interval's width: less is lost in the simulation
 
 
 def aligned(lines: list[Line]) -> str:
@@ -72,14 +73,15 @@ def _interval(ends: tuple[float, float]) -> str:
 def next_text(found: list[Candidate], question: str, arms: tuple[str, str], noise: float) -> str:
     """The candidates that bring most for a GPU-hour."""
     what = "where their curves cross" if question == "crossover" else "the difference of their exponents"
-    lines: list[Line] = [("next run", "clips", "its seed", "GPU-hours", "interval narrower by", "a GPU-hour")]
+    lines: list[Line] = [("next run", "clips", "its seed", "GPU-hours", "interval narrower by", "that is, a GPU-hour")]
     for one in found[:_SHOWN]:
-        narrower = f"{100 * (1 - one.width):.1f} %"
+        clear = one.width < 1 - _NOISE
+        narrower = f"{100 * (1 - one.width):.1f} %" if clear else f"under {100 * _NOISE:.1f} %"
         lines.append((one.arm, thousands(one.clips), f"no. {one.seed + 1}", f"{one.hours:,.2f}", narrower,
-                      f"{100 * one.gain:.2g} %"))  # fmt: skip
+                      f"{100 * one.gain:.2g} %" if clear else ""))  # fmt: skip
     head = f"To know better {what} ({arms[0]} v {arms[1]}), the best run first (log-noise of a run {noise:.3g}):"
     best = found[0]
     foot = f"Next: {best.arm}, {thousands(best.clips)} clips."
-    if best.gain <= 0:
+    if best.width >= 1 - _NOISE:
         foot = "No single run narrows it: plan several."
     return "\n".join([head, "", aligned(lines), "", foot])

@@ -111,9 +111,12 @@ def test_a_dear_run_is_not_next_and_a_missing_size_is_a_candidate() -> None:
     clips = np.array(CLIPS, dtype=np.float64)
     one, two = (Arm(law.name, clips, law.error(clips), np.full(4, 2.0)) for law in GRID.laws)
     two = Arm(two.name, two.clips[:3], two.errors[:3], two.runs[:3])
-    cheap = next_runs((one, two), 0.01, "crossover", lambda clips: 1.0 if clips < 5000 else 1e6)
+    cheap = next_runs((one, two), 0.01, "exponents", lambda clips: 1.0 if clips < 5000 else 1e6)
     assert cheap[0].clips < 5000
     even = next_runs((one, two), 0.01, "crossover", lambda clips: 1.0)
+    # They cross at 1516 clips: what stands beside it tells most, and no further seed makes it worse.
+    assert even[0].clips in CLIPS[:2]
+    assert max(one.width for one in even if one.seed) < 1.02
     assert next(c for c in even if (c.arm, c.clips) == ("jepa", 64000)).seed == 0
     with pytest.raises(ValueError, match="noise"):
         next_runs((one, two), 0.0, "crossover", lambda clips: 1.0)
@@ -160,7 +163,7 @@ def test_the_command_names_the_next_run(capsys: pytest.CaptureFixture[str], tmp_
     known = so_far(read_table(path))
     assert known.noise == pytest.approx(0.01, rel=0.5)
     assert known.samples(4000.0) == pytest.approx(40000)
-    code, text = scaling(capsys, "--results", str(path))
+    code, text = scaling(capsys, "--results", str(path), "--claim", "exponents")
     assert code == 0
     assert "Next: " in text
     code, text = scaling(capsys, "--results", str(path), "--arms", "mae", "nobody")
