@@ -130,7 +130,7 @@ def fit_observed(
                 pools[j] = pool
     for j, i in enumerate(falls):
         curve = laws.curve(j, unit)
-        if len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
+        if draws and len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
             curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
         fitted[i] = _with_pool(curve, pools[j])
     return fitted
