@@ -19,7 +19,7 @@ from scaling.signals import Signals, StoppedError
 from scaling.study import Study
 
 if TYPE_CHECKING:
-    from scaling.analysis.plan import Law
+    from scaling.analysis.simulate import Law
 
 
 def run_study(make: Callable[[Options], Study], description: str | None) -> int:
@@ -125,7 +125,7 @@ def plan(
 
 def _law(arm: str) -> "Law":
     """NAME:E,A,a."""
-    from scaling.analysis.plan import Law
+    from scaling.analysis.simulate import Law
 
     name, _, numbers = arm.rpartition(":")
     try:

@@ -125,7 +125,8 @@ def _replicated(
         own = np.isin(sizes, one.sizes)
         deviation = moved[k][:, own]
         if known:
-            floor = 0.5 / (mine["n_test"].to_numpy() + 1)  # the rule for zero errors
+            # The rule for zero errors; a table from elsewhere may not say how many test clips there were.
+            floor = mine.select(0.5 / (pl.col("n_test") + 1)).to_series().fill_null(0).to_numpy()
             clips = np.maximum(draws.clips_only[mine["row"]], floor[:, None]).reshape(len(one.sizes), n_tasks, -1)
             deviation = deviation + np.log(clips.mean(axis=1).T) - np.log(one.error)
         curves.append((one.sizes, one.error))

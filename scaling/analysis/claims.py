@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scaling.analysis.arms import arms
+from scaling.analysis.arms import Arms, arms
 from scaling.analysis.claim import Claim, chance, covers, in_points, percent, points, span, status
-from scaling.analysis.differences import PAIR, Differences, better, differences, pairs
+from scaling.analysis.differences import PAIR, Differences, better, differences
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
 from scaling.analysis.prospects import ALL, DATA, OBJECTIVE, PAYS, QUESTIONS, SHRINKS, STEEPER, WORTH, prospects
 from scaling.analysis.scores import ARM, arm_names, primary, thousands
+from scaling.analysis.twins import Twins, twins
 
 
 def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
@@ -21,13 +22,14 @@ def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
         StudyError: one curve would mix protocols.
     """
     draws = draw(scores, predictions)
-    return claims_from(draws, differences(draws))
+    found = arms(draws)
+    return claims_from(draws, differences(draws), found, twins(found, draws.cells))
 
 
-def claims_from(draws: Draws, diffs: Differences) -> list[Claim]:
-    """As `claims`, from draws and differences that are there already."""
+def claims_from(draws: Draws, diffs: Differences, by_arm: Arms, two_arms: list[Twins]) -> list[Claim]:
+    """As `claims`, from what is there already."""
     found = _data(draws)
-    ahead = prospects(arms(draws), pairs(draws.cells))
+    ahead = prospects(by_arm, two_arms)
     told = {(claim.question, claim.about) for claim in ahead}
     averages = diffs.table.filter(pl.col("kind") == "average")
     for pair in averages.partition_by(PAIR, maintain_order=True):

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from scaling.analysis.crossing import REACH, crossing_size
-from scaling.analysis.fit import LEVEL, Floats
-from scaling.analysis.plan import exponents
+from scaling.analysis.crossover import NEAR, crossover, sought
+from scaling.analysis.forms import Floats
+from scaling.analysis.observed import interval
+from scaling.analysis.pool import FEWEST
 from scaling.analysis.replicate import Replicates, replicate
 from scaling.analysis.scores import ARM, arm_names, by_size, primary, trained
 from scaling.errors import StudyError
@@ -24,8 +25,6 @@ from scaling.errors import StudyError
 Question = Literal["crossover", "exponents"]
 
 RESAMPLES = 1000
-_FEWEST = 3
-_LINE = 65
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ def so_far(scores: pl.DataFrame) -> SoFar:
     arms = []
     for key, name in arm_names(rows).items():
         mine = cells.filter(pl.struct(ARM) == dict(zip(ARM, key, strict=True))).sort("clips")
-        if mine.height >= _FEWEST:
+        if mine.height >= FEWEST:
             clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("clips", "error", "runs"))
             arms.append(Arm(name, clips, errors, count))
     if len(arms) < 2:
-        raise StudyError(f"a next run needs two arms with {_FEWEST} sizes or more, scored on all {n} tasks")
+        raise StudyError(f"a next run needs two arms with {FEWEST} sizes or more, scored on all {n} tasks")
     freedom = float((cells["runs"].to_numpy() - 1.0).sum())
     noise = float(np.sqrt(cells["squares"].to_numpy().sum() / freedom)) if freedom else float("nan")
     return SoFar(tuple(arms), noise, _samples(cells))
@@ -114,7 +113,7 @@ def next_runs(
     """Every candidate, the best first.
 
     The width is that of the difference of exponents; or, for a crossover, of the difference of both ln errors where
-    the curves cross (where they do not: at `crossing.REACH` times the largest size, which decides whether they do).
+    the curves cross (where they do not: at `crossover.NEAR` times the largest size, which decides whether they do).
 
     Args:
         noise: standard deviation of a run's ln error.
@@ -130,15 +129,15 @@ def next_runs(
     predicted = [curve.predict(sizes) for curve in fitted]
     if not np.isfinite(predicted).all():
         raise ValueError("no falling curve can be fitted to both arms")
-    x = np.geomspace(sizes[0], REACH * sizes[-1], _LINE)
-    where = float(crossing_size(np.log([[curve.predict(x)] for curve in fitted]), x)[0])
-    where = where if np.isfinite(where) else float(x[-1])
+    x = sought(float(sizes[0]), float(sizes[-1]))
+    one, other = (np.log(curve.predict(x)) for curve in fitted)
+    at = crossover(x, float(sizes[-1]), (other - one)[None]).clips
+    where = np.array([max(at, sizes[0]) if at < np.inf else NEAR * sizes[-1]])
 
     def drawn(arm: Arm, i: int) -> Floats:
         """(r,) what the claim is about, of one arm."""
-        if question == "exponents":
-            return _exponents(arm, noise, sizes, (seed, i))
-        return _replicates(arm, noise, sizes, (seed, i)).log_error(np.array([where]))[0, :, 0]
+        made = _replicates(arm, noise, sizes, (seed, i))
+        return made.exponents()[0] if question == "exponents" else made.log_error(where)[0, :, 0]
 
     value: list[Floats] = []
     for i, (arm, line) in enumerate(zip(arms, predicted, strict=True)):
@@ -182,11 +181,6 @@ def _replicates(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) 
     return replicate([(arm.clips, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
 
 
-def _exponents(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
-    again = _resampled(arm, noise, sizes, stream)
-    return np.asarray(exponents(arm.clips, arm.errors[None, None], again[None, None], arm.runs)[0, 0])
-
-
 def _width(draws: Floats) -> float:
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(high - low)
+    low, high = interval(draws)
+    return high - low

@@ -6,14 +6,17 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from scaling.analysis.crossing import REACH, Crossing
-from scaling.analysis.fit import BEYOND, Floats
+from scaling.analysis.claim import chance
+from scaling.analysis.crossover import CLAIMED, FAR, NEAR, Crossover
+from scaling.analysis.fit import BEYOND, LEVEL, Floats
 from scaling.analysis.look import GREY, Dashes, clips_axis, error_axis, held_look, style, title
+from scaling.analysis.scores import thousands
+from scaling.analysis.twins import Twins
 
 _LINES = ("line_clips", "line", "line_low", "line_high")
 _DODGE = 0.025  # of the axis, between marks that would lie on each other
 _BESIDE = 1.1  # factor between a mean and its seeds
-_CROSSING_LOOKS: list[dict[str, Any]] = [
+_CROSSOVER_LOOKS: list[dict[str, Any]] = [
     {"color": "#0072B2", "marker": "o", "hatch": "", "beyond": (0, (3, 2))},
     {"color": "#D55E00", "marker": "s", "hatch": "////", "beyond": (0, (1, 1.2))},
 ]
@@ -105,35 +108,71 @@ def draw_differences(axes: Axes, rows: pl.DataFrame, sizes: list[int], helds: li
     clips_axis(axes, sizes, beyond=1)
 
 
-def draw_crossing(axes: Axes, one: Crossing) -> None:
-    """Two arms' pooled curves with their bands up to `REACH` times the data, and where they cross."""
-    largest = one.clips[-1]
-    inside = one.x <= largest * 1.0001
-    edge = max(int(inside.sum()) - 1, 0)
-    for k, (name, look) in enumerate(zip((one.arm, one.other), _CROSSING_LOOKS, strict=True)):
+def draw_crossover(axes: Axes, two: Twins) -> None:
+    """Two arms' curves with intervals of level `LEVEL`, up to `NEAR` times the data or to where they cross; points
+    joined by dots where `two.why` says why there are no curves."""
+    sizes = np.union1d(two.arm.sizes, two.other.sizes)
+    largest = sizes[-1]
+    reach = NEAR
+    if not two.why and two.crossover.claimed and 0.8 * NEAR * two.largest < two.crossover.clips < np.inf:
+        reach = FAR
+    shown = two.x <= reach * two.largest * 1.0001
+    x, errors = two.x[shown], [two.arm.error, two.other.error]
+    within = x <= two.largest * 1.0001
+    for k, (arm, name, look) in enumerate(zip((two.arm, two.other), two.pair.labels, _CROSSOVER_LOOKS, strict=True)):
         colour = look["color"]
-        axes.fill_between(
-            one.x, one.low[k], one.high[k], facecolor="none" if look["hatch"] else colour, edgecolor=colour,
-            hatch=look["hatch"], alpha=0.22, linewidth=0.4, zorder=1,
-        )  # fmt: skip
-        axes.plot(one.x[inside], one.line[k][inside], color=colour, linewidth=1.5, zorder=2)
-        axes.plot(one.x[edge:], one.line[k][edge:], color=colour, linewidth=1.5, linestyle=look["beyond"], zorder=2)
+        if not two.why:
+            low, line, high = np.exp(np.quantile(two.ln[k][:, shown], [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0))
+            axes.fill_between(
+                x, low, high, facecolor="none" if look["hatch"] else colour, edgecolor=colour,
+                hatch=look["hatch"], alpha=0.22, linewidth=0.4, zorder=1,
+            )  # fmt: skip
+            axes.plot(x[within], line[within], color=colour, linewidth=1.5, zorder=2)
+            axes.plot(x[~within], line[~within], color=colour, linewidth=1.5, linestyle=look["beyond"], zorder=2)
+            errors.append(line)
+        else:
+            axes.plot(arm.sizes, arm.error, ":", color=colour, linewidth=1.1, zorder=2)
         axes.plot(
-            one.clips, one.errors[k], look["marker"], color=colour, markersize=5.5, label=name, zorder=3,
+            arm.sizes, arm.error, look["marker"], color=colour, markersize=5.5, label=name, zorder=3,
             markerfacecolor="white" if k else colour, markeredgewidth=1.2,
         )  # fmt: skip
     axes.axvline(largest, color="#9a9a9a", linewidth=0.8, linestyle=(0, (1, 2)))
     style(axes)
-    clips_axis(axes, [int(size) for size in one.clips], beyond=REACH)
-    error_axis(axes, np.concatenate([one.errors.ravel(), one.line.ravel()]))
-    if one.claimed:
-        low, high = one.interval
-        right = axes.get_xlim()[1]
-        bottom, top = axes.get_ylim()
-        y = bottom * (top / bottom) ** 0.05
-        axes.axvline(one.at, color="#1f1f1f", linewidth=0.8)
-        axes.plot([low, min(high, right)], [y, y], color="#1f1f1f", linewidth=2.4, solid_capstyle="butt")
-        axes.plot(one.at, y, "|", color="#1f1f1f", markersize=9)
-    title(axes, one.held.capitalize(), pad=17)
-    axes.text(0, 1.015, one.sentence, fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom")
+    clips_axis(axes, [int(size) for size in sizes], beyond=reach)
+    error_axis(axes, np.concatenate(errors))
+    if not two.why and two.crossover.claimed:
+        _mark(axes, two.crossover, reach * two.largest)
+    title(axes, two.pair.held.capitalize(), pad=17)
+    axes.text(0, 1.015, _said(two), fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom")
     axes.legend(fontsize=8.5, frameon=False, loc="upper right", handletextpad=0.3)
+
+
+def _mark(axes: Axes, at: Crossover, reach: float) -> None:
+    """A crossover and its interval, above the axis of clips."""
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    y = bottom * (top / bottom) ** 0.05
+    if 0 < at.clips < np.inf:
+        axes.axvline(at.clips, color="#1f1f1f", linewidth=0.8)
+        axes.plot(at.clips, y, "|", color="#1f1f1f", markersize=9)
+    axes.plot([max(at.low, left), min(at.high, reach, right)], [y, y], color="#1f1f1f", linewidth=2.4,
+              solid_capstyle="butt")  # fmt: skip
+
+
+def _said(two: Twins) -> str:
+    """What can be said of the crossover, for a title."""
+    if two.why:
+        return f"cannot be said: {two.why}"
+    at = two.crossover
+    ahead, behind = two.pair.labels[at.ahead], two.pair.labels[1 - at.ahead]
+    if at.claimed:
+        ends = [f"{two.sizes[0]:,.0f} or less" if at.low == 0 else _clips(at.low), _clips(at.high)]
+        where = f"at about {_clips(at.clips)} clips" if at.clips else "below the smallest size"
+        return f"{behind} overtakes {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
+    if at.none_near >= CLAIMED:
+        return f"{ahead} stays ahead to {NEAR:.0f}x the data (probability {chance(at.none_near)})"
+    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes"
+
+
+def _clips(clips: float) -> str:
+    return thousands(float(f"{clips:.2g}")) if np.isfinite(clips) else "no upper end"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scaling.analysis.crossing import REACH
-from scaling.analysis.fit import LEVEL
+from scaling.analysis.crossover import FAR
 from scaling.analysis.next_run import Candidate
+from scaling.analysis.observed import LEVEL
 from scaling.analysis.plan import Grid, Power
 from scaling.analysis.scores import thousands
 
@@ -38,8 +38,8 @@ def power_text(grid: Grid, found: list[Power]) -> str:
             (f"which is better at {thousands(grid.clips[-1])} clips?", ahead, _share(one.largest_found), ""),
             ("do their exponents differ?", exponents, _share(one.exponents_found), width),
             (
-                f"do they cross within {REACH}x the data?", _truth(one.crossing), _share(one.crossing_found),
-                _interval(one.crossing_interval),
+                f"does one overtake the other within {FAR:.0f}x the data?", _truth(one.crosses),
+                _share(one.crossover_found), _interval(one.crossover_interval, grid.clips[0]),
             ),
         ]  # fmt: skip
         parts.append(aligned(lines))
@@ -56,18 +56,22 @@ def _share(found: float) -> str:
     return f"{100 * found:.0f} % of studies"
 
 
-def _truth(crossing: float) -> str:
-    return f"yes, at {thousands(float(f'{crossing:.2g}'))} clips" if np.isfinite(crossing) else "no"
+def _truth(crosses: float) -> str:
+    return f"yes, at {_clips(crosses)} clips" if np.isfinite(crosses) else "no"
 
 
-def _interval(ends: tuple[float, float]) -> str:
+def _interval(ends: tuple[float, float], smallest: int) -> str:
     low, high = ends
     if np.isnan(low):
         return "unknown"
     if np.isinf(low):
-        return "no crossing"
-    upper = thousands(float(f"{high:.2g}")) if np.isfinite(high) else f"beyond {REACH}x or never"
-    return f"{thousands(float(f'{low:.2g}'))} to {upper} clips"
+        return "nowhere"
+    start = f"{thousands(smallest)} or less" if low == 0 else _clips(low)
+    return f"{start} to {_clips(high)} clips" if np.isfinite(high) else f"from {start}, without an upper end"
+
+
+def _clips(clips: float) -> str:
+    return thousands(float(f"{clips:.2g}"))
 
 
 def next_text(found: list[Candidate], question: str, arms: tuple[str, str], noise: float) -> str:

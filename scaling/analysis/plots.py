@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scaling.analysis import look
-from scaling.analysis.crossing import REACH, Crossing
 from scaling.analysis.fit import BEYOND, Floats
 from scaling.analysis.panels import (
     draw_coverage,
-    draw_crossing,
+    draw_crossover,
     draw_curve,
     draw_differences,
     draw_ends,
@@ -22,6 +21,7 @@ from scaling.analysis.panels import (
     has_band,
 )
 from scaling.analysis.scores import ARM, arm_names, by_size, metric_name, primary, references, tasks, trained
+from scaling.analysis.twins import Twins
 
 
 def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None = None, linear: bool = False) -> Figure:
@@ -115,16 +115,16 @@ def differences_by_task(table: pl.DataFrame, order: list[tuple[str, str]]) -> Fi
     return figure
 
 
-def crossover(found: list[Crossing]) -> Figure:
-    """A panel for what two arms share: their average curves with bands, and where they cross, if they do.
+def crossover(found: list[Twins]) -> Figure:
+    """A panel for what two arms share: their average curves with intervals, and where they cross, if they do.
 
     Args:
-        found: crossings of one contrast and one pair of names.
+        found: twins of one contrast and one pair of names.
     """
     figure, grid = look.panels_of(len(found), 3.2, 0.4)
-    for axes, one in zip(grid, found, strict=True):
-        draw_crossing(axes, one)
-    figure.supxlabel(f"unique clips (dashed: beyond the data, to {REACH} times it)", fontsize=9.5)
+    for axes, two in zip(grid, found, strict=True):
+        draw_crossover(axes, two)
+    figure.supxlabel("unique clips (dashed: beyond the data)", fontsize=9.5)
     figure.supylabel("error, mean of all tasks", fontsize=9.5)
     return figure
 

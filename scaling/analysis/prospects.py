@@ -4,11 +4,12 @@ import numpy as np
 
 from scaling.analysis.arms import ONE_SEED, Arm, Arms
 from scaling.analysis.claim import Claim, Ends, Said, chance, points, status
-from scaling.analysis.crossover import CLAIMED, FAR, NEAR, crossover, overtaken, share, sought
-from scaling.analysis.differences import Pair, better
+from scaling.analysis.crossover import CLAIMED, FAR, NEAR, overtaken, share
+from scaling.analysis.differences import better
 from scaling.analysis.forms import Floats
 from scaling.analysis.observed import LEVEL, interval
 from scaling.analysis.scores import thousands
+from scaling.analysis.twins import Twins
 
 OBJECTIVE = "Which objective?"
 CROSSES = "Do the curves cross?"
@@ -25,201 +26,173 @@ _LEVEL = f"{100 * LEVEL:.0f} % interval"
 _AHEAD = (2.0, 4.0, NEAR)  # times the largest size, at which a benefit is foretold
 
 
-def prospects(found: Arms, pairs: list[Pair]) -> list[Claim]:
-    """Crossovers, exponents, multipliers and vanishing benefits of all pairs, and what the next doubling buys."""
+def prospects(found: Arms, twins: list[Twins]) -> list[Claim]:
+    """Crossovers, exponents, multipliers and vanishing benefits of all twins, and what the next doubling buys."""
     claims = doublings(found)
-    for pair in pairs:
-        two = Two(found, pair)
-        if pair.contrast == "objective":
-            claims += [two.crosses(), *two.steeper()]
+    for two in twins:
+        if two.pair.contrast == "objective":
+            claims += [_crosses(two), *_steeper(two)]
         else:
-            claims.append(two.vanishes())
-        claims += two.worth()
+            claims.append(_vanishes(two))
+        claims += _worth(two)
     return claims
 
 
-class Two:
-    """Two arms and what can be said of them."""
-
-    def __init__(self, found: Arms, pair: Pair) -> None:
-        self.found, self.pair = found, pair
-        self.arm, self.other = found.by_arm[pair.arm], found.by_arm[pair.other]
-        self.why = next((one.why for one in (self.arm, self.other) if one.why), "")
-        # Where both were measured: an arm may lack a size.
-        sizes = sorted(set(self.arm.sizes) & set(self.other.sizes))
-        if not self.why and len(sizes) < 2:
-            self.why = "the arms share less than two sizes"
-        if not self.why and np.array_equal(self.arm.error, self.other.error):
-            self.why = "both arms score the same"
-        if self.why:
-            return
-        self.sizes, self.largest = np.array(sizes), float(sizes[-1])
-        self.x = sought(float(sizes[0]), self.largest)
-        self.ln = [found.log_error(one, self.x) for one in (self.arm, self.other)]
-
-    def crosses(self) -> Claim:
-        """Where one objective overtakes the other."""
-        names, held = self.pair.labels, self.pair.held
-        if self.why:
-            return self._open(CROSSES, "clips", f"whether {names[0]} and {names[1]} cross")
-        at = crossover(self.x, self.largest, self.ln[1] - self.ln[0])
-        ahead, behind = names[at.ahead], names[1 - at.ahead]
-        far, near = thousands(FAR * self.largest), thousands(NEAR * self.largest)
-        said: Said = "said"
-        if at.claimed:
-            where = f"{self._about(at.clips)} ({self._range(at.low, at.high)})"
-            sentence = f"{held.capitalize()}, {behind} overtakes {ahead} {where}."
-        elif at.none_near >= CLAIMED:
-            reach = (
-                f"{FAR:.0f} times the data ({far}" if at.none_far >= CLAIMED else f"{NEAR:.0f} times the data ({near}"
-            )
-            none = at.none_far if at.none_far >= CLAIMED else at.none_near
-            sentence = (
-                f"{held.capitalize()}, {ahead} stays ahead of {behind} up to {reach}; probability {chance(none)})."
-            )
-        else:
-            said = "cannot be said"
-            sentence = (
-                f"{held.capitalize()}, whether {behind} overtakes {ahead} cannot be said: probability "
-                f"{chance(at.none_near)} that they do not cross within {NEAR:.0f} times the data, "
-                f"{chance(at.none_far)} within {FAR:.0f} times ({self._range(at.low, at.high)})."
-            )
-        number = at.clips if at.claimed and 0 < at.clips < np.inf else None
-        chances = {
-            "a crossover": at.probability, f"none within {NEAR:.0f} times the data": at.none_near,
-            f"none within {FAR:.0f} times the data": at.none_far,
-        }  # fmt: skip
-        return self._claim(
-            CROSSES,
-            sentence,
-            number,
-            "clips",
-            _ends(at.low, at.high, FAR * self.largest),
-            at.probability,
-            said,
-            chances,
-        )
-
-    def steeper(self) -> list[Claim]:
-        """The difference of exponents; what one seed cannot tell is said of the steepness within the data."""
-        if self.why == ONE_SEED:
-            return []
-        names = self.pair.labels
-        if self.why:
-            return [self._open(STEEPER, "exponent", f"whether the exponents of {names[0]} and {names[1]} differ")]
-        drawn = self.found.exponents(self.other) - self.found.exponents(self.arm)
-        number, (low, high) = round(float(np.median(drawn)), 3) + 0.0, interval(drawn)
-        said = status(low, high)
-        if said == "said":
-            verb = "larger" if number > 0 else "smaller"
-            text = f"the exponent of {names[1]} is {verb} than that of {names[0]} by {abs(number):.2f}"
-        else:
-            text = f"which exponent is larger cannot be said: {names[1]}’s minus {names[0]}’s is {number:+.2f}"
-        sentence = f"{self.pair.held.capitalize()}, {text} ({_LEVEL} {low:+.2f} to {high:+.2f})."
-        sentence = sentence.replace("-", "−")
-        return [self._claim(STEEPER, sentence, number, "exponent", (low, high), better(drawn), said)]
-
-    def worth(self) -> list[Claim]:
-        """The effective-data multiplier at the largest size: how many times the clips the worse arm needs."""
-        if self.why == ONE_SEED:
-            return []  # told within the sizes, without a law
-        names = self.pair.labels if self.pair.contrast == "objective" else tuple(map(_training, self.pair.labels))
-        if self.why:
-            return [self._open(WORTH, "times the clips", f"what the advantage of {names[0]} or {names[1]} is worth")]
-        goal = [np.array([np.interp(np.log(self.largest), np.log(self.x), row) for row in ln]) for ln in self.ln]
-        worse = int(np.median(goal[1] - goal[0]) > 0)
-        times = overtaken(self.x, self.ln[worse] - goal[1 - worse][:, None]) / self.largest
-        low, number, high = _quantiles(times)
-        least = self.x[0] / self.largest
-        said: Said = "said" if low > 1 else "cannot be said"
-        of = {0: "as few as the smallest size holds", np.inf: f"over {FAR:.0f}"}
-        words = [of.get(value, f"{value:.2g}") for value in (low, number, high)]
-        need = f"over {FAR:.0f} times" if number == np.inf else f"{words[1]} times"
+def _crosses(two: Twins) -> Claim:
+    """Where one objective overtakes the other."""
+    names, held = two.pair.labels, two.pair.held
+    if two.why:
+        return _open(two, CROSSES, "clips", f"whether {names[0]} and {names[1]} cross")
+    at = two.crossover
+    ahead, behind = names[at.ahead], names[1 - at.ahead]
+    far, near = thousands(FAR * two.largest), thousands(NEAR * two.largest)
+    said: Said = "said"
+    if at.claimed:
+        where = f"{_about(two, at.clips)} ({_range(two, at.low, at.high)})"
+        sentence = f"{held.capitalize()}, {behind} overtakes {ahead} {where}."
+    elif at.none_near >= CLAIMED:
+        reach = f"{FAR:.0f} times the data ({far}" if at.none_far >= CLAIMED else f"{NEAR:.0f} times the data ({near}"
+        none = at.none_far if at.none_far >= CLAIMED else at.none_near
+        sentence = f"{held.capitalize()}, {ahead} stays ahead of {behind} up to {reach}; probability {chance(none)})."
+    else:
+        said = "cannot be said"
         sentence = (
-            f"{self.pair.held.capitalize()}, {names[worse]} needs {need} the clips that {names[1 - worse]} has with "
-            f"{thousands(self.largest)} for the same average error ({_LEVEL} {words[0]} to {words[2]})"
-            f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
+            f"{held.capitalize()}, whether {behind} overtakes {ahead} cannot be said: probability "
+            f"{chance(at.none_near)} that they do not cross within {NEAR:.0f} times the data, "
+            f"{chance(at.none_far)} within {FAR:.0f} times ({_range(two, at.low, at.high)})."
         )
-        finite = number if least <= number < np.inf else None
-        return [self._claim(WORTH, sentence, finite, "times the clips", _ends(low, high, FAR), share(times > 1), said)]
+    number = at.clips if at.claimed and 0 < at.clips < np.inf else None
+    chances = {
+        "a crossover": at.probability, f"none within {NEAR:.0f} times the data": at.none_near,
+        f"none within {FAR:.0f} times the data": at.none_far,
+    }  # fmt: skip
+    ends = _ends(at.low, at.high, FAR * two.largest)
+    return _claim(two, CROSSES, sentence, number, "clips", ends, at.probability, said, chances)
 
-    def vanishes(self) -> Claim:
-        """Where the benefit of initialization falls below `LEAST`, and the benefit as a function of size."""
-        held, least = self.pair.held, f"{100 * LEAST:.0f} point"
-        if self.why:
-            return self._open(SHRINKS, "clips", f"where the benefit of initialization falls below {least}")
-        gain = np.exp(self.ln[1]) - np.exp(self.ln[0])
-        fell = overtaken(self.x, gain - LEAST)
-        low, number, high = _quantiles(fell)
-        falls, stays = share(np.isfinite(fell)), share(fell > NEAR * self.largest)
-        said: Said = "said" if max(falls, stays) >= CLAIMED else "cannot be said"
-        if falls >= CLAIMED:
-            text = f"falls below {least} {self._about(number)} ({self._range(low, high)})"
-        elif stays >= CLAIMED:
-            text = (
-                f"stays above {least} up to {NEAR:.0f} times the data ({thousands(NEAR * self.largest)}; "
-                f"probability {chance(stays)})"
-            )
-        else:
-            text = (
-                f"may fall below {least}: where cannot be said (within {FAR:.0f} times the data with probability "
-                f"{chance(falls)}; {self._range(low, high)})"
-            )
-        asked = np.concatenate([self.sizes, self.largest * np.array(_AHEAD)])
-        arm, other = (np.exp(self.found.log_error(one, asked)) for one in (self.arm, self.other))
-        along = tuple(
-            (float(x), float(np.median(row)), *interval(row))
-            for x, row in zip(asked, 100 * (other - arm).T, strict=True)
+
+def _steeper(two: Twins) -> list[Claim]:
+    """The difference of exponents; what one seed cannot tell is said of the steepness within the data."""
+    if two.why == ONE_SEED:
+        return []
+    names = two.pair.labels
+    if two.why:
+        return [_open(two, STEEPER, "exponent", f"whether the exponents of {names[0]} and {names[1]} differ")]
+    drawn = two.found.exponents(two.other) - two.found.exponents(two.arm)
+    number, (low, high) = round(float(np.median(drawn)), 3) + 0.0, interval(drawn)
+    said = status(low, high)
+    if said == "said":
+        verb = "larger" if number > 0 else "smaller"
+        text = f"the exponent of {names[1]} is {verb} than that of {names[0]} by {abs(number):.2f}"
+    else:
+        text = f"which exponent is larger cannot be said: {names[1]}’s minus {names[0]}’s is {number:+.2f}"
+    sentence = f"{two.pair.held.capitalize()}, {text} ({_LEVEL} {low:+.2f} to {high:+.2f})."
+    sentence = sentence.replace("-", "−")
+    return [_claim(two, STEEPER, sentence, number, "exponent", (low, high), better(drawn), said)]
+
+
+def _worth(two: Twins) -> list[Claim]:
+    """The effective-data multiplier at the largest size: how many times the clips the worse arm needs."""
+    if two.why == ONE_SEED:
+        return []  # told within the sizes, without a law
+    names = two.pair.labels if two.pair.contrast == "objective" else tuple(map(_training, two.pair.labels))
+    if two.why:
+        return [_open(two, WORTH, "times the clips", f"what the advantage of {names[0]} or {names[1]} is worth")]
+    goal = [np.array([np.interp(np.log(two.largest), np.log(two.x), row) for row in ln]) for ln in two.ln]
+    worse = int(np.median(goal[1] - goal[0]) > 0)
+    times = overtaken(two.x, two.ln[worse] - goal[1 - worse][:, None]) / two.largest
+    low, number, high = _quantiles(times)
+    least = two.x[0] / two.largest
+    said: Said = "said" if low > 1 else "cannot be said"
+    of = {0: "as few as the smallest size holds", np.inf: f"over {FAR:.0f}"}
+    words = [of.get(value, f"{value:.2g}") for value in (low, number, high)]
+    need = f"over {FAR:.0f} times" if number == np.inf else f"{words[1]} times"
+    sentence = (
+        f"{two.pair.held.capitalize()}, {names[worse]} needs {need} the clips that {names[1 - worse]} has with "
+        f"{thousands(two.largest)} for the same average error ({_LEVEL} {words[0]} to {words[2]})"
+        f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
+    )
+    finite = number if least <= number < np.inf else None
+    return [_claim(two, WORTH, sentence, finite, "times the clips", _ends(low, high, FAR), share(times > 1), said)]
+
+
+def _vanishes(two: Twins) -> Claim:
+    """Where the benefit of initialization falls below `LEAST`, and the benefit as a function of size."""
+    held, least = two.pair.held, f"{100 * LEAST:.0f} point"
+    if two.why:
+        return _open(two, SHRINKS, "clips", f"where the benefit of initialization falls below {least}")
+    gain = np.exp(two.ln[1]) - np.exp(two.ln[0])
+    fell = overtaken(two.x, gain - LEAST)
+    low, number, high = _quantiles(fell)
+    falls, stays = share(np.isfinite(fell)), share(fell > NEAR * two.largest)
+    said: Said = "said" if max(falls, stays) >= CLAIMED else "cannot be said"
+    if falls >= CLAIMED:
+        text = f"falls below {least} {_about(two, number)} ({_range(two, low, high)})"
+    elif stays >= CLAIMED:
+        text = (
+            f"stays above {least} up to {NEAR:.0f} times the data ({thousands(NEAR * two.largest)}; "
+            f"probability {chance(stays)})"
         )
-        ahead = along[-len(_AHEAD)]
-        sentence = (
-            f"For {held} the benefit of initialization {text}; at {thousands(ahead[0])} clips it would be "
-            f"{points(ahead[1] / 100)} points ({_LEVEL} {points(ahead[2] / 100)} to {points(ahead[3] / 100)})."
+    else:
+        text = (
+            f"may fall below {least}: where cannot be said (within {FAR:.0f} times the data with probability "
+            f"{chance(falls)}; {_range(two, low, high)})"
         )
-        chances = {f"below {least} within {FAR:.0f} times the data": falls,
-                   f"above {least} up to {NEAR:.0f} times the data": stays}  # fmt: skip
-        where = number if falls >= CLAIMED and 0 < number < np.inf else None
-        return self._claim(
-            SHRINKS, sentence, where, "clips", _ends(low, high, FAR * self.largest), falls, said, chances, along
-        )
+    asked = np.concatenate([two.sizes, two.largest * np.array(_AHEAD)])
+    arm, other = (np.exp(two.found.log_error(one, asked)) for one in (two.arm, two.other))
+    along = tuple(
+        (float(x), float(np.median(row)), *interval(row)) for x, row in zip(asked, 100 * (other - arm).T, strict=True)
+    )
+    ahead = along[-len(_AHEAD)]
+    sentence = (
+        f"For {held} the benefit of initialization {text}; at {thousands(ahead[0])} clips it would be "
+        f"{points(ahead[1] / 100)} points ({_LEVEL} {points(ahead[2] / 100)} to {points(ahead[3] / 100)})."
+    )
+    chances = {f"below {least} within {FAR:.0f} times the data": falls,
+               f"above {least} up to {NEAR:.0f} times the data": stays}  # fmt: skip
+    where = number if falls >= CLAIMED and 0 < number < np.inf else None
+    return _claim(
+        two, SHRINKS, sentence, where, "clips", _ends(low, high, FAR * two.largest), falls, said, chances, along
+    )
 
-    def _about(self, clips: float) -> str:
-        if clips == 0:
-            return f"at {thousands(self.sizes[0])} clips or fewer"
-        beyond = f", {clips / self.largest:.1f} times the data" if clips > self.largest * 1.05 else ""
-        return f"at about {_clips(clips)} clips{beyond}"
 
-    def _range(self, low: float, high: float) -> str:
-        """An interval of sizes that is open where nothing is excluded."""
-        if low == np.inf:
-            return f"{_LEVEL}: beyond {_clips(FAR * self.largest)} clips"
-        start = f"{thousands(self.sizes[0])} or less" if low == 0 else _clips(low)
-        return (
-            f"{_LEVEL} {start} to {_clips(high)}" if high < np.inf else f"{_LEVEL}: from {start}, without an upper end"
-        )
+def _about(two: Twins, clips: float) -> str:
+    if clips == 0:
+        return f"at {thousands(two.sizes[0])} clips or fewer"
+    beyond = f", {clips / two.largest:.1f} times the data" if clips > two.largest * 1.05 else ""
+    return f"at about {_clips(clips)} clips{beyond}"
 
-    def _open(self, question: str, unit: str, what: str) -> Claim:
-        sentence = f"{self.pair.held.capitalize()}, {what} cannot be said: {self.why}."
-        return self._claim(question, sentence, None, unit, None, None, "cannot be said")
 
-    def _claim(
-        self, question: str, sentence: str, number: float | None, unit: str, ends: Ends | None,
-        probability: float | None, said: Said, chances: dict[str, float] | None = None,
-        along: tuple[tuple[float, float, float, float], ...] = (),
-    ) -> Claim:  # fmt: skip
-        arm, other = self.pair.labels
-        shared = set(self.arm.sizes) & set(self.other.sizes)
-        evidence: dict[str, str | int] = {
-            "arm": arm, "other": other, "held": self.pair.held, "scope": ALL, "clips": int(max(shared, default=0)),
-            "scores": f"primary metrics of {self.found.tasks} tasks, averaged",
-            "runs": " ".join(sorted({*self.arm.runs.split(), *self.other.runs.split()})),
-        }  # fmt: skip
-        covers = self.found.covers if not self.why else "nothing"
-        about = f"{arm} v {other}; {self.pair.held}; {ALL}"
-        return Claim(
-            question, about, sentence, number, unit, ends, LEVEL, probability, covers, evidence, said, chances or {},
-            along,
-        )  # fmt: skip
+def _range(two: Twins, low: float, high: float) -> str:
+    """An interval of sizes that is open where nothing is excluded."""
+    if low == np.inf:
+        return f"{_LEVEL}: beyond {_clips(FAR * two.largest)} clips"
+    start = f"{thousands(two.sizes[0])} or less" if low == 0 else _clips(low)
+    return f"{_LEVEL} {start} to {_clips(high)}" if high < np.inf else f"{_LEVEL}: from {start}, without an upper end"
+
+
+def _open(two: Twins, question: str, unit: str, what: str) -> Claim:
+    sentence = f"{two.pair.held.capitalize()}, {what} cannot be said: {two.why}."
+    return _claim(two, question, sentence, None, unit, None, None, "cannot be said")
+
+
+def _claim(
+    two: Twins, question: str, sentence: str, number: float | None, unit: str, ends: Ends | None,
+    probability: float | None, said: Said, chances: dict[str, float] | None = None,
+    along: tuple[tuple[float, float, float, float], ...] = (),
+) -> Claim:  # fmt: skip
+    arm, other = two.pair.labels
+    shared = set(two.arm.sizes) & set(two.other.sizes)
+    evidence: dict[str, str | int] = {
+        "arm": arm, "other": other, "held": two.pair.held, "scope": ALL, "clips": int(max(shared, default=0)),
+        "scores": f"primary metrics of {two.found.tasks} tasks, averaged",
+        "runs": " ".join(sorted({*two.arm.runs.split(), *two.other.runs.split()})),
+    }  # fmt: skip
+    covers = two.found.covers if not two.why else "nothing"
+    about = f"{arm} v {other}; {two.pair.held}; {ALL}"
+    return Claim(
+        question, about, sentence, number, unit, ends, LEVEL, probability, covers, evidence, said, chances or {},
+        along,
+    )  # fmt: skip
 
 
 def doublings(found: Arms) -> list[Claim]:

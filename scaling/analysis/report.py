@@ -12,9 +12,10 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from scaling.analysis import plots
+from scaling.analysis.arms import arms
 from scaling.analysis.claim import covers
 from scaling.analysis.claims import claims_from
-from scaling.analysis.crossing import REACH, Crossing, crossings
+from scaling.analysis.crossover import CLAIMED, NEAR
 from scaling.analysis.differences import Differences, differences
 from scaling.analysis.fit import BEYOND, LEVEL, Curve
 from scaling.analysis.intervals import draw, fit_curves
@@ -22,6 +23,7 @@ from scaling.analysis.own_table import read_table
 from scaling.analysis.page import content, render
 from scaling.analysis.scores import KEYS, domains, passes, read_predictions, read_scores, tasks, trained
 from scaling.analysis.tables import latex, summary_table
+from scaling.analysis.twins import Twins, twins
 from scaling.errors import StudyError
 
 Row = dict[str, Any]
@@ -65,8 +67,10 @@ def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, 
     draws = draw(scores, predictions)
     diffs = differences(draws)
     curves = curve_table(fit_curves(draws)).join(passes(scores), on=KEYS, nulls_equal=True, maintain_order="left")
-    found = claims_from(draws, diffs)
-    figures = _figures(scores, curves, diffs)
+    by_arm = arms(draws)
+    two_arms = twins(by_arm, draws.cells)
+    found = claims_from(draws, diffs, by_arm, two_arms)
+    figures = _figures(scores, curves, diffs, two_arms)
     table = summary_table(curves, scores)
     page = content(scores, curves, table, draws, diffs, found, figures, source)
     try:
@@ -161,7 +165,9 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> list[tuple[str, str, bytes]]:
+def _figures(
+    scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences, two_arms: list[Twins]
+) -> list[tuple[str, str, bytes]]:
     """(file name, caption, PNG) of every figure, the summary first."""
     table, order = diffs.table, tasks(trained(scores))
     found = [
@@ -196,15 +202,17 @@ def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> 
                 plots.differences_by_task(rows, order),
             )
         )
-    by_pair: dict[str, list[Crossing]] = {}
-    for one in crossings(diffs):
-        by_pair.setdefault(plots.contrast_name(one.contrast, one.arm, one.other), []).append(one)
-    for name, pairs in by_pair.items():
+    by_pair: dict[str, list[Twins]] = {}
+    for two in two_arms:
+        if two.sizes.size > 1:
+            by_pair.setdefault(plots.contrast_name(two.pair.contrast, *two.pair.labels), []).append(two)
+    for name, those in by_pair.items():
         caption = (
-            f"{name.capitalize()}: average curves of both arms to {REACH} times the data, {100 * LEVEL:.0f} % bands of "
-            "the mean curve, and where they cross. A crossing is drawn where its probability is at least 95 %."
+            f"{name.capitalize()}: the law of both arms’ average error, {100 * LEVEL:.0f} % intervals of it from "
+            f"resampled seeds and test clips, to {NEAR:.0f} times the data, and where they cross: drawn where the "
+            f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
         )
-        found.append((f"crossover-{name}", caption, plots.crossover(pairs)))
+        found.append((f"crossover-{name}", caption, plots.crossover(those)))
     return [(_slug(name), caption, _png(figure)) for name, caption, figure in found]
 
 

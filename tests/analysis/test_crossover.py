@@ -5,7 +5,7 @@ import pytest
 
 from scaling.analysis.crossover import CLAIMED, Crossover, crossover, overtaken, sought
 from scaling.analysis.replicate import seed_noise
-from scaling.analysis.simulate import PAIRS, SIZES, Pair, crossovers, simulate
+from scaling.analysis.simulate import CASES, SIZES, Case, crossovers, simulate
 
 X = sought(400, 25600)
 
@@ -72,19 +72,19 @@ def test_a_lacking_seed_or_size_leaves_the_others() -> None:
 NOISES = (0.01, 0.03)
 
 
-def found(pair: Pair, noise: float, studies: int) -> list[Crossover]:
-    rng = np.random.default_rng([PAIRS.index(pair), round(1000 * noise)])
-    return crossovers(simulate(pair, noise, studies, rng), rng)
+def found(case: Case, noise: float, studies: int) -> list[Crossover]:
+    rng = np.random.default_rng([CASES.index(case), round(1000 * noise)])
+    return crossovers(simulate(case.laws, SIZES, noise, studies, rng), SIZES, rng)
 
 
 def test_intervals_hold_the_true_crossover_as_often_as_they_say() -> None:
     """200 studies; `tests/bench/crossover.py` has 1,000 of each pair and noise."""
     held, inside = [], []
-    for pair in PAIRS:
-        for noise in NOISES if pair.crosses else ():
-            ones = found(pair, noise, 50)
-            held += [one.low <= pair.crosses <= one.high for one in ones]
-            inside += [one.claimed for one in ones if pair.crosses < SIZES[-1]]
+    for case in CASES:
+        for noise in NOISES if case.crosses else ():
+            ones = found(case, noise, 50)
+            held += [one.low <= case.crosses <= one.high for one in ones]
+            inside += [one.claimed for one in ones if case.crosses < SIZES[-1]]
     # Binomial tolerance of 3 standard errors.
     assert abs(np.mean(held) - 0.9) <= 3 * np.sqrt(0.09 / len(held))
     assert np.mean(inside) > 0.95
@@ -92,5 +92,5 @@ def test_intervals_hold_the_true_crossover_as_often_as_they_say() -> None:
 
 def test_a_crossover_is_rarely_claimed_where_there_is_none() -> None:
     """120 studies."""
-    claimed = [one.claimed for pair in PAIRS if not pair.crosses for noise in NOISES for one in found(pair, noise, 20)]
+    claimed = [one.claimed for case in CASES if not case.crosses for noise in NOISES for one in found(case, noise, 20)]
     assert np.mean(claimed) <= 0.05 + 3 * np.sqrt(0.0475 / len(claimed))

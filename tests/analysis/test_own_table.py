@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scaling.analysis.crossing import crossing_size
 from scaling.analysis.own_table import NEEDED, read_table
 from scaling.cli import main
 
@@ -161,12 +160,3 @@ def test_a_task_with_two_metrics_becomes_two_tasks(tmp_path: Path) -> None:
     both = pl.concat([own(1), own(1).with_columns(pl.lit("mAP").alias("metric"))])
     both.write_csv(tmp_path / "two.csv")
     assert set(read_table(tmp_path / "two.csv")["task"]) == {"esc50 (accuracy)", "esc50 (mAP)"}
-
-
-def test_a_crossing_is_found_where_it_is() -> None:
-    x = np.geomspace(100, 1e5, 200)
-    ln = np.log([[E + A * x**-a] for E, A, a in LAWS.values()])
-    truth = 3.0 ** (1 / 0.15)
-    assert crossing_size(ln, x)[0] == pytest.approx(truth, rel=1e-3)
-    assert np.isinf(crossing_size(ln - np.array([0, 1.0])[:, None, None], x)[0])
-    assert np.isnan(crossing_size(ln * np.nan, x)[0])

@@ -16,31 +16,31 @@ import numpy as np
 
 from scaling.analysis.crossover import crossover, overtaken, sought
 from scaling.analysis.observed import LEVEL
-from scaling.analysis.simulate import DRAWS, PAIRS, SIZES, Pair, drawn_pairs, replicates, simulate
+from scaling.analysis.simulate import CASES, DRAWS, SIZES, Case, drawn_cases, replicates, simulate
 
 NOISES = (0.01, 0.03)
 _BATCH = 50
 
 
-def measure(pairs: list[Pair], noise: float, rng: np.random.Generator) -> np.ndarray:
-    """(studies, 7) of each pair's one study: held, has an upper end, claimed, none near, and what else is held."""
+def measure(cases: list[Case], noise: float, rng: np.random.Generator) -> np.ndarray:
+    """(studies, 7) of each case's one study: held, has an upper end, claimed, none near, and what else is held."""
     x, largest = sought(float(SIZES[0]), float(SIZES[-1])), float(SIZES[-1])
     asked = np.append(x, [largest, 2 * largest])
     found = []
-    for i in range(0, len(pairs), _BATCH):
-        part = pairs[i : i + _BATCH]
-        made = replicates(np.concatenate([simulate(pair, noise, 1, rng) for pair in part]), rng)
+    for i in range(0, len(cases), _BATCH):
+        part = cases[i : i + _BATCH]
+        made = replicates(np.concatenate([simulate(case.laws, SIZES, noise, 1, rng) for case in part]), SIZES, rng)
         ln = made.log_error(asked).reshape(len(part), 2, DRAWS, asked.size)
         exponents = made.exponents().reshape(len(part), 2, DRAWS)
-        for pair, two, power in zip(part, ln, exponents, strict=True):
+        for case, two, power in zip(part, ln, exponents, strict=True):
             at = crossover(x, largest, (two[1] - two[0])[:, : x.size])
-            holds = pair.crosses is not None and at.low <= pair.crosses <= at.high
-            laws = [[E + A * n**-a for n in asked] for E, A, a in (pair.one, pair.other)]
+            holds = case.crosses is not None and at.low <= case.crosses <= at.high
+            laws = [law.error(asked) for law in case.laws]
             times = overtaken(x, two[1][:, : x.size] - two[0][:, -2:-1])
-            true = overtaken(x, (np.array(laws[1])[: x.size] - laws[0][-2])[None])[0]
+            true = overtaken(x, (laws[1][: x.size] - laws[0][-2])[None])[0]
             gains = np.exp(two[0][:, -2]) - np.exp(two[0][:, -1])
             held = [
-                inside(power[1] - power[0], pair.other[2] - pair.one[2]),
+                inside(power[1] - power[0], case.laws[1].a - case.laws[0].a),
                 inside(times, float(true)),
                 inside(gains, laws[0][-2] - laws[0][-1]),
             ]
@@ -61,15 +61,15 @@ def main() -> None:
     print("| laws | noise | held | with an upper end | held of those | claimed | exponents | multiplier | doubling |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     rng = np.random.default_rng(5)
-    cases = [(pair.name, [pair] * n) for pair in PAIRS]
-    cases += [(f"drawn: cross {where}", drawn_pairs(where, n, rng)) for where in ("inside", "at 3x")]
-    for row, (name, pairs) in enumerate(cases):
+    rows = [(case.name, [case] * n) for case in CASES]
+    rows += [(f"drawn: cross {where}", drawn_cases(where, n, rng)) for where in ("inside", "at 3x")]
+    for row, (name, cases) in enumerate(rows):
         for noise in NOISES:
             made = np.random.default_rng([7, row, round(1000 * noise)])
-            holds, ends, claimed, _, *held = measure(pairs, noise, made).T
+            holds, ends, claimed, _, *held = measure(cases, noise, made).T
             cells = [f"{ends.mean():.3f}", "–", f"{claimed.mean():.3f}", *(f"{one.mean():.3f}" for one in held)]
             covered = "–"
-            if pairs[0].crosses is not None:
+            if cases[0].crosses is not None:
                 covered = f"{holds.mean():.3f} ± {holds.std() / np.sqrt(n):.3f}"
                 cells[1] = f"{holds[ends > 0].mean():.3f}" if ends.any() else "–"
             print(f"| {name} | {noise} | {covered} | {' | '.join(cells)} |", flush=True)
