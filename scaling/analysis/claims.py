@@ -11,7 +11,7 @@ from scaling.analysis.differences import PAIR, Differences, better, differences
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
 from scaling.analysis.prospects import ALL, DATA, OBJECTIVE, PAYS, QUESTIONS, SHRINKS, STEEPER, WORTH, prospects
-from scaling.analysis.scores import ARM, arm_names, primary, thousands
+from scaling.analysis.scores import ARM, arm_names, capital, primary, thousands
 from scaling.analysis.twins import Twins, twins
 
 
@@ -96,7 +96,7 @@ def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     low, high = interval(drawn)
     seeds = int(rows["n_seeds"].to_numpy().min())
     sentence = (
-        f"{last['held'].capitalize()}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
+        f"{capital(last['held'])}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
         f"the average error falls by {arm:.1f} % per tenfold data for {last['arm']} and by {other:.1f} % for "
         f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f})."
     ).replace("-", "−")
@@ -146,7 +146,7 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     low, high = interval(_clips_for(sizes, drawn.T, goals[at]))
     names = (row["arm"], row["other"]) if ahead else (row["other"], row["arm"])
     seeker, model = names if objective else names[::-1]
-    first = f"{row['held'].capitalize()}{',' if objective else ''} {seeker}"
+    first = f"{capital(row['held'])}{',' if objective else ''} {seeker}"
     whose = f"that {model} has with {thousands(row['clips'])}"
     if not objective:
         whose = f"that it has with {thousands(row['clips'])} when {model.replace('from', 'trained from')}"
@@ -209,7 +209,7 @@ def _data(draws: Draws) -> list[Claim]:
         low, high = interval(last)
         said = status(low, high)
         sentence = (
-            f"{name.capitalize()}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
+            f"{capital(name)}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
             f"over {n} tasks goes from {percent(error[0])} to {percent(error[-1])} (a gain of "
             f"{points(error[0] - error[-1])} points, {span(*interval(total))}); the last step, from "
             f"{thousands(sizes[-2])} clips, brought {points(error[-2] - error[-1])} ({span(low, high)}; "

@@ -5,6 +5,7 @@ a heavier line say initialized, and beyond the data each objective has dashes of
 which colour-blind readers can tell apart.
 """
 
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,8 @@ REFERENCE_NAMES = {
     "supervised": "supervised encoder",
 }  # fmt: skip
 COLUMNS = 3  # panels in a row
+_ENTRY = 2.35  # inches of a legend's entry
+_LETTERS = 50  # in a line over a panel
 DOUBLED = 2  # a linear axis ends at this many times the largest size
 
 _OBJECTIVES: dict[str, tuple[str, str, Dashes]] = {
@@ -81,6 +84,16 @@ def style(axes: Axes) -> None:
 def title(axes: Axes, text: str, pad: float = 6) -> None:
     """A panel's title, at its left, `pad` points above it."""
     axes.set_title(text, fontsize=10.5, loc="left", fontweight="bold", pad=pad)
+
+
+def subtitle(axes: Axes, text: str, lines: int) -> None:
+    """Plain words between a panel's title and the panel, in so many lines; the title needs a pad of 13 a line."""
+    words = "\n".join(textwrap.wrap(text, _LETTERS, max_lines=lines, placeholder=" …"))
+    told = axes.text(
+        0, 1.015, words, fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom", linespacing=1.1
+    )
+    # A long one must not squeeze the panel.
+    told.set_in_layout(False)
 
 
 def _objective(objective: str, objectives: Sequence[str]) -> tuple[str, str, Dashes]:
@@ -192,8 +205,10 @@ def legend(figure: Figure, arms: dict[Arm, str], shown: set[str]) -> None:
         for name in REFERENCES
         if name in shown
     ]
+    fit = int(figure.get_figwidth() / _ENTRY)
+    columns = 4 if fit >= 4 else min(fit, 2)
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9, handlelength=3.2,
+        handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=9, handlelength=3.2,
         columnspacing=1.6,
     )  # fmt: skip
 

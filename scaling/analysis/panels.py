@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from scaling.analysis.claim import chance
 from scaling.analysis.crossover import CLAIMED, FAR, NEAR, Crossover
 from scaling.analysis.fit import BEYOND, LEVEL, Floats
-from scaling.analysis.look import GREY, Dashes, clips_axis, error_axis, held_look, style, title
-from scaling.analysis.scores import thousands
+from scaling.analysis.look import GREY, Dashes, clips_axis, error_axis, held_look, style, subtitle, title
+from scaling.analysis.scores import capital, thousands
 from scaling.analysis.twins import Twins
 
 _LINES = ("line_clips", "line", "line_low", "line_high")
@@ -142,9 +142,10 @@ def draw_crossover(axes: Axes, two: Twins) -> None:
     error_axis(axes, np.concatenate(errors))
     if not two.why and two.crossover.claimed:
         _mark(axes, two.crossover, reach * two.largest)
-    title(axes, two.pair.held.capitalize(), pad=17)
-    axes.text(0, 1.015, _said(two), fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom")
-    axes.legend(fontsize=8.5, frameon=False, loc="upper right", handletextpad=0.3)
+    title(axes, capital(two.pair.held), pad=28)
+    subtitle(axes, _said(two), 2)
+    legend = axes.legend(fontsize=8.5, loc="upper right", handletextpad=0.3, framealpha=1, edgecolor="white")
+    legend.set_zorder(4)
 
 
 def _mark(axes: Axes, at: Crossover, reach: float) -> None:

@@ -20,7 +20,7 @@ from scaling.analysis.panels import (
     draw_points,
     has_band,
 )
-from scaling.analysis.scores import ARM, arm_names, by_size, metric_name, primary, references, tasks, trained
+from scaling.analysis.scores import ARM, arm_names, by_size, capital, metric_name, primary, references, tasks, trained
 from scaling.analysis.twins import Twins
 
 
@@ -161,7 +161,7 @@ def summary(scores: pl.DataFrame, table: pl.DataFrame) -> Figure:
         part = rows.filter(pl.col("contrast") == contrast, pl.col("arm") == arm_name, pl.col("other") == other)
         helds = part["held"].unique(maintain_order=True).to_list()
         draw_differences(axes, part, sizes, helds)
-        look.title(axes, contrast_name(contrast, arm_name, other).capitalize())
+        look.title(axes, capital(contrast_name(contrast, arm_name, other)))
         axes.set_ylabel("points of error gained", fontsize=9.5)
         # A row of its own above the highest bar.
         low, high = axes.get_ylim()

@@ -8,7 +8,7 @@ from scaling.analysis.crossover import CLAIMED, FAR, NEAR, overtaken, share
 from scaling.analysis.differences import better
 from scaling.analysis.forms import Floats
 from scaling.analysis.observed import LEVEL, interval
-from scaling.analysis.scores import thousands
+from scaling.analysis.scores import capital, thousands
 from scaling.analysis.twins import Twins
 
 OBJECTIVE = "Which objective?"
@@ -49,15 +49,15 @@ def _crosses(two: Twins) -> Claim:
     said: Said = "said"
     if at.claimed:
         where = f"{_about(two, at.clips)} ({_range(two, at.low, at.high)})"
-        sentence = f"{held.capitalize()}, {behind} overtakes {ahead} {where}."
+        sentence = f"{capital(held)}, {behind} overtakes {ahead} {where}."
     elif at.none_near >= CLAIMED:
         reach = f"{FAR:.0f} times the data ({far}" if at.none_far >= CLAIMED else f"{NEAR:.0f} times the data ({near}"
         none = at.none_far if at.none_far >= CLAIMED else at.none_near
-        sentence = f"{held.capitalize()}, {ahead} stays ahead of {behind} up to {reach}; probability {chance(none)})."
+        sentence = f"{capital(held)}, {ahead} stays ahead of {behind} up to {reach}; probability {chance(none)})."
     else:
         said = "cannot be said"
         sentence = (
-            f"{held.capitalize()}, whether {behind} overtakes {ahead} cannot be said: probability "
+            f"{capital(held)}, whether {behind} overtakes {ahead} cannot be said: probability "
             f"{chance(at.none_near)} that they do not cross within {NEAR:.0f} times the data, "
             f"{chance(at.none_far)} within {FAR:.0f} times ({_range(two, at.low, at.high)})."
         )
@@ -78,14 +78,14 @@ def _steeper(two: Twins) -> list[Claim]:
     if two.why:
         return [_open(two, STEEPER, "exponent", f"whether the exponents of {names[0]} and {names[1]} differ")]
     drawn = two.found.exponents(two.other) - two.found.exponents(two.arm)
-    number, (low, high) = round(float(np.median(drawn)), 3) + 0.0, interval(drawn)
+    number, (low, high) = round(float(np.median(drawn)), 2) + 0.0, interval(drawn)
     said = status(low, high)
     if said == "said":
         verb = "larger" if number > 0 else "smaller"
         text = f"the exponent of {names[1]} is {verb} than that of {names[0]} by {abs(number):.2f}"
     else:
         text = f"which exponent is larger cannot be said: {names[1]}’s minus {names[0]}’s is {number:+.2f}"
-    sentence = f"{two.pair.held.capitalize()}, {text} ({_LEVEL} {low:+.2f} to {high:+.2f})."
+    sentence = f"{capital(two.pair.held)}, {text} ({_LEVEL} {low:+.2f} to {high:+.2f})."
     sentence = sentence.replace("-", "−")
     return [_claim(two, STEEPER, sentence, number, "exponent", (low, high), better(drawn), said)]
 
@@ -94,7 +94,9 @@ def _worth(two: Twins) -> list[Claim]:
     """The effective-data multiplier at the largest size: how many times the clips the worse arm needs."""
     if two.why == ONE_SEED:
         return []  # told within the sizes, without a law
-    names = two.pair.labels if two.pair.contrast == "objective" else tuple(map(_training, two.pair.labels))
+    names, held = two.pair.labels, capital(two.pair.held)
+    if two.pair.contrast == "initialization":
+        names, held = (_training(names[0]), _training(names[1])), f"For {two.pair.held}"
     if two.why:
         return [_open(two, WORTH, "times the clips", f"what the advantage of {names[0]} or {names[1]} is worth")]
     goal = [np.array([np.interp(np.log(two.largest), np.log(two.x), row) for row in ln]) for ln in two.ln]
@@ -104,11 +106,11 @@ def _worth(two: Twins) -> list[Claim]:
     least = two.x[0] / two.largest
     said: Said = "said" if low > 1 else "cannot be said"
     of = {0: "as few as the smallest size holds", np.inf: f"over {FAR:.0f}"}
-    words = [of.get(value, f"{value:.2g}") for value in (low, number, high)]
+    words = [of.get(value, f"{value:.1f}" if value < 10 else f"{value:.2g}") for value in (low, number, high)]
     need = f"over {FAR:.0f} times" if number == np.inf else f"{words[1]} times"
     sentence = (
-        f"{two.pair.held.capitalize()}, {names[worse]} needs {need} the clips that {names[1 - worse]} has with "
-        f"{thousands(two.largest)} for the same average error ({_LEVEL} {words[0]} to {words[2]})"
+        f"{held}, by their curves {names[worse]} needs {need} the clips that {names[1 - worse]} has "
+        f"with {thousands(two.largest)} for the same average error ({_LEVEL} {words[0]} to {words[2]})"
         f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
     )
     finite = number if least <= number < np.inf else None
@@ -171,7 +173,7 @@ def _range(two: Twins, low: float, high: float) -> str:
 
 
 def _open(two: Twins, question: str, unit: str, what: str) -> Claim:
-    sentence = f"{two.pair.held.capitalize()}, {what} cannot be said: {two.why}."
+    sentence = f"{capital(two.pair.held)}, {what} cannot be said: {two.why}."
     return _claim(two, question, sentence, None, unit, None, None, "cannot be said")
 
 
@@ -208,7 +210,7 @@ def doublings(found: Arms) -> list[Claim]:
         drawn = now - then
         number, (low, high) = float(np.median(drawn)), interval(drawn)
         sentence = (
-            f"{one.name.capitalize()}: the next doubling, to {thousands(2 * largest)} clips, would buy "
+            f"{capital(one.name)}: the next doubling, to {thousands(2 * largest)} clips, would buy "
             f"{points(number)} points ({_LEVEL} {points(low)} to {points(high)})."
         )
         claims.append(

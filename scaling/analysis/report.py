@@ -21,7 +21,7 @@ from scaling.analysis.fit import BEYOND, LEVEL, Curve
 from scaling.analysis.intervals import draw, fit_curves
 from scaling.analysis.own_table import read_table
 from scaling.analysis.page import content, render
-from scaling.analysis.scores import KEYS, domains, passes, read_predictions, read_scores, tasks, trained
+from scaling.analysis.scores import KEYS, capital, domains, passes, read_predictions, read_scores, tasks, trained
 from scaling.analysis.tables import latex, summary_table
 from scaling.analysis.twins import Twins, twins
 from scaling.errors import StudyError
@@ -187,9 +187,9 @@ def _figures(
         "points, so nothing is fitted."
     )
     for domain in domains(trained(scores)):
-        caption = f"{domain.capitalize()}: error against unique clips. {legend}".strip()
+        caption = f"{capital(domain)}: error against unique clips. {legend}".strip()
         found.append((f"curves-{domain}", caption, plots.task_curves(scores, curves, domain)))
-        caption = f"{domain.capitalize()}: the same on linear axes, to twice the data."
+        caption = f"{capital(domain)}: the same on linear axes, to twice the data."
         found.append((f"curves-{domain}-linear", caption, plots.task_curves(scores, curves, domain, linear=True)))
         legend = ""
     for rows in table.partition_by("contrast", "arm", "other", maintain_order=True):
@@ -197,7 +197,7 @@ def _figures(
         found.append(
             (
                 f"difference-{name}",
-                f"{name.capitalize()}, task by task: difference in points of error with {100 * LEVEL:.0f} % "
+                f"{capital(name)}, task by task: difference in points of error with {100 * LEVEL:.0f} % "
                 "intervals. Where the bar crosses 0, the task cannot tell the two apart.",
                 plots.differences_by_task(rows, order),
             )
@@ -208,7 +208,7 @@ def _figures(
             by_pair.setdefault(plots.contrast_name(two.pair.contrast, *two.pair.labels), []).append(two)
     for name, those in by_pair.items():
         caption = (
-            f"{name.capitalize()}: the law of both arms’ average error, {100 * LEVEL:.0f} % intervals of it from "
+            f"{capital(name)}: the law of both arms’ average error, {100 * LEVEL:.0f} % intervals of it from "
             f"resampled seeds and test clips, to {NEAR:.0f} times the data, and where they cross: drawn where the "
             f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
         )

@@ -274,6 +274,11 @@ def domains(table: pl.DataFrame) -> list[str]:
     return list(dict.fromkeys(domain for _, domain in tasks(table)))
 
 
+def capital(text: str) -> str:
+    """Text with a capital at its start, and names left as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def thousands(clips: float) -> str:
     """A number of clips for an axis or a sentence: 400, 1,000, 10,000, 9.3 M."""
     if clips >= 1e6:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from scaling.analysis.fit import BEYOND, LEVEL
-from scaling.analysis.scores import ARM, arm_names, gaps, metric_name, primary, tasks
+from scaling.analysis.scores import ARM, arm_names, capital, gaps, metric_name, primary, tasks
 
 Row = dict[str, Any]
 NUMBERS = ("E", "a", "at_largest", "beyond", "held_out")  # with their intervals, `_low` and `_high`
@@ -60,7 +60,7 @@ def _one_domain(table: pl.DataFrame, covers: str) -> str:
     protocols = " and ".join(table["protocol"].unique(maintain_order=True))
     lines = [
         r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{_tex(domain.capitalize())}: fitted curves, error $= E + A\,\mathrm{{clips}}^{{-a}}$, in \%. "
+        rf"\caption{{{_tex(capital(domain))}: fitted curves, error $= E + A\,\mathrm{{clips}}^{{-a}}$, in \%. "
         rf"Errors at the largest size and at {BEYOND} times it are predictions pooled over laws and windows of sizes; "
         rf"\emph{{held out}} is the largest size as the smaller ones predict it. Brackets: {100 * LEVEL:.0f}\,\% "
         rf"intervals ({_tex(covers)}). Protocol: {_tex(protocols)}.}}",

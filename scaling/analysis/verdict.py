@@ -2,7 +2,7 @@
 
 from scaling.analysis.claim import Claim, chance
 from scaling.analysis.prospects import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, WORTH
-from scaling.analysis.scores import thousands
+from scaling.analysis.scores import capital, thousands
 
 Answer = tuple[str, str, str]
 
@@ -14,7 +14,7 @@ def verdict(found: list[Claim]) -> list[Answer]:
     """
     overall = [claim for claim in found if claim.evidence["scope"] == ALL]
     answers = (_objective(overall), _crosses(overall), _data(overall), _initialization(overall))
-    return [(q, short[0].upper() + short[1:], numbers) for q, short, numbers in filter(None, answers)]
+    return [(q, capital(short), numbers) for q, short, numbers in filter(None, answers)]
 
 
 def _numbers(claim: Claim) -> str:
