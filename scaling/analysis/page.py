@@ -93,11 +93,18 @@ def content(
         "gaps": _gaps(scores),
         "unmatched": _grouped(draws.unmatched),
         "zeros": _zeros(draws.cells),
+        "measures": ", ".join(metric_name(m) for m in runs.filter(primary())["metric"].unique().sort()),
         "figures": [
-            {"name": name, "caption": caption, "data": base64.b64encode(png).decode()}
+            {"name": name, "caption": caption, "data": base64.b64encode(png).decode(),
+             "share": round(_width(png) / max(_width(other) for _, _, other in figures), 3)}
             for name, caption, png in figures
         ],
     }  # fmt: skip
+
+
+def _width(png: bytes) -> int:
+    """Pixels; they stand in the first chunk of every PNG."""
+    return int.from_bytes(png[16:20])
 
 
 def _method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
