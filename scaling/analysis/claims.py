@@ -35,8 +35,10 @@ def claims_from(draws: Draws, diffs: Differences, by_arm: Arms, two_arms: list[T
     for pair in averages.partition_by(PAIR, maintain_order=True):
         objective = pair["contrast"][0] == "objective"
         sizes = pair["clips"].unique().sort()
-        ends = {sizes[-1]} if objective else {sizes[0], sizes[-1]}
-        found += [_at_size(row) for row in pair.filter(pl.col("clips").is_in(ends)).iter_rows(named=True)]
+        # Averaged over all tasks at each size; over parts of them only where it matters most.
+        ends = [sizes[-1]] if objective else [sizes[0], sizes[-1]]
+        asked = pair.filter((pl.col("scope") == ALL) | pl.col("clips").is_in(ends))
+        found += [_at_size(row) for row in asked.iter_rows(named=True)]
         overall = pair.filter(pl.col("scope") == ALL).sort("clips")
         # An average over other tasks at another size is another quantity: no trend between the two.
         if overall.height > 1 and overall["n_tasks"].n_unique() == 1 and overall["low"].is_finite().all():

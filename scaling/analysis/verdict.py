@@ -43,6 +43,8 @@ def _objective(found: list[Claim]) -> Answer | None:
     claims = [claim for claim in found if claim.question == OBJECTIVE]
     if not claims:
         return None
+    largest = max(int(claim.evidence["clips"]) for claim in claims)
+    claims = [claim for claim in claims if claim.evidence["clips"] == largest]
     winners = [_ahead(claim) for claim in claims]
     held = [str(claim.evidence["held"]) for claim in claims]
     if set(winners) == {None}:
@@ -54,7 +56,7 @@ def _objective(found: list[Claim]) -> Answer | None:
             f"{name or 'too close to call'} when {_trained(when)}" for name, when in zip(winners, held, strict=True)
         ]
         short = f"{'; '.join(parts)}."
-    size = thousands(float(claims[0].evidence["clips"]))
+    size = thousands(float(largest))
     numbers = [
         f"{when} {claim.evidence['arm']} over {claim.evidence['other']} {_numbers(claim)}"
         for claim, when in zip(claims, held, strict=True)
@@ -120,7 +122,8 @@ def _initialization(found: list[Claim]) -> Answer | None:
     claims = [claim for claim in found if claim.question == PAYS]
     if not claims:
         return None
-    sizes = sorted({int(claim.evidence["clips"]) for claim in claims})
+    every = {int(claim.evidence["clips"]) for claim in claims}
+    sizes = sorted({min(every), max(every)})
     words, numbers = [], []
     for size in sizes:
         here = [claim for claim in claims if claim.evidence["clips"] == size]

@@ -29,6 +29,9 @@ def test_the_planted_answers_are_found(study_claims: list[Claim]) -> None:
     assert scratch.interval[0] < scratch.number < scratch.interval[1]
     assert all(c.status == "said" and c.number > 0 for c in overall(study_claims, PAYS) if c.evidence["clips"] == 400)
     assert len([c for c in overall(study_claims, DATA) if "step" not in c.evidence]) == 4
+    for question in (OBJECTIVE, PAYS):
+        told = [(c.evidence["held"], c.evidence["clips"]) for c in overall(study_claims, question)]
+        assert sorted(told) == sorted({(held, clips) for held, _ in told for clips in SIZES})
 
 
 def test_one_seed_establishes_no_difference_of_exponents(study_claims: list[Claim]) -> None:
@@ -48,7 +51,7 @@ def test_the_worth_in_clips_lies_between_the_sizes(study_claims: list[Claim]) ->
 def test_claims_are_json_with_evidence(study_claims: list[Claim]) -> None:
     json.dumps([asdict(claim) for claim in study_claims], allow_nan=False)
     scratch = overall(study_claims, OBJECTIVE)[0]
-    assert "contrastive-scratch-10000-s0" in str(scratch.evidence["runs"])
+    assert scratch.evidence["runs"] == "captioning-scratch-400-s0 contrastive-scratch-400-s0"
     assert all(c.probability is None or 0 < c.probability < 1 for c in study_claims)
 
 
