@@ -3,8 +3,7 @@
 Each candidate is one more run of an arm at a size of the study. What it would bring is simulated: mean errors are
 drawn about the fitted curves with the seeds' noise over the root of the number of runs, with and without the candidate,
 all sizes are refitted, and the widths of the claim's intervals compared. The same random numbers serve all candidates,
-so that what differs between them is the runs. A size that an arm lacks adds windows to its pool, which may widen an
-interval at other sizes: the analysis would then know that it knew too little.
+so that what differs between them is the runs.
 """
 
 from collections.abc import Callable
@@ -28,7 +27,7 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmSoFar:
     """What is known of one arm: its sizes (n,), mean errors (n,), and runs (n,) behind each."""
 
     name: str
@@ -47,7 +46,7 @@ class SoFar:
         samples: clips seen in training by a run of this many clips; NaN where the scores do not say.
     """
 
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmSoFar, ...]
     noise: float
     samples: Callable[[float], float]
 
@@ -90,7 +89,7 @@ def so_far(scores: pl.DataFrame) -> SoFar:
         mine = cells.filter(pl.struct(ARM) == dict(zip(ARM, key, strict=True))).sort("clips")
         if mine.height >= FEWEST:
             clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("clips", "error", "runs"))
-            arms.append(Arm(name, clips, errors, count))
+            arms.append(ArmSoFar(name, clips, errors, count))
     if len(arms) < 2:
         raise StudyError(f"a next run needs two arms with {FEWEST} sizes or more, scored on all {n} tasks")
     freedom = float((cells["runs"].to_numpy() - 1.0).sum())
@@ -108,7 +107,7 @@ def _samples(cells: pl.DataFrame) -> Callable[[float], float]:
 
 
 def next_runs(
-    arms: tuple[Arm, Arm], noise: float, question: Question, hours: Callable[[float], float], seed: int = 0
+    arms: tuple[ArmSoFar, ArmSoFar], noise: float, question: Question, hours: Callable[[float], float], seed: int = 0
 ) -> list[Candidate]:
     """Every candidate, the best first.
 
@@ -134,7 +133,7 @@ def next_runs(
     at = crossover(x, float(sizes[-1]), (other - one)[None]).clips
     where = np.array([max(at, sizes[0]) if at < np.inf else NEAR * sizes[-1]])
 
-    def drawn(arm: Arm, i: int) -> Floats:
+    def drawn(arm: ArmSoFar, i: int) -> Floats:
         """(r,) what the claim is about, of one arm."""
         made = _replicates(arm, noise, sizes, (seed, i))
         return made.exponents()[0] if question == "exponents" else made.log_error(where)[0, :, 0]
@@ -158,24 +157,24 @@ def next_runs(
     return sorted(found, key=lambda one: -one.gain)
 
 
-def _with(arm: Arm, size: float, guess: float) -> Arm:
+def _with(arm: ArmSoFar, size: float, guess: float) -> ArmSoFar:
     """The arm with one more run; at a size that it lacks, with the error that its curve predicts."""
     here = arm.clips == size
     if here.any():
-        return Arm(arm.name, arm.clips, arm.errors, arm.runs + here)
+        return ArmSoFar(arm.name, arm.clips, arm.errors, arm.runs + here)
     at = int(np.searchsorted(arm.clips, size))
-    return Arm(
+    return ArmSoFar(
         arm.name, *(np.insert(part, at, v) for part, v in ((arm.clips, size), (arm.errors, guess), (arm.runs, 1.0)))
     )
 
 
-def _resampled(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
+def _resampled(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
     """(RESAMPLES, n) mean errors; one stream of random numbers an arm, whatever its runs."""
     z = np.random.default_rng(stream).standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.clips)]
     return np.asarray(arm.errors * np.exp(noise / np.sqrt(arm.runs) * z))
 
 
-def _replicates(arm: Arm, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
+def _replicates(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
     # One arm a call: beliefs are drawn too, and only so from the same random numbers for every candidate.
     again = _resampled(arm, noise, sizes, stream)
     return replicate([(arm.clips, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])

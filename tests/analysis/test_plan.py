@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from scaling.analysis.forms import OFFSET
-from scaling.analysis.next_run import Arm, next_runs, so_far
+from scaling.analysis.next_run import ArmSoFar, next_runs, so_far
 from scaling.analysis.own_table import read_table
 from scaling.analysis.plan import Grid, power
 from scaling.analysis.simulate import Law
@@ -88,7 +88,7 @@ def sampled_width(runs: list[np.ndarray], studies: int = 200) -> float:
 def test_the_next_run_beats_a_random_one() -> None:
     clips = np.array(CLIPS, dtype=np.float64)
     runs = [np.array([3.0, 3.0, 1.0, 1.0]), np.array([3.0, 3.0, 3.0, 1.0])]
-    arms = [Arm(one.name, clips, one.error(clips), k) for one, k in zip(GRID.laws, runs, strict=True)]
+    arms = [ArmSoFar(one.name, clips, one.error(clips), k) for one, k in zip(GRID.laws, runs, strict=True)]
     found = next_runs((arms[0], arms[1]), 0.01, "exponents", lambda clips: 1.0)
     assert len(found) == 8
     widths = {}
@@ -103,8 +103,8 @@ def test_the_next_run_beats_a_random_one() -> None:
 
 def test_a_dear_run_is_not_next_and_a_missing_size_is_a_candidate() -> None:
     clips = np.array(CLIPS, dtype=np.float64)
-    one, two = (Arm(law.name, clips, law.error(clips), np.full(4, 2.0)) for law in GRID.laws)
-    two = Arm(two.name, two.clips[:3], two.errors[:3], two.runs[:3])
+    one, two = (ArmSoFar(law.name, clips, law.error(clips), np.full(4, 2.0)) for law in GRID.laws)
+    two = ArmSoFar(two.name, two.clips[:3], two.errors[:3], two.runs[:3])
     cheap = next_runs((one, two), 0.01, "exponents", lambda clips: 1.0 if clips < 5000 else 1e6)
     assert cheap[0].clips < 5000
     even = next_runs((one, two), 0.01, "crossover", lambda clips: 1.0)
