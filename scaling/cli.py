@@ -1,4 +1,4 @@
-"""The commands: a study, `scaling report` and `scaling sync`; and their exit codes.
+"""The commands: a study, `scaling report`, `scaling plan` and `scaling sync`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -6,6 +6,8 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -15,6 +17,9 @@ from scaling.options import Options, parse
 from scaling.progress import Display
 from scaling.signals import Signals, StoppedError
 from scaling.study import Study
+
+if TYPE_CHECKING:
+    from scaling.analysis.simulate import Law
 
 
 def run_study(make: Callable[[Options], Study], description: str | None) -> int:
@@ -44,18 +49,124 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
         display.close()
 
 
-def report(folder: tyro.conf.Positional[str]) -> int:
-    """Write the report of a study's folder again from its scores.
+def report(source: tyro.conf.Positional[str], out: str = "") -> int:
+    """Write the report of a study, or of a table of scores from elsewhere.
+
+    A table is a .csv or .parquet file with one score a row and at least the columns objective (the arm's name; "none":
+    a reference), clips (unique clips trained on), task, metric, and value (0 to 1, more is better). Where they are
+    given, these are used too: seed, audio_init ("scratch", or what it started from), protocol, samples_seen, epochs,
+    stderr (of the value, over test clips), n_test, domain, excluded and reason (true and why: left out, and listed).
 
     Args:
-        folder: what a study was given as --out, or its default.
+        source: a study's folder (what it was given as --out, or its default), or a table of scores.
+        out: for a table, the folder that gets report/. Without one: the folder that the table lies in.
     """
+    from scaling.analysis.own_table import is_table
     from scaling.folder import report_on
 
-    place = absolute(folder)
+    place = absolute(source)
+    if is_table(source) and isinstance(place, Path):
+        from scaling.analysis.report import write_table_report
+
+        folder = Path(out).expanduser().absolute() if out else place.parent
+        print(write_table_report(place, folder))
+        return 0
+    if out:
+        raise StudyError("--out is for a table of scores (.csv or .parquet); a study's report lies in its folder")
     check_writable(place)
     print(report_on(place))
     return 0
+
+
+def plan(
+    arms: tuple[str, ...] = (),
+    clips: tuple[int, ...] = (),
+    seeds: int = 3,
+    noise: float = 0.0,
+    samples_seen: float = 0.0,
+    hours_per_million: float = 1.0,
+    hours_per_run: float = 0.0,
+    results: str = "",
+    claim: Literal["crossover", "exponents"] = "crossover",
+) -> int:
+    """What a study would find and cost, before money is spent; or, with --results, which run to do next.
+
+    Example: scaling plan --arms contrastive:0.1,6,0.4 captioning:0.1,2,0.25 --clips 400000 1000000 4000000 10000000
+    --noise 0.02 --samples-seen 64e6 --hours-per-million 2.5
+
+    Args:
+        arms: a guess of each arm's law, NAME:E,A,a for error = E + A clips^-a (a share: 0.1 is 10 %). With --results:
+            the names of the two arms to compare, needed where there are more.
+        clips: sizes.
+        seeds: runs of each arm and size.
+        noise: how much ln error varies from seed to seed (0.02: by about 2 %). With --results it is taken from there.
+        samples_seen: clips seen in training by one run, the same at every size. With --results it is taken from there.
+        hours_per_million: GPU-hours for a million clips seen.
+        hours_per_run: GPU-hours of a run besides.
+        results: a study's folder, or a table of scores as for `scaling report`: says which next run narrows the claim
+            most for a GPU-hour.
+        claim: what the next run is to narrow: where two arms cross, or how far their exponents differ.
+    """
+    from scaling.analysis.plan import Grid, power
+    from scaling.analysis.plan_text import power_text
+
+    try:
+        if results:
+            print(_next_run(results, arms, claim, noise, samples_seen, (hours_per_million, hours_per_run)))
+            return 0
+        grid = Grid(
+            tuple(_law(arm) for arm in arms), clips, seeds, noise, samples_seen, hours_per_million, hours_per_run
+        )
+    except ValueError as error:
+        raise StudyError(f"{error} (see scaling plan --help)") from error
+    print(power_text(grid, power(grid)))
+    return 0
+
+
+def _law(arm: str) -> "Law":
+    """NAME:E,A,a."""
+    from scaling.analysis.simulate import Law
+
+    name, _, numbers = arm.rpartition(":")
+    try:
+        E, A, a = (float(number) for number in numbers.split(","))
+    except ValueError:
+        raise StudyError(f"--arms {arm} is no NAME:E,A,a, as in contrastive:0.1,6,0.4") from None
+    return Law(name, E, A, a)
+
+
+def _next_run(
+    results: str,
+    names: tuple[str, ...],
+    claim: Literal["crossover", "exponents"],
+    noise: float,
+    samples_seen: float,
+    rate: tuple[float, float],
+) -> str:
+    from scaling.analysis.next_run import next_runs, so_far
+    from scaling.analysis.own_table import is_table, read_table
+    from scaling.analysis.plan_text import next_text
+    from scaling.analysis.scores import read_scores
+
+    place = Path(results).expanduser().absolute()
+    known = so_far(read_table(place) if is_table(results) else read_scores(place / "report" / "scores.parquet"))
+    have = [arm.name for arm in known.arms]
+    if not names and len(have) == 2:
+        names = tuple(have)
+    if len(names) != 2 or not set(names) <= set(have):
+        raise StudyError(f"--arms must name two of: {'; '.join(have)}")
+    one, two = (known.arms[have.index(name)] for name in names)
+    noise = noise or known.noise
+    if not noise > 0:
+        raise StudyError(f"{place}: no size has two seeds, so nothing tells the noise of a run: give it with --noise")
+
+    def hours(clips: float) -> float:
+        samples = samples_seen or known.samples(clips)
+        if not samples > 0:
+            raise StudyError(f"{place}: column samples_seen is not filled: give --samples-seen")
+        return samples * rate[0] / 1e6 + rate[1]
+
+    return next_text(next_runs((one, two), noise, claim, hours), claim, (one.name, two.name), noise)
 
 
 def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
@@ -85,7 +196,8 @@ def main() -> None:
     try:
         sys.exit(
             tyro.extras.subcommand_cli_from_dict(
-                {"report": report, "sync": sync}, description="Scaling studies: what is done with a finished one."
+                {"report": report, "plan": plan, "sync": sync},
+                description="Scaling studies: what is done before and after one.",
             )
         )
     except StudyError as error:

@@ -10,13 +10,13 @@ from scaling.cluster import Resources
 from scaling.files import Location, append_line, make_folder, read_json, write_json
 from scaling.folder import finished_scores, seen_by_nodes
 from scaling.launch import Lanes
+from scaling.place import Place
 from scaling.progress import Display, clock
 from scaling.provenance import commit, source_hash
 from scaling.queue import Entry
 from scaling.recorder import Recorder
 from scaling.signals import Signals
 from scaling.study import Study
-from scaling.work import Place
 
 POLL_SECONDS = 0.5
 
@@ -27,6 +27,7 @@ class Grid:
     def __init__(self, study: Study, folder: Location, store: Location, display: Display) -> None:
         self._study, self._folder, self._display = study, folder, display
         self._place = Place(store, folder / "runs", seen_by_nodes(folder, study.checkpoints))
+        self._lanes: Lanes | None = None
         self._finished = finished_scores(self._place.runs, study.runs)
         other = [name for name in self._finished if self._result(name)["source_hash"] != source_hash()]
         if other:
@@ -44,9 +45,10 @@ class Grid:
         return self._place.runs
 
     def work(self, resources: Resources, recorder: Recorder, signals: Signals, stages: dict[str, float]) -> list[Entry]:
-        """Do the runs that are not done; where every run stands, once every lane has ended.
+        """Do the runs that are not done; where every run stands, once each has ended or no lane is left.
 
-        A signal stops the lanes after a checkpoint. Adds the seconds of the grid to `stages`.
+        A signal stops the lanes after a checkpoint. Adds the seconds of the grid to `stages`. Lanes need seconds to end
+        when there is nothing left to take: `close` waits for that, and there is work to do meanwhile.
         """
         if len(self._finished) == len(self._study.runs):
             return []
@@ -54,13 +56,19 @@ class Grid:
         name = f"{self._study.name}-{self._study.preset}"
         scratch = self._folder / ".ray" / str(os.getpid())
         lanes = Lanes(name, self._study.runs, self._finished, self._place, resources, scratch, self._display.say)
+        self._lanes = lanes
         entries = self._watch(lanes, recorder, signals)
         stages["grid"] = time.monotonic() - began
         self._note_cost(lanes.count, entries, stages)
         return entries
 
+    def close(self) -> None:
+        """Wait until the lanes have ended, and remove what they leave behind."""
+        if self._lanes is not None:
+            self._lanes.close()
+
     def _watch(self, lanes: Lanes, recorder: Recorder, signals: Signals) -> list[Entry]:
-        """Show and record the grid until every lane has ended."""
+        """Show and record the grid until every run has ended or no lane is left."""
         asked = False
         with signals.deferred():
             while True:
@@ -68,7 +76,7 @@ class Grid:
                 entries = lanes.entries()
                 self._display.grid(entries, lanes.group)
                 recorder.watch(entries)
-                if not alive:
+                if not alive or all(entry.state in ("done", "failed", "skipped") for entry in entries):
                     break
                 if signals.arrived and not asked:
                     asked = True
@@ -76,7 +84,6 @@ class Grid:
                     self._display.say("stopping: every run leaves a checkpoint (again to stop at once)")
                     lanes.stop()
                 time.sleep(POLL_SECONDS)
-            lanes.close()
         self._display.close()
         return entries
 

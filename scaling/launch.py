@@ -27,17 +27,17 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from scaling.cluster import WAIT_SECONDS, Resources, lane_count
 from scaling.errors import ClusterLostError
 from scaling.files import Location, remove_tree
+from scaling.place import Place
 from scaling.progress import Group
 from scaling.queue import Entry, RunQueue, Take
 from scaling.study import Run
-from scaling.training.attempt import Attempt
-from scaling.training.train import InterruptedRunError
-from scaling.work import Place, main_score, perform
+from scaling.training.attempt import Attempt, InterruptedRunError
 
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 LANE_ATTEMPTS = 5
 AT_ONCE_SECONDS = 20.0
+END_SECONDS = 60.0
 
 
 def ray_storage(place: Location) -> dict[str, Any]:
@@ -102,7 +102,10 @@ class Lanes:
         ray.get(self._queue.stop.remote())
 
     def close(self) -> None:
-        """Remove what Ray Train has left behind, in this start and in those that were killed."""
+        """Let the lanes end, and remove what Ray Train has left behind, in this start and in those that were killed."""
+        end = time.monotonic() + END_SECONDS
+        for thread in self._threads:
+            thread.join(max(end - time.monotonic(), 0))
         ray.kill(self._queue)
         shutil.rmtree(self._journal, ignore_errors=True)
         remove_tree(self._scratch.parent)
@@ -134,8 +137,7 @@ class Lanes:
     def _free_room(self, lane: int) -> None:
         """Give back the CPUs and GPUs that a lane's dead controller has left reserved.
 
-        Ray Train's own cleaner asks the dashboard whether a controller lives, and not every cluster has one. What no
-        other lane is known to occupy goes: a group that another lane was just about to start is started again.
+        What no other lane is known to occupy goes: a group that another lane was just about to start is started again.
         """
         with suppress(ray.exceptions.RayError):
             others = {room for number, room in ray.get(self._queue.occupied.remote()).items() if number != lane}
@@ -146,7 +148,7 @@ class Lanes:
                     remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(room))))
 
     def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> ray.train.torch.TorchTrainer:
-        return ray.train.torch.TorchTrainer(
+        return _Trainer(
             work_lane,
             train_loop_config={"queue": self._queue, "lane": lane, "place": place, "resources": resources},
             scaling_config=ray.train.ScalingConfig(
@@ -163,8 +165,23 @@ class Lanes:
         )
 
 
+class _Trainer(ray.train.torch.TorchTrainer):
+    """Without Ray Train's cleaner of placement groups, a process a lane whose work `Lanes._free_room` does.
+
+    It asks the dashboard's API. Where a cluster has none, stopping it makes a lane's end 12 s longer, and fails.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        # Ray's types show the trainer of its former version.
+        made = super()._create_default_callbacks()  # type: ignore[misc]
+        return [callback for callback in made if type(callback).__name__ != "PlacementGroupCleanerCallback"]
+
+
 def work_lane(config: dict[str, Any]) -> None:
     """What every worker of a lane's group runs: take, perform, tell, until there is no run left."""
+    # Here and not above: a lane's controller loads this module too, and takes seconds less without what does the work.
+    from scaling.work import main_score, perform
+
     queue, lane, place, resources = (config[key] for key in ("queue", "lane", "place", "resources"))
     torch.set_num_threads(resources.threads)
     rank = ray.train.get_context().get_world_rank()

@@ -167,9 +167,12 @@ class Start:
         grid = Grid(self.study, self.folder, self.store, self.display)
         recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
         entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
-        if self.signals.arrived:
-            raise StoppedError(self.signals.arrived)
-        return self._report(tracker, recorder, grid.runs, entries)
+        try:
+            if self.signals.arrived:
+                raise StoppedError(self.signals.arrived)
+            return self._report(tracker, recorder, grid.runs, entries)
+        finally:
+            grid.close()
 
     def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
         from scaling.data.store import write_parquet

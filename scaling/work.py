@@ -1,7 +1,7 @@
 """What a lane does with a run: train, probe, write the result. Knows nothing of Ray or MLflow."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from scaling.errors import StudyError
 from scaling.files import Location, write_json
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.objective import workers
+from scaling.place import Place
 from scaling.probes.embed import embed, log_mel_statistics
 from scaling.probes.labelled import LabelledStore
 from scaling.probes.probe import Head, score_chance, score_embeddings
@@ -24,19 +25,6 @@ from scaling.training.attempt import Attempt, Progress
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint
 from scaling.training.initialize import Weights, build, first_encoder, read_weights
 from scaling.training.train import CHECKPOINT_SECONDS, train
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a study's files lie, and the weights that its initializations name."""
-
-    store: Location
-    runs: Location
-    checkpoints: dict[str, Location]
-
-    @property
-    def labelled(self) -> Location:
-        return self.store / "labelled"
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,8 @@ def realstew() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For two processes (`make test`): the longest tests begin at once."""
+    """For two processes (`make test`): the longest tests begin at once, in one of them, which makes their study once;
+    the other steals from its end."""
     items.sort(key=lambda item: "undisturbed" not in getattr(item, "fixturenames", ()))
 
 

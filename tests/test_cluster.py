@@ -22,9 +22,10 @@ from scaling.cluster import Resources
 from scaling.data.prepare import write_parts
 from scaling.files import read_json
 from scaling.launch import Lanes
+from scaling.place import Place
 from scaling.study import Run, run_from_json
 from scaling.training.attempt import Attempt
-from scaling.work import Place, perform
+from scaling.work import perform
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +131,8 @@ def test_whatever_dies_no_number_changes(
         return Started(tmp_path / "study", *small_study, address=cluster.address)
 
     study = start()
+    study.until(study.training)
     for victim in ("RayTrainWorker", "RunQueue"):
-        study.until(study.training)
         study.until(lambda name=victim: actors(name))[0].kill()
     study.until(study.training)
     # Of both lanes: what they held must be given back, or nothing is ever trained again.

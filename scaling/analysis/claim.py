@@ -1,12 +1,13 @@
 """A claim, and how its numbers are said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from scaling.analysis.fit import LEVEL, Interval
 
+Ends = tuple[float | None, float | None]
 Said = Literal["said", "cannot be said"]
 
 
@@ -18,25 +19,32 @@ class Claim:
         question: one of the questions in `claims`.
         about: what is compared, what both share, and the tasks.
         sentence: the answer in plain words, with its numbers.
-        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold" or "clips".
-        interval: of level `level`; None where unknown. For clips, an end at the edge of the sizes means "or beyond".
+        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", "clips", "times the clips"
+            or "exponent"; None where there is none.
+        interval: of level `level`; None where unknown. For clips, an end at the edge of the sizes means "or beyond"; an
+            end that is None is open.
         probability: that the number is above 0; None for clips and where unknown.
         covers: the noise that interval and probability know of.
         evidence: the runs and scores behind it, and what is compared, by name.
-        status: "said" where the interval excludes no difference, else "cannot be said".
+        status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` where
+            curves go on beyond the data; else "cannot be said".
+        chances: further probabilities, by what they are of.
+        along: where the answer is a function of size: (clips, number, low, high) at sizes measured and beyond.
     """
 
     question: str
     about: str
     sentence: str
-    number: float
+    number: float | None
     unit: str
-    interval: Interval | None
+    interval: Ends | None
     level: float
     probability: float | None
     covers: str
     evidence: dict[str, str | int]
     status: Said
+    chances: dict[str, float] = field(default_factory=dict)
+    along: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def points(share: float) -> str:

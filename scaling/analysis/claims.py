@@ -5,20 +5,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from scaling.analysis.arms import Arms, arms
 from scaling.analysis.claim import Claim, chance, covers, in_points, percent, points, span, status
 from scaling.analysis.differences import PAIR, Differences, better, differences
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
-from scaling.analysis.scores import ARM, arm_names, primary, thousands
-
-OBJECTIVE = "Which objective?"
-STEEPER = "Does one objective gain more from data?"
-DATA = "How much data?"
-PAYS = "Does initialization pay?"
-SHRINKS = "Does the benefit of initialization shrink with data?"
-WORTH = "What is the advantage worth in clips?"
-QUESTIONS = [OBJECTIVE, STEEPER, DATA, PAYS, SHRINKS, WORTH]
-ALL = "all tasks"
+from scaling.analysis.prospects import ALL, DATA, OBJECTIVE, PAYS, QUESTIONS, SHRINKS, STEEPER, WORTH, prospects
+from scaling.analysis.scores import ARM, arm_names, capital, primary, thousands
+from scaling.analysis.twins import Twins, twins
 
 
 def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
@@ -28,24 +22,32 @@ def claims(scores: pl.DataFrame, predictions: pl.DataFrame) -> list[Claim]:
         StudyError: one curve would mix protocols.
     """
     draws = draw(scores, predictions)
-    return claims_from(draws, differences(draws))
+    found = arms(draws)
+    return claims_from(draws, differences(draws), found, twins(found, draws.cells))
 
 
-def claims_from(draws: Draws, diffs: Differences) -> list[Claim]:
-    """As `claims`, from draws and differences that are there already."""
+def claims_from(draws: Draws, diffs: Differences, by_arm: Arms, two_arms: list[Twins]) -> list[Claim]:
+    """As `claims`, from what is there already."""
     found = _data(draws)
+    ahead = prospects(by_arm, two_arms)
+    told = {(claim.question, claim.about) for claim in ahead}
     averages = diffs.table.filter(pl.col("kind") == "average")
     for pair in averages.partition_by(PAIR, maintain_order=True):
         objective = pair["contrast"][0] == "objective"
         sizes = pair["clips"].unique().sort()
-        ends = {sizes[-1]} if objective else {sizes[0], sizes[-1]}
-        found += [_at_size(row) for row in pair.filter(pl.col("clips").is_in(ends)).iter_rows(named=True)]
+        # Averaged over all tasks at each size; over parts of them only where it matters most.
+        ends = [sizes[-1]] if objective else [sizes[0], sizes[-1]]
+        asked = pair.filter((pl.col("scope") == ALL) | pl.col("clips").is_in(ends))
+        found += [_at_size(row) for row in asked.iter_rows(named=True)]
         overall = pair.filter(pl.col("scope") == ALL).sort("clips")
         # An average over other tasks at another size is another quantity: no trend between the two.
         if overall.height > 1 and overall["n_tasks"].n_unique() == 1 and overall["low"].is_finite().all():
             x, y = diffs.arm_draws[overall["row"]], diffs.other_draws[overall["row"]]
-            found += [_steeper(overall, x, y) if objective else _shrinks(overall, x, y), _worth(overall, x, y)]
-    return sorted(found, key=lambda claim: QUESTIONS.index(claim.question))
+            found.append(_steeper(overall, x, y) if objective else _shrinks(overall, x, y))
+            # What curves tell of the worth in clips, they tell better than lines between sizes.
+            if (WORTH, (one := _worth(overall, x, y)).about) not in told:
+                found.append(one)
+    return sorted(found + ahead, key=lambda claim: QUESTIONS.index(claim.question))
 
 
 def _evidence(rows: pl.DataFrame, clips: int, scope: str) -> dict[str, str | int]:
@@ -96,17 +98,15 @@ def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     low, high = interval(drawn)
     seeds = int(rows["n_seeds"].to_numpy().min())
     sentence = (
-        f"{last['held'].capitalize()}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
+        f"{capital(last['held'])}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
         f"the average error falls by {arm:.1f} % per tenfold data for {last['arm']} and by {other:.1f} % for "
-        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f}). "
+        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f})."
     ).replace("-", "−")
     if seeds == 1:
         sentence += (
-            f"Whether one scales better cannot be said: {rows.height} sizes with one seed cannot establish "
+            f" Whether one scales better cannot be said: {rows.height} sizes with one seed cannot establish "
             "a difference of exponents."
         )
-    else:
-        sentence += f"This holds for the {rows.height} sizes measured; it is no statement about exponents."
     return Claim(
         STEEPER, f"{last['other']} v {last['arm']}; {last['held']}; {ALL}", sentence, other - arm,
         "percent per tenfold", (low, high), LEVEL, better(drawn), covers(seeds),
@@ -148,7 +148,7 @@ def _worth(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     low, high = interval(_clips_for(sizes, drawn.T, goals[at]))
     names = (row["arm"], row["other"]) if ahead else (row["other"], row["arm"])
     seeker, model = names if objective else names[::-1]
-    first = f"{row['held'].capitalize()}{',' if objective else ''} {seeker}"
+    first = f"{capital(row['held'])}{',' if objective else ''} {seeker}"
     whose = f"that {model} has with {thousands(row['clips'])}"
     if not objective:
         whose = f"that it has with {thousands(row['clips'])} when {model.replace('from', 'trained from')}"
@@ -211,7 +211,7 @@ def _data(draws: Draws) -> list[Claim]:
         low, high = interval(last)
         said = status(low, high)
         sentence = (
-            f"{name.capitalize()}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
+            f"{capital(name)}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
             f"over {n} tasks goes from {percent(error[0])} to {percent(error[-1])} (a gain of "
             f"{points(error[0] - error[-1])} points, {span(*interval(total))}); the last step, from "
             f"{thousands(sizes[-2])} clips, brought {points(error[-2] - error[-1])} ({span(low, high)}; "

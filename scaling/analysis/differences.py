@@ -1,8 +1,8 @@
 """Paired differences: objective against objective, and an initialization against none, at each size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -63,30 +63,14 @@ def differences(draws: Draws) -> Differences:
     logarithms need.
     """
     cells = draws.cells
-    names = arm_names(cells)
-    place = {name: ARM.index(name) for name in ARM}
-    matched = ["encoder", "sources", *([] if text_is_coupled(cells) else ["text_init"])]
-    shown = [name for name in matched if len({arm[place[name]] for arm in names}) > 1]
-    by_arm = {arm: cells.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True))) for arm in names}
+    by_arm = {arm: cells.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True))) for arm in arm_names(cells)}
     rows: list[dict[str, object]] = []
     left: list[Floats] = []
     right: list[Floats] = []
-    # Pairs that differ in the objective come first, as the questions do.
-    for a, b in sorted(combinations(names, 2), key=lambda pair: pair[0][0] == pair[1][0]):
-        same = {name: a[place[name]] == b[place[name]] for name in ARM}
-        if not all(same[name] for name in matched) or same["objective"] == same["audio_init"]:
-            continue
-        if same["audio_init"]:
-            contrast, arm, other, labels, held = "objective", a, b, (a[0], b[0]), init_name(a[2])
-        elif "scratch" in (a[2], b[2]):
-            arm, other = (b, a) if a[2] == "scratch" else (a, b)
-            contrast, labels, held = "initialization", (init_name(arm[2]), init_name("scratch")), a[0]
-        else:
-            continue
-        held = ", ".join([held, *(f"{name} {arm[place[name]]}" for name in shown)])
-        pair = by_arm[arm].join(by_arm[other], on=[*MEASURE, "protocol", "clips"], suffix="_other")
-        for row, x, y in _of_pair(pair, draws.errors):
-            rows.append({"contrast": contrast, "arm": labels[0], "other": labels[1], "held": held, **row})
+    for two in pairs(cells):
+        both = by_arm[two.arm].join(by_arm[two.other], on=[*MEASURE, "protocol", "clips"], suffix="_other")
+        for row, x, y in _of_pair(both, draws.errors):
+            rows.append({**dict(zip(PAIR, (two.contrast, *two.labels, two.held), strict=True)), **row})
             left.append(x)
             right.append(y)
     empty = np.empty((0, draws.errors.shape[1]))
@@ -95,6 +79,41 @@ def differences(draws: Draws) -> Differences:
         np.stack(left) if left else empty,
         np.stack(right) if right else empty,
     )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms that differ in one thing: `arm` and `other` as tuples of `ARM`, their labels, and what both share."""
+
+    contrast: Literal["objective", "initialization"]
+    arm: tuple[str, ...]
+    other: tuple[str, ...]
+    labels: tuple[str, str]
+    held: str
+
+
+def pairs(cells: pl.DataFrame) -> list[Pair]:
+    """Every pair of arms that is compared, in the order of the questions."""
+    names = arm_names(cells)
+    place = {name: ARM.index(name) for name in ARM}
+    matched = ["encoder", "sources", *([] if text_is_coupled(cells) else ["text_init"])]
+    shown = [name for name in matched if len({arm[place[name]] for arm in names}) > 1]
+    found = []
+    # Pairs that differ in the objective come first, as the questions do.
+    for a, b in sorted(combinations(names, 2), key=lambda pair: pair[0][0] == pair[1][0]):
+        same = {name: a[place[name]] == b[place[name]] for name in ARM}
+        if not all(same[name] for name in matched) or same["objective"] == same["audio_init"]:
+            continue
+        if same["audio_init"]:
+            two = Pair("objective", a, b, (a[0], b[0]), init_name(a[2]))
+        elif "scratch" in (a[2], b[2]):
+            arm, other = (b, a) if a[2] == "scratch" else (a, b)
+            two = Pair("initialization", arm, other, (init_name(arm[2]), init_name("scratch")), a[0])
+        else:
+            continue
+        held = ", ".join([two.held, *(f"{name} {two.arm[place[name]]}" for name in shown)])
+        found.append(replace(two, held=held))
+    return found
 
 
 def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object], Floats, Floats]]:

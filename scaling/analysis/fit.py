@@ -130,15 +130,15 @@ def fit_observed(
                 pools[j] = pool
     for j, i in enumerate(falls):
         curve = laws.curve(j, unit)
-        if len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
+        if draws and len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
             curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
         fitted[i] = _with_pool(curve, pools[j])
     return fitted
 
 
 def _again(seen: Observed, i: int, draws: int, seed: int) -> Floats:
-    """(r, n) resampled ln mean errors of curve i, padded: the caller's, or of its runs; (0, n) without either."""
-    if seen.resampled(i) is not None and seen.given is not None:
+    """(r, n) resampled ln mean errors of curve i, padded: the caller's, or of its runs; (0, n) without or unasked."""
+    if draws and seen.resampled(i) is not None and seen.given is not None:
         return np.asarray(seen.given[i])
     return seen.runs_again(i, draws, seed) if seen.several(i) else np.empty((0, seen.data.x.shape[1]))
 

@@ -21,43 +21,51 @@ class Draws:
 
     Attributes:
         cells: one row a curve and size, as `scores.by_size` gives them, plus `raw` (mean error without the rule
-            for zero errors), `seeds` and `runs` (sorted) and `row` (the place in `errors`).
+            for zero errors), `seeds` and their errors `by_seed`, `runs` (sorted) and `row` (the place in `errors`).
         errors: (cells, RESAMPLES) mean errors over seeds; NaN where predictions are missing. One draw uses
             the same test clips and the same seeds for all arms, so differences between rows are paired.
+        clips_only: the same under resampled test clips alone, with the seeds as they were.
         unmatched: (run, task, reason) of every score that has no interval over test clips, sorted.
+        paired: whether test clips are resampled, the same for all arms. If not, a score's own standard error is its
+            noise, drawn apart for every score: differences spread more than paired ones do.
     """
 
     cells: pl.DataFrame
     errors: Floats
+    clips_only: Floats
     unmatched: list[tuple[str, str, str]]
+    paired: bool = True
 
 
-def draw(scores: pl.DataFrame, predictions: pl.DataFrame) -> Draws:
+def draw(scores: pl.DataFrame, predictions: pl.DataFrame | None) -> Draws:
     """Resample test clips (with replacement, the same ones for all arms) and seeds.
 
     Args:
         scores: as from `read_scores`.
         predictions: as from `read_predictions`; several rows of one clip (captions of a clip as queries) are
-            resampled together.
+            resampled together. None: nobody has them, and standard errors stand in for them.
 
     Raises:
         StudyError: one curve would mix protocols.
     """
     cells = by_size(scores)
     rows = trained(scores).with_row_index("score")
-    per_score, unmatched = _resample_clips(rows, predictions)
+    per_score, unmatched = _resample_clips(rows, predictions) if predictions is not None else _resample_stderr(rows)
     grouped = rows.group_by(*KEYS, "clips").agg(
         pl.col("score").sort_by("seed"),
         pl.col("seed").sort().alias("seeds"),
+        pl.col("error").sort_by("seed").alias("by_seed"),
         pl.col("run").unique().sort().alias("runs"),
         (1 - pl.col("value")).mean().alias("raw"),
     )
     cells = cells.join(grouped, on=[*KEYS, "clips"], how="left", nulls_equal=True, maintain_order="left")
     weights = _SeedWeights()
-    errors = np.empty((cells.height, RESAMPLES))
+    errors, clips_only = np.empty((2, cells.height, RESAMPLES))
     for i, (clips, seeds, members) in enumerate(cells.select("clips", "seeds", "score").iter_rows()):
         errors[i] = (weights(clips, tuple(seeds)) * per_score[members]).sum(axis=0)
-    return Draws(cells.drop("score").with_row_index("row"), errors, unmatched)
+        clips_only[i] = per_score[members].mean(axis=0)
+    cells = cells.drop("score").with_row_index("row")
+    return Draws(cells, errors, clips_only, unmatched, predictions is not None)
 
 
 def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve, Curve | None]]:
@@ -75,7 +83,8 @@ def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve, Curve | 
     fitted: list[tuple[dict[str, str | int], Curve, Curve | None]] = []
     for sizes, members in groups.items():
         rows = np.array([row for _, row in members])  # (c, n)
-        floor = 0.5 / (n_test[rows] + 1)  # the rule for zero errors holds for a resample too
+        # The rule for zero errors holds for a resample too, where the number of test clips is known.
+        floor = np.nan_to_num(0.5 / (n_test[rows] + 1.0))
         resampled = np.maximum(draws.errors[rows][..., :FIT_RESAMPLES], floor[..., None]).swapaxes(1, 2)
         runs = cells["n_seeds"].to_numpy()[rows].astype(np.float64)
         x = np.array(sizes, dtype=np.float64)
@@ -120,6 +129,25 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
             correct, n = counts[common] @ stacked[..., 0].T, counts[common] @ stacked[..., 1].T
             errors[list(matched)] = (1 - correct / n).T
     return errors, sorted((run, task, reason) for (run, task), reason in unmatched.items())
+
+
+def _resample_stderr(rows: pl.DataFrame) -> tuple[Floats, list[tuple[str, str, str]]]:
+    """As `_resample_clips`, from standard errors: log-normal, so that an error stays above 0.
+
+    A score without a standard error stays as it is where other seeds of its size tell the noise; alone it is unknown.
+    """
+    alone = pl.len().over(*KEYS, "clips") == 1
+    errors = np.empty((rows.height, RESAMPLES))
+    unmatched = set()
+    columns = rows.select("run", "task", "metric", "pooling", "error", "stderr", alone.alias("alone"))
+    for i, (run, task, metric, pooling, error, stderr, lonely) in enumerate(columns.iter_rows()):
+        if stderr is None and lonely:
+            errors[i] = np.nan
+            unmatched.add((run, task, "one run and no stderr"))
+            continue
+        z = _generator(f"{run} {task} {metric} {pooling}").standard_normal(RESAMPLES)
+        errors[i] = error * np.exp((stderr or 0.0) / error * z)
+    return errors, sorted(unmatched)
 
 
 def _by_clip(

@@ -17,6 +17,7 @@ Interval = tuple[float, float]
 NOWHERE: Interval = (np.nan, np.nan)
 LEVEL = 0.9
 _FLAT = 0.01  # without resamples: a change below 1 % over the whole range is none
+_ROUNDING = 1e-12  # a change of ln error that equal scores may show
 _TRENDS = 400  # resamples that tell a trend
 _TINY = 1e-9  # a resampled error of 0 has no logarithm
 _IQR = 1.349  # the middle half of a standard normal
@@ -155,6 +156,8 @@ class Observed:
         x, y, w = (part[i, :n] for part in (self.data.x, self.data.y, self.data.w))
         u = x - (w @ x) / w.sum()
         slope = float((w * u) @ y / ((w * u) @ u))
+        if abs(slope) * float(np.ptp(u)) <= _ROUNDING:
+            return None
         rows = self.resampled(i)
         if rows is None and self.several(i):
             rows = self.runs_again(i, _TRENDS, 0)[:, :n]

@@ -9,19 +9,21 @@ import numpy as np
 import polars as pl
 
 from scaling.analysis.claim import Claim, chance, covers, percent, points
-from scaling.analysis.claims import ALL, QUESTIONS
 from scaling.analysis.differences import PAIR, Differences
 from scaling.analysis.fit import BEYOND, LEVEL
-from scaling.analysis.intervals import FIT_RESAMPLES, RESAMPLES, Draws
-from scaling.analysis.plots import REFERENCE_NAMES, contrast_name
+from scaling.analysis.intervals import Draws
+from scaling.analysis.look import REFERENCE_NAMES
+from scaling.analysis.method import method
+from scaling.analysis.plots import contrast_name
+from scaling.analysis.prospects import ALL, QUESTIONS
 from scaling.analysis.scores import (
     ARM,
     REFERENCES,
     arm_names,
+    gaps,
     metric_name,
     primary,
     references,
-    tasks,
     thousands,
     trained,
 )
@@ -43,12 +45,17 @@ def render(template: str, page: Row) -> bytes:
 def content(
     scores: pl.DataFrame,
     curves: pl.DataFrame,
+    table: pl.DataFrame,
     draws: Draws,
     diffs: Differences,
     claims: list[Claim],
     figures: list[tuple[str, str, bytes]],
+    source: str,
 ) -> Row:
-    """Everything the templates show. `figures` are (file name, caption, PNG)."""
+    """Everything the templates show.
+
+    `table` is the curves' `summary_table`, `figures` are (file name, caption, PNG), `source` is an own table's name.
+    """
     runs = trained(scores)
     sizes = runs["clips"].unique().sort().to_list()
     n_seeds = int(draws.cells["n_seeds"].to_numpy().min())
@@ -57,7 +64,8 @@ def content(
         "study": ", ".join(scores["study"].unique().sort()),
         "level": f"{100 * LEVEL:.0f} %",
         "beyond": BEYOND,
-        "method": _method(n_seeds, curves),
+        "source": source,
+        "method": method(n_seeds, curves, draws.paired),
         "n_runs": runs["run"].n_unique(),
         "n_tasks": runs.filter(primary())["task"].n_unique(),
         "n_seeds": n_seeds,
@@ -73,7 +81,7 @@ def content(
         ],
         "errors": _errors(scores, draws.cells, sizes),
         "scopes": _scopes(diffs.table),
-        "curves": _curves(curves),
+        "curves": _curves(table),
         "statuses": [
             (status, n) for status, n in curves["status"].value_counts().sort("count", "status", descending=True).rows()
         ],
@@ -83,55 +91,21 @@ def content(
         "excluded": _excluded(scores),
         "n_excluded": int(scores["excluded"].sum()),
         "n_scores": scores.height,
+        "gaps": _gaps(scores),
         "unmatched": _grouped(draws.unmatched),
         "zeros": _zeros(draws.cells),
+        "measures": ", ".join(metric_name(m) for m in runs.filter(primary())["metric"].unique().sort()),
         "figures": [
-            {"name": name, "caption": caption, "data": base64.b64encode(png).decode()}
+            {"name": name, "caption": caption, "data": base64.b64encode(png).decode(),
+             "share": round(_width(png) / max(_width(other) for _, _, other in figures), 3)}
             for name, caption, png in figures
         ],
     }  # fmt: skip
 
 
-def _method(n_seeds: int, curves: pl.DataFrame) -> list[str]:
-    """Six sentences."""
-    seeds = (
-        "the seed is the same throughout, so seed noise is in no interval"
-        if n_seeds == 1
-        else f"the {n_seeds} seeds are weighted at random with the spread of Student’s t"
-    )
-    return [
-        "Every encoder is frozen, its frames are averaged, and each task is scored by the same simple rule for all "
-        "arms; error is 1 minus the metric (no error among n counts as ½/(n+1)).",
-        "For each arm, task and metric the parameters of error = E + A·clips^(−a) are fitted to the logarithm of the "
-        "error with a Huber loss, from a grid over exponent and offset and one polish; predictions average that law "
-        "and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays flat "
-        "or has two sizes, no falling curve is forced.",
-        f"Intervals ({100 * LEVEL:.0f} %) of differences and parameters come from resampling the test clips with "
-        f"replacement, the same clips for all arms ({RESAMPLES:,} times, {FIT_RESAMPLES} for curves); {seeds}.",
-        _bands(curves, n_seeds),
-        "Differences are paired: same subset, same test clips, same seeds; probabilities are shares of resamples, "
-        "and averages weigh tasks equally and take these tasks as given.",
-        "No interval knows of the choice of tasks, of the probes’ training clips or of the retrieval pool.",
-    ]
-
-
-def _bands(curves: pl.DataFrame, n_seeds: int) -> str:
-    """What the shaded bands rest on, and how often such bands held."""
-    if n_seeds == 1:
-        start = "The bands around curves are for a new run; with one run a size its noise is taken from the residuals "
-        start += "and from a belief, and the bands are scaled to what held on public learning curves"
-        where = "of the new observations there"
-    else:
-        start = "The bands around curves are for a new run, whose noise the seeds tell"
-        where = "of new runs in simulated studies"
-    known = curves.filter(primary(), pl.col("covered").is_not_null()).sort("covered")
-    if known.is_empty():
-        return f"{start}; how often such bands hold is not known."
-    covered, stderr = (100 * float(known[name][0]) for name in ("covered", "covered_stderr"))
-    return (
-        f"{start}: at {BEYOND} times the largest size such {100 * LEVEL:.0f} % bands held {covered:.0f} ± "
-        f"{stderr:.0f} % {where}."
-    )
+def _width(png: bytes) -> int:
+    """Pixels; they stand in the first chunk of every PNG."""
+    return int.from_bytes(png[16:20])
 
 
 def _errors(scores: pl.DataFrame, cells: pl.DataFrame, sizes: list[int]) -> list[Row]:
@@ -179,26 +153,33 @@ def _difference(row: Row) -> Row:
     }
 
 
-def _curves(curves: pl.DataFrame) -> list[Row]:
-    """The fitted curves of the primary metrics."""
-    main = curves.filter(primary())
-    names, order = arm_names(main), [task for task, _ in tasks(main)]
-    rows = []
-    for row in main.iter_rows(named=True):
-        arm = tuple(str(row[key]) for key in ARM)
-        rows.append(
-            {
-                "place": (order.index(row["task"]), list(names).index(arm)),
-                "task": row["task"], "metric": metric_name(row["metric"]), "arm": names[arm],
-                "status": row["status"],
-                "offset": _with_interval(row, "E", 100, " %"),
-                "exponent": _with_interval(row, "a", 1, "") if row["form"] != "constant" else ("–", ""),
-                "at_largest": _with_interval(row, "at_largest", 100, " %"),
-                "beyond": _with_interval(row, "beyond", 100, " %"),
-                "held_out": _with_interval(row, "held_out", 100, " %"),
-            }
-        )  # fmt: skip
-    return sorted(rows, key=lambda row: row["place"])
+def _curves(table: pl.DataFrame) -> list[Row]:
+    """The rows of `summary_table`, in words."""
+    return [
+        {
+            "task": row["task"], "metric": row["metric"], "arm": row["arm"], "status": _status(row),
+            "protocol": row["protocol"], "passes": _passes(row),
+            "offset": _with_interval(row, "E", 100, " %"), "exponent": _with_interval(row, "a", 1, ""),
+            "at_largest": _with_interval(row, "at_largest", 100, " %"),
+            "beyond": _with_interval(row, "beyond", 100, " %"),
+            "held_out": _with_interval(row, "held_out", 100, " %"),
+        }
+        for row in table.iter_rows(named=True)
+    ]  # fmt: skip
+
+
+def _status(row: Row) -> str:
+    sizes = [thousands(int(size)) for size in row["missing"].split()]
+    return f"{row['status']}; no score at {', '.join(sizes)}" if sizes else str(row["status"])
+
+
+def _passes(row: Row) -> str:
+    """Passes over the data, at the smallest and at the largest size."""
+    ends = [row[name] for name in ("passes_smallest", "passes_largest")]
+    if None in ends:
+        return "unknown"
+    first, last = (f"{end:,.3g}" if end < 100 else f"{end:,.0f}" for end in ends)
+    return first if first == last else f"{first} to {last}"
 
 
 def _with_interval(row: Row, name: str, scale: float, unit: str) -> tuple[str, str]:
@@ -224,6 +205,8 @@ def _amounts(runs: pl.DataFrame) -> list[Row]:
     """What each size holds, and how often training passed over it."""
 
     def span(values: pl.Series, digits: int) -> str:
+        if values.null_count():
+            return "–"
         low, high = (f"{float(v):,.{digits}f}" for v in (values.to_numpy().min(), values.to_numpy().max()))
         return low if low == high else f"{low} to {high}"
 
@@ -231,7 +214,7 @@ def _amounts(runs: pl.DataFrame) -> list[Row]:
     return [
         {
             "clips": thousands(part["clips"][0]), "captions": span(part["captions"], 0),
-            "hours": span(part["hours"], 2 if part["hours"].to_numpy().max() < 10 else 0),
+            "hours": span(part["hours"], 2 if (part["hours"].fill_null(0) < 10).all() else 0),
             "samples": span(part["samples_seen"], 0), "passes": span(part["epochs"], 1), "runs": part.height,
             "seeds": part["seed"].n_unique(),
         }
@@ -245,6 +228,17 @@ def _excluded(scores: pl.DataFrame) -> list[Row]:
         {"run": run, "reason": reason or "no reason given", "n": n, "tasks": ", ".join(names)}
         for run, reason, n, names in rows.sort("run", "reason").rows()
     ]
+
+
+def _gaps(scores: pl.DataFrame) -> list[Row]:
+    """Which arms have no score at which sizes, grouped by the tasks that lack the same."""
+    found = gaps(scores)
+    names = arm_names(trained(scores))
+    groups: dict[tuple[str, str], list[str]] = {}
+    for *arm, task, missing in found.select(*ARM, "task", "missing").iter_rows():
+        sizes = ", ".join(thousands(size) for size in missing)
+        groups.setdefault((names[tuple(arm)], sizes), []).append(task)
+    return [{"arm": arm, "sizes": sizes, "tasks": ", ".join(panels)} for (arm, sizes), panels in groups.items()]
 
 
 def _grouped(unmatched: list[tuple[str, str, str]]) -> list[Row]:

@@ -12,13 +12,18 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from scaling.analysis import plots
+from scaling.analysis.arms import arms
 from scaling.analysis.claim import covers
 from scaling.analysis.claims import claims_from
+from scaling.analysis.crossover import CLAIMED, NEAR
 from scaling.analysis.differences import Differences, differences
 from scaling.analysis.fit import BEYOND, LEVEL, Curve
 from scaling.analysis.intervals import draw, fit_curves
+from scaling.analysis.own_table import read_table
 from scaling.analysis.page import content, render
-from scaling.analysis.scores import KEYS, domains, read_predictions, read_scores, tasks, trained
+from scaling.analysis.scores import KEYS, capital, domains, passes, read_predictions, read_scores, tasks, trained
+from scaling.analysis.tables import latex, summary_table
+from scaling.analysis.twins import Twins, twins
 from scaling.errors import StudyError
 
 Row = dict[str, Any]
@@ -26,10 +31,7 @@ _LINE = 49  # points of a drawn curve
 
 
 def write_report(folder: Path) -> Path:
-    """Read a study's scores and predictions and write everything under `folder/report`.
-
-    Writes curves.parquet, curves.csv, differences.csv, claims.json, report.html, report.md and figures/*.png,
-    each through a temporary file renamed into place. The same input gives the same bytes.
+    """Read a study's scores and predictions and write everything under `folder/report`, as `write` does.
 
     Returns:
         The path of report.html.
@@ -41,14 +43,36 @@ def write_report(folder: Path) -> Path:
     scores = read_scores(folder / "report" / "scores.parquet")
     if trained(scores).is_empty():
         raise StudyError(f"{folder}: no run under study has scores; only references are there")
-    draws = draw(scores, read_predictions(folder, scores))
-    diffs = differences(draws)
-    curves = curve_table(fit_curves(draws))
-    found = claims_from(draws, diffs)
-    figures = _figures(scores, curves, diffs)
-    page = content(scores, curves, draws, diffs, found, figures)
+    return write(folder / "report", scores, read_predictions(folder, scores), "")
 
-    report = folder / "report"
+
+def write_table_report(path: Path, out: Path) -> Path:
+    """Read an own table of scores (see `read_table`) and write everything under `out/report`, as `write` does.
+
+    Returns and raises as `write_report`.
+    """
+    return write(out / "report", read_table(path), None, path.name)
+
+
+def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, source: str) -> Path:
+    """Write curves.parquet, curves.csv, summary.csv, curves.tex, differences.csv, scores.csv, claims.json,
+    report.html, report.md and figures/*.png.
+
+    Each goes through a temporary file renamed into place. The same input gives the same bytes.
+
+    Args:
+        predictions: None where there are none to be had (see `intervals.draw`).
+        source: the own table that the scores come from; "" for a study's.
+    """
+    draws = draw(scores, predictions)
+    diffs = differences(draws)
+    curves = curve_table(fit_curves(draws)).join(passes(scores), on=KEYS, nulls_equal=True, maintain_order="left")
+    by_arm = arms(draws)
+    two_arms = twins(by_arm, draws.cells)
+    found = claims_from(draws, diffs, by_arm, two_arms)
+    figures = _figures(scores, curves, diffs, two_arms)
+    table = summary_table(curves, scores)
+    page = content(scores, curves, table, draws, diffs, found, figures, source)
     try:
         (report / "figures").mkdir(parents=True, exist_ok=True)
         for stale in {path.stem for path in (report / "figures").glob("*.png")} - {name for name, _, _ in figures}:
@@ -57,7 +81,10 @@ def write_report(folder: Path) -> Path:
             _replace(report / "figures" / f"{name}.png", png)
         _replace(report / "curves.parquet", _bytes(curves.write_parquet))
         _replace(report / "curves.csv", _bytes(curves.drop(pl.selectors.nested()).write_csv))
+        _replace(report / "summary.csv", _bytes(table.write_csv))
+        _replace(report / "curves.tex", latex(table, page["covers"]).encode())
         _replace(report / "differences.csv", _bytes(diffs.table.drop("row").write_csv))
+        _replace(report / "scores.csv", _bytes(scores.write_csv))
         _replace(report / "claims.json", _json([asdict(claim) for claim in found]))
         _replace(report / "report.md", render("report.md.j2", page))
         _replace(report / "report.html", render("report.html.j2", page))
@@ -138,7 +165,9 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> list[tuple[str, str, bytes]]:
+def _figures(
+    scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences, two_arms: list[Twins]
+) -> list[tuple[str, str, bytes]]:
     """(file name, caption, PNG) of every figure, the summary first."""
     table, order = diffs.table, tasks(trained(scores))
     found = [
@@ -150,25 +179,40 @@ def _figures(scores: pl.DataFrame, curves: pl.DataFrame, diffs: Differences) -> 
         )
     ]
     legend = (
-        "Bars are standard errors; lines are predictions, pooled over laws and windows of sizes (the faint lines), "
-        f"dashed beyond the data (to {BEYOND} times the largest size). Shaded: where a new run falls, with the level "
-        "aimed at and the share that such bands really held. Crosses: what the smaller sizes alone predict of the "
-        "largest. Points joined by dots: the error rises or there are too few points, so nothing is fitted."
+        "Thin bars: standard errors (test clips and seeds), thick ones: of the test clips alone, dots: single seeds. "
+        "Lines are predictions, pooled over laws and windows of sizes (the faint lines), dashed beyond the data (to "
+        f"{BEYOND} times the largest size). Shaded, and as bars at the right: where a new run falls at the end of the "
+        "line, with the level aimed at and the share that such bands really held. Crosses, beside the largest size: "
+        "what the smaller sizes alone predict of it. Points joined by dots: the error rises or there are too few "
+        "points, so nothing is fitted."
     )
     for domain in domains(trained(scores)):
-        caption = f"{domain.capitalize()}: error against unique clips. {legend}".strip()
+        caption = f"{capital(domain)}: error against unique clips. {legend}".strip()
         found.append((f"curves-{domain}", caption, plots.task_curves(scores, curves, domain)))
+        caption = f"{capital(domain)}: the same on linear axes, to twice the data."
+        found.append((f"curves-{domain}-linear", caption, plots.task_curves(scores, curves, domain, linear=True)))
         legend = ""
     for rows in table.partition_by("contrast", "arm", "other", maintain_order=True):
         name = plots.contrast_name(*rows.select("contrast", "arm", "other").row(0))
         found.append(
             (
                 f"difference-{name}",
-                f"{name.capitalize()}, task by task: difference in points of error with {100 * LEVEL:.0f} % "
+                f"{capital(name)}, task by task: difference in points of error with {100 * LEVEL:.0f} % "
                 "intervals. Where the bar crosses 0, the task cannot tell the two apart.",
                 plots.differences_by_task(rows, order),
             )
         )
+    by_pair: dict[str, list[Twins]] = {}
+    for two in two_arms:
+        if two.sizes.size > 1:
+            by_pair.setdefault(plots.contrast_name(two.pair.contrast, *two.pair.labels), []).append(two)
+    for name, those in by_pair.items():
+        caption = (
+            f"{capital(name)}: the law of both arms’ average error, {100 * LEVEL:.0f} % intervals of it from "
+            f"resampled seeds and test clips, to {NEAR:.0f} times the data, and where they cross: drawn where the "
+            f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
+        )
+        found.append((f"crossover-{name}", caption, plots.crossover(those)))
     return [(_slug(name), caption, _png(figure)) for name, caption, figure in found]
 
 

@@ -58,7 +58,12 @@ def read_scores(path: Path) -> pl.DataFrame:
         StudyError: naming the file and the first thing that is wrong: not readable, a column missing or of
             the wrong type, a metric of which less is better, a value outside its range, or the same score twice.
     """
-    scores = _read(path, SCHEMA).with_columns(
+    return checked(_read(path, SCHEMA), path)
+
+
+def checked(scores: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Scores with all columns, checked and sorted as `read_scores` says; `path` is for the message."""
+    scores = scores.with_columns(
         pl.col("excluded").fill_null(False), pl.col("reason").fill_null(""), pl.col("stderr").fill_nan(None)
     )
     kept = scores.filter(~pl.col("excluded"))
@@ -69,9 +74,11 @@ def read_scores(path: Path) -> pl.DataFrame:
         "metric of which less is better (give 1 - value, under another name)": words.eval(
             pl.element().is_in(_LESS_IS_BETTER)
         ).list.any(),
-        "value outside 0 to 1": ~pl.col("value").is_between(0, 1) | pl.col("value").is_null(),
+        "value outside 0 to 1 (percentages: divide by 100)": ~pl.col("value").is_between(0, 1)
+        | pl.col("value").is_null(),
         "negative stderr": pl.col("stderr") < 0,
-        "n_test below 1": (pl.col("n_test") < 1) | pl.col("n_test").is_null(),
+        "n_test below 1": pl.col("n_test") < 1,
+        "no error seen, and no n_test to say among how many": (pl.col("value") >= 1) & pl.col("n_test").is_null(),
         "clips below 1 for a trained run": (pl.col("clips") < 1) & (pl.col("objective") != "none"),
         "no run, task or metric": pl.any_horizontal(pl.col("run", "task", "metric").fill_null("") == ""),
         "no seed": pl.col("seed").is_null(),
@@ -126,6 +133,25 @@ def trained(scores: pl.DataFrame) -> pl.DataFrame:
     return used(scores).filter(~pl.col("objective").is_in(["none", "supervised"]))
 
 
+def passes(scores: pl.DataFrame) -> pl.DataFrame:
+    """One row a curve: KEYS, and how often training passed over its smallest and its largest size (null: unknown)."""
+    return (
+        trained(scores)
+        .sort("clips", "seed")
+        .group_by(KEYS, maintain_order=True)
+        .agg(pl.col("epochs").first().alias("passes_smallest"), pl.col("epochs").last().alias("passes_largest"))
+    )
+
+
+def gaps(scores: pl.DataFrame) -> pl.DataFrame:
+    """Where an arm has no score at a size that others have: ARM, task, and the `missing` sizes, ascending."""
+    rows = trained(scores).filter(primary())
+    arms, panels, sizes = (rows.select(names).unique() for names in (ARM, ["task"], ["clips"]))
+    whole = arms.join(panels, how="cross").join(sizes, how="cross")
+    lacking = whole.join(rows, on=[*ARM, "task", "clips"], how="anti", nulls_equal=True)
+    return lacking.group_by(*ARM, "task").agg(pl.col("clips").sort().alias("missing")).sort(*ARM, "task")
+
+
 def references(scores: pl.DataFrame) -> pl.DataFrame:
     """One row a reference and measure: reference (see `REFERENCES`), task, domain, pooling, metric, error."""
     name = (
@@ -146,8 +172,8 @@ def references(scores: pl.DataFrame) -> pl.DataFrame:
 def by_size(scores: pl.DataFrame) -> pl.DataFrame:
     """One row a curve and size: the trained arms averaged over seeds.
 
-    Columns: KEYS, clips, error, stderr, n_test, n_seeds, zero. The standard error joins the test clips' (the
-    same clips for every seed, so it does not shrink with seeds) with the seeds' (which does).
+    Columns: KEYS, clips, error, stderr, probe, n_test, n_seeds, zero. The standard error joins the test clips' alone
+    (`probe`; the same clips for every seed, so it does not shrink with seeds) with the seeds' (which does).
 
     Raises:
         StudyError: one curve would mix training protocols.
@@ -168,6 +194,7 @@ def by_size(scores: pl.DataFrame) -> pl.DataFrame:
             (pl.col("stderr").fill_null(0).pow(2).mean() + pl.col("error").var().fill_null(0) / pl.col("error").len())
             .sqrt()
             .alias("stderr"),
+            pl.col("stderr").fill_null(0).pow(2).mean().sqrt().alias("probe"),
             pl.col("n_test").min(),
             pl.len().cast(pl.Int64).alias("n_seeds"),
             pl.col("zero").any(),
@@ -245,6 +272,11 @@ def tasks(table: pl.DataFrame) -> list[tuple[str, str]]:
 def domains(table: pl.DataFrame) -> list[str]:
     """The domains of the table's tasks, in the order in which they are shown."""
     return list(dict.fromkeys(domain for _, domain in tasks(table)))
+
+
+def capital(text: str) -> str:
+    """Text with a capital at its start, and names left as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def thousands(clips: float) -> str:

@@ -1,28 +1,35 @@
 """The study's answer in a few sentences, put together from its claims."""
 
 from scaling.analysis.claim import Claim, chance
-from scaling.analysis.claims import ALL, DATA, OBJECTIVE, PAYS, SHRINKS, WORTH
-from scaling.analysis.scores import thousands
+from scaling.analysis.prospects import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, WORTH
+from scaling.analysis.scores import capital, thousands
 
 Answer = tuple[str, str, str]
 
 
 def verdict(found: list[Claim]) -> list[Answer]:
-    """(question, answer in a few words, its numbers) for objective, data and initialization.
+    """(question, answer in a few words, its numbers) for objective, crossing, data and initialization.
 
     Numbers are points of average error, with interval and probability in brackets.
     """
     overall = [claim for claim in found if claim.evidence["scope"] == ALL]
-    answers = (_objective(overall), _data(overall), _initialization(overall))
-    return [(q, short[0].upper() + short[1:], numbers) for q, short, numbers in filter(None, answers)]
+    answers = (_objective(overall), _crosses(overall), _data(overall), _initialization(overall))
+    return [(q, capital(short), numbers) for q, short, numbers in filter(None, answers)]
 
 
 def _numbers(claim: Claim) -> str:
+    if claim.number is None:
+        return "unknown"
     text = f"{claim.number:+.1f} (noise unknown)"
     if claim.interval is not None and claim.probability is not None:
-        low, high = claim.interval
-        text = f"{claim.number:+.1f} ({low:+.1f} to {high:+.1f}, probability {chance(claim.probability)})"
+        ends = " to ".join("open" if end is None else f"{end:+.1f}" for end in claim.interval)
+        text = f"{claim.number:+.1f} ({ends}, probability {chance(claim.probability)})"
     return text.replace("-", "−")
+
+
+def _up(claim: Claim) -> bool:
+    """Whether the claim is made, with a number above 0."""
+    return claim.status == "said" and claim.number is not None and claim.number > 0
 
 
 def _worth(found: list[Claim], claims: list[Claim]) -> str:
@@ -36,6 +43,8 @@ def _objective(found: list[Claim]) -> Answer | None:
     claims = [claim for claim in found if claim.question == OBJECTIVE]
     if not claims:
         return None
+    largest = max(int(claim.evidence["clips"]) for claim in claims)
+    claims = [claim for claim in claims if claim.evidence["clips"] == largest]
     winners = [_ahead(claim) for claim in claims]
     held = [str(claim.evidence["held"]) for claim in claims]
     if set(winners) == {None}:
@@ -47,7 +56,7 @@ def _objective(found: list[Claim]) -> Answer | None:
             f"{name or 'too close to call'} when {_trained(when)}" for name, when in zip(winners, held, strict=True)
         ]
         short = f"{'; '.join(parts)}."
-    size = thousands(float(claims[0].evidence["clips"]))
+    size = thousands(float(largest))
     numbers = [
         f"{when} {claim.evidence['arm']} over {claim.evidence['other']} {_numbers(claim)}"
         for claim, when in zip(claims, held, strict=True)
@@ -63,14 +72,36 @@ def _trained(held: str) -> str:
 def _ahead(claim: Claim) -> str | None:
     if claim.status != "said":
         return None
-    return str(claim.evidence["arm" if claim.number > 0 else "other"])
+    return str(claim.evidence["arm" if _up(claim) else "other"])
+
+
+def _crosses(found: list[Claim]) -> Answer | None:
+    claims = [claim for claim in found if claim.question == CROSSES]
+    if not claims:
+        return None
+    answers = [
+        "cannot be said"
+        if claim.status != "said"
+        else "not within 10 times the data"
+        if claim.number is None
+        else "yes"
+        for claim in claims
+    ]
+    reasons = {claim.sentence.partition("cannot be said: ")[2] for claim in claims if not claim.chances}
+    if len(reasons) == 1 and set(answers) == {"cannot be said"} and not any(claim.chances for claim in claims):
+        return CROSSES, f"cannot be said: {reasons.pop()}", ""
+    short = answers[0]
+    if len(set(answers)) > 1:
+        each = zip(answers, claims, strict=True)
+        short = "; ".join(f"{answer} when {_trained(str(claim.evidence['held']))}" for answer, claim in each)
+    return CROSSES, f"{short}.", " ".join(claim.sentence for claim in claims)
 
 
 def _data(found: list[Claim]) -> Answer | None:
-    claims = [claim for claim in found if claim.question == DATA]
+    claims = [claim for claim in found if claim.question == DATA and "step" not in claim.evidence]
     if not claims:
         return None
-    paying = [claim for claim in claims if claim.status == "said" and claim.number > 0]
+    paying = [claim for claim in claims if _up(claim)]
     if len(paying) == len(claims):
         short = "all there is: the last step still paid for every arm."
     elif paying:
@@ -79,23 +110,29 @@ def _data(found: list[Claim]) -> Answer | None:
         short = "the last step brought nothing that stands out from the noise."
     numbers = [f"{claim.evidence['arm']} {_numbers(claim)}" for claim in claims]
     size = thousands(float(claims[0].evidence["clips"]))
-    return DATA, short, f"Points gained by the last step, to {size} clips: {'; '.join(numbers)}."
+    gained = f"Points gained by the last step, to {size} clips: {'; '.join(numbers)}."
+    following = [claim for claim in found if claim.question == DATA and "step" in claim.evidence]
+    foretold = [f"{claim.evidence['arm']} {_numbers(claim)}" for claim in following if claim.number is not None]
+    if foretold:
+        gained += f" The next doubling would buy {'; '.join(foretold)}."
+    return DATA, short, gained
 
 
 def _initialization(found: list[Claim]) -> Answer | None:
     claims = [claim for claim in found if claim.question == PAYS]
     if not claims:
         return None
-    sizes = sorted({int(claim.evidence["clips"]) for claim in claims})
+    every = {int(claim.evidence["clips"]) for claim in claims}
+    sizes = sorted({min(every), max(every)})
     words, numbers = [], []
     for size in sizes:
         here = [claim for claim in claims if claim.evidence["clips"] == size]
         words.append(f"{_payment(here)} at {thousands(size)} clips")
         each = [f"{claim.evidence['held']} {_numbers(claim)}" for claim in here]
         numbers.append(f"at {thousands(size)} clips: {'; '.join(each)}")
-    shrinks = [claim for claim in found if claim.question == SHRINKS]
+    shrinks = [claim for claim in found if claim.question == SHRINKS and claim.unit == "points"]
     more = ""
-    if shrinks and all(claim.status == "said" and claim.number > 0 for claim in shrinks):
+    if shrinks and all(_up(claim) for claim in shrinks):
         more = " The benefit shrinks with data."
     elif shrinks and not any(claim.status == "said" for claim in shrinks):
         more = " Whether the benefit changes with data is too close to call."
@@ -103,8 +140,8 @@ def _initialization(found: list[Claim]) -> Answer | None:
 
 
 def _payment(claims: list[Claim]) -> str:
-    pays = [str(claim.evidence["held"]) for claim in claims if claim.status == "said" and claim.number > 0]
-    hurts = [str(claim.evidence["held"]) for claim in claims if claim.status == "said" and claim.number < 0]
+    pays = [str(claim.evidence["held"]) for claim in claims if _up(claim)]
+    hurts = [str(claim.evidence["held"]) for claim in claims if claim.status == "said" and not _up(claim)]
     if len(pays) == len(claims):
         return "yes"
     if len(hurts) == len(claims):

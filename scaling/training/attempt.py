@@ -15,6 +15,10 @@ class SupersededError(Exception):
     """Another attempt has taken the run over."""
 
 
+class InterruptedRunError(Exception):
+    """The run was asked to stop; it has left a checkpoint."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """The right to write in a run's folder, as long as `token` is the one that lies there. Of a group only

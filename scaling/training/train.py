@@ -20,7 +20,7 @@ from scaling.errors import StudyError
 from scaling.files import Location
 from scaling.objectives.objective import Losses, summed_over_workers, workers
 from scaling.study import Run
-from scaling.training.attempt import Attempt, Progress
+from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
 from scaling.training.checkpoint import (
     checkpoint_path,
@@ -41,10 +41,6 @@ CHECKPOINT_SECONDS = 10.0
 UPLOAD_SHARE, UPLOAD_SECONDS = 10.0, 300.0
 """Checkpoints that go to an object store are this many times as far apart as one takes, up to these seconds."""
 MEETING_SECONDS = 0.5
-
-
-class InterruptedRunError(Exception):
-    """The run was asked to stop; it has left a checkpoint."""
 
 
 def train(

@@ -8,12 +8,14 @@ import polars as pl
 import pytest
 from fake_study import make_study
 
+from scaling.analysis.arms import arms
 from scaling.analysis.claim import Claim
 from scaling.analysis.claims import claims_from
 from scaling.analysis.differences import differences
 from scaling.analysis.intervals import Draws, draw
 from scaling.analysis.report import write_report
 from scaling.analysis.scores import read_predictions, read_scores
+from scaling.analysis.twins import twins
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,8 @@ def study_draws(study_tables: tuple[pl.DataFrame, pl.DataFrame]) -> Draws:
 
 @pytest.fixture(scope="session")
 def study_claims(study_draws: Draws) -> list[Claim]:
-    return claims_from(study_draws, differences(study_draws))
+    found = arms(study_draws)
+    return claims_from(study_draws, differences(study_draws), found, twins(found, study_draws.cells))
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def test_the_analysis_runs_without_torch_ray_and_mlflow(study: Path) -> None:
         "for name in ('torch', 'torchaudio', 'ray', 'mlflow', 'transformers', 'sklearn', 'pyarrow', 'pandas'):\n"
         "    sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from scaling.analysis import report\n"
+        "from scaling.analysis import next_run, plan_text, report\n"
         "from scaling.analysis.claims import claims\n"
         "from scaling.analysis.scores import read_predictions, read_scores\n"
         f"folder = Path({str(study)!r})\n"

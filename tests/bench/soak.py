@@ -4,13 +4,16 @@
 
 Starts a head and two nodes of one CPU each on this machine, starts the study, and kills with SIGKILL, again and again
 at a random moment after it works again: a worker, a lane's controller, the queue, a writer of the store, the driver, a
-node, or the head with all nodes and the driver. After a driver's death the same command follows at once, after a head's
-on a new cluster. A study that is done is compared with the undisturbed one (made first where --undisturbed names none):
-the same weights and scores to the bit, every run once. Prints a Markdown table: kills by victim, and seconds until
-every run that was half-finished had come further than before.
+node, or the head with all nodes and the driver. After a driver's death the same command follows at once, after a
+head's on a new cluster. A study that is done is compared with the undisturbed one (made first where --undisturbed names
+none): the same weights and scores to the bit, every run once. Prints a Markdown table: kills by victim; seconds until
+the study worked again, that is, until every run that was half-finished was trained again (where none was: until a run
+had begun or another part of the store was written); and seconds until all these runs had come further than before, so
+that the steps since their last checkpoints were made up.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -29,8 +32,11 @@ from scaling.files import read_json
 ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "MapWorker"}
 OFTEN = {"worker": 4, "controller": 4, "queue": 4, "writer": 4, "driver": 2, "node": 2, "head": 1}
 """How often each is chosen, of those that are there."""
-LONGEST_PAUSE = 6.0
+LONGEST_PAUSES = {"writer": 20.0, "worker": 6.0}
+"""Seconds of work between kills, while clips are prepared and while runs are trained: most kills shall hit runs."""
 PATIENCE = 180.0
+STILL = 2.0
+"""Seconds without a step after which a run is taken to have stood still."""
 
 
 def new_cluster() -> Cluster:
@@ -51,7 +57,7 @@ class Soak:
         self.cluster = new_cluster()
         self.studies = 0
         self.kills: dict[str, int] = {}
-        self.recoveries: dict[str, list[float]] = {}
+        self.recoveries: dict[str, list[tuple[float, float]]] = {}
 
     def begin(self) -> None:
         """A new study."""
@@ -99,20 +105,42 @@ class Soak:
             time.sleep(0.02)
         return True
 
+    def parts(self) -> int:
+        """The parts of the store that are written."""
+        return len(list((Path(self.study.out) / "store").rglob("part-*.arrow")))
+
     def step(self) -> None:
-        """Wait until the study works and a random while more, kill, and wait until every run that was half-finished has
-        come further."""
-        at_work = self.wait(lambda: half_finished(self.study) or actors(ACTORS["writer"]), PATIENCE)
-        if not at_work or not self.wait(lambda: False, self.random.uniform(0, LONGEST_PAUSE)):
+        """Wait until the study works and a random while more, kill, and wait until it works again."""
+        if not self.wait(lambda: half_finished(self.study) or actors(ACTORS["writer"]), PATIENCE):
+            return
+        pause = LONGEST_PAUSES["writer" if actors(ACTORS["writer"]) else "worker"]
+        if not self.wait(lambda: False, self.random.uniform(0, pause)):
             return
         began, victim = time.monotonic(), self.kill()
-        before = half_finished(self.study)
+        before, parts = half_finished(self.study), self.parts()
+        steps, logged = dict(before), {name: [began] for name in before}
+
+        def made_up() -> bool:
+            now = half_finished(self.study)
+            for name in before:
+                if now.get(name, 0) > steps[name]:
+                    logged[name].append(time.monotonic())
+                steps[name] = now.get(name, 0)
+            return further(self.study, before) if before else bool(now) or self.parts() > parts
+
         self.replace(victim)
-        if not self.wait(lambda: further(self.study, before), PATIENCE):
+        if not self.wait(made_up, PATIENCE):
             return
-        assert further(self.study, before), self.study.log.read_text()
-        if before:
-            self.recoveries.setdefault(victim, []).append(time.monotonic() - began)
+        assert made_up(), self.study.log.read_text()
+        took = time.monotonic() - began
+        stood = [_longest_gap(times) for times in logged.values()]
+        again = max((end - began for gap, end in stood if gap > STILL), default=0.0) if before else took
+        self.recoveries.setdefault(victim, []).append((again, took))
+
+
+def _longest_gap(times: list[float]) -> tuple[float, float]:
+    """The longest time without a step, and its end."""
+    return max(((b - a, b) for a, b in itertools.pairwise(times)), default=(0.0, times[0]))
 
 
 def main() -> None:
@@ -155,11 +183,14 @@ def main() -> None:
     kills = sum(soak.kills.values())
     print(f"\n{kills} kills in {minutes:.0f} minutes over {soak.studies} studies of {runs} runs, all equal to the")
     print(f"undisturbed one; {restarts} starts ended with a run that was hit too often\n")
-    print("| killed | times | median s until all work again | longest |\n|---|---:|---:|---:|")
+    print("| killed | times | works again after, median s | longest | lost steps made up after, median s | longest |")
+    print("|---|---:|---:|---:|---:|---:|")
     for victim, times in sorted(soak.kills.items()):
-        took = soak.recoveries.get(victim, [])
-        ends = f"{statistics.median(took):.1f} | {max(took):.1f}" if took else "– | –"
-        print(f"| {victim} | {times} | {ends} |")
+        cells = [
+            f"{statistics.median(took):.1f} | {max(took):.1f}"
+            for took in zip(*soak.recoveries.get(victim, []), strict=True)
+        ]
+        print(f"| {victim} | {times} | {' | '.join(cells or ['–'] * 4)} |")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""Crossovers: found where planted, held as often as their level says, and not claimed where there is none."""
+
+import numpy as np
+import pytest
+
+from scaling.analysis.crossover import CLAIMED, Crossover, crossover, overtaken, sought
+from scaling.analysis.replicate import seed_noise
+from scaling.analysis.simulate import CASES, SIZES, Case, crossovers, simulate
+
+X = sought(400, 25600)
+
+
+def parted(at: float, slope: float, spread: float = 0.0, n: int = 400) -> np.ndarray:
+    """(n, sizes) differences of ln error, straight in ln size, that cross at this size."""
+    moved = spread * np.random.default_rng(0).standard_normal((n, 1))
+    return slope * np.log(X / at) + moved
+
+
+def test_a_certain_crossover_is_found_where_it_is() -> None:
+    found = crossover(X, 25600, parted(3000, -0.1))
+    assert found.ahead == 0
+    assert found.clips == pytest.approx(3000) == found.low == found.high
+    assert found.claimed
+    assert found.none_near < 0.01
+    assert crossover(X, 25600, parted(3000, 0.1)).ahead == 1
+
+
+def test_ends_are_open_where_nothing_is_excluded() -> None:
+    beyond = crossover(X, 25600, parted(1e6, -0.05, spread=0.1))
+    assert 25600 < beyond.low < 1e6 < beyond.clips * 1.2
+    assert beyond.high == np.inf
+    assert not beyond.claimed
+    before = crossover(X, 25600, parted(600, -0.05, spread=0.1))
+    assert before.low == 0
+    assert before.high < np.inf
+    never = crossover(X, 25600, np.full((400, X.size), 0.2))
+    assert (never.low, never.high, never.clips) == (np.inf,) * 3
+    assert min(never.none_near, never.none_far) > CLAIMED
+
+
+def test_the_first_change_counts() -> None:
+    lead = np.array([[1.0, 1, -1, 1], [-1, 1, 1, 1], [1, 1, 1, 1], [1, 0, -1, -1]])
+    np.testing.assert_allclose(overtaken(np.array([1.0, 2, 4, 8]), lead), [2 * 2**0.5, 0, np.inf, 2])
+
+
+def test_seed_noise_spreads_as_student_and_keeps_what_arms_share() -> None:
+    rng = np.random.default_rng(3)
+    common = 0.05 * rng.standard_normal((1, 4, 3))
+    runs = 0.3 * np.exp(np.concatenate([common, common]) + 0.001 * rng.standard_normal((2, 4, 3)))
+    moved = seed_noise(runs, 4000, rng)
+    assert moved.shape == (2, 4000, 4)
+    residual = np.log(runs) - np.log(runs).mean(axis=2, keepdims=True)
+    expected = np.sqrt((residual**2).sum(axis=(1, 2)) / 8 / 3)
+    middle = np.diff(np.quantile(moved, [0.25, 0.75], axis=1), axis=0)[0] / (2 * 0.706)  # quartile of t with 8
+    np.testing.assert_allclose(middle, np.repeat(expected[:, None], 4, axis=1), rtol=0.08)
+    assert (moved[0] - moved[1]).std() < 0.1 * moved[0].std()
+
+
+def test_a_lacking_seed_or_size_leaves_the_others() -> None:
+    rng = np.random.default_rng(4)
+    runs = 0.3 * np.exp(0.02 * rng.standard_normal((3, 4, 3)))
+    runs[0, 1, 2] = runs[0, 2, 1:] = np.nan
+    runs[1, 3] = np.nan
+    runs[2, :, 1:] = np.nan
+    moved = seed_noise(runs, 500, rng)
+    assert np.isfinite(moved[:2]).all()
+    assert (moved[1, :, 3] == 0).all()
+    assert np.isnan(moved[2]).all()
+    assert moved[0, :, 2].std() > 1.3 * moved[0, :, 0].std()
+
+
+NOISES = (0.01, 0.03)
+
+
+def found(case: Case, noise: float, studies: int) -> list[Crossover]:
+    rng = np.random.default_rng([CASES.index(case), round(1000 * noise)])
+    return crossovers(simulate(case.laws, SIZES, noise, studies, rng), SIZES, rng)
+
+
+def test_intervals_hold_the_true_crossover_as_often_as_they_say() -> None:
+    """200 studies; `tests/bench/crossover.py` has 1,000 of each pair and noise."""
+    held, inside = [], []
+    for case in CASES:
+        for noise in NOISES if case.crosses else ():
+            ones = found(case, noise, 50)
+            held += [one.low <= case.crosses <= one.high for one in ones]
+            inside += [one.claimed for one in ones if case.crosses < SIZES[-1]]
+    # Binomial tolerance of 3 standard errors.
+    assert abs(np.mean(held) - 0.9) <= 3 * np.sqrt(0.09 / len(held))
+    assert np.mean(inside) > 0.95
+
+
+def test_a_crossover_is_rarely_claimed_where_there_is_none() -> None:
+    """120 studies."""
+    claimed = [one.claimed for case in CASES if not case.crosses for noise in NOISES for one in found(case, noise, 20)]
+    assert np.mean(claimed) <= 0.05 + 3 * np.sqrt(0.0475 / len(claimed))
