@@ -9,7 +9,7 @@ from typing import Any
 from scaling.cluster import Resources
 from scaling.files import Location, append_line, make_folder, read_json, write_json
 from scaling.folder import finished_scores, seen_by_nodes
-from scaling.launch import Lanes
+from scaling.launch import END_SECONDS, Lanes
 from scaling.place import Place
 from scaling.progress import Display, clock
 from scaling.provenance import commit, source_hash
@@ -62,13 +62,13 @@ class Grid:
         self._note_cost(lanes.count, entries, stages)
         return entries
 
-    def close(self) -> None:
-        """Wait until the lanes have ended, and remove what they leave behind."""
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Give the lanes so long to end, and remove what they leave behind."""
         if self._lanes is not None:
-            self._lanes.close()
+            self._lanes.close(seconds)
 
     def _watch(self, lanes: Lanes, recorder: Recorder, signals: Signals) -> list[Entry]:
-        """Show and record the grid until every run has ended or no lane is left."""
+        """Show and record the grid until every run has ended or no lane is left; stopped, until no run is at work."""
         asked = False
         with signals.deferred():
             while True:
@@ -76,7 +76,9 @@ class Grid:
                 entries = lanes.entries()
                 self._display.grid(entries, lanes.group)
                 recorder.watch(entries)
-                if not alive or all(entry.state in ("done", "failed", "skipped") for entry in entries):
+                states = {entry.state for entry in entries}
+                # Stopped, the queue hands out nothing more: a lane that is just starting need not be waited for.
+                if not alive or not states & {"queued", "running"} or (asked and "running" not in states):
                     break
                 if signals.arrived and not asked:
                     asked = True

@@ -101,9 +101,9 @@ class Lanes:
         """Ask every lane to checkpoint and end."""
         ray.get(self._queue.stop.remote())
 
-    def close(self) -> None:
-        """Let the lanes end, and remove what Ray Train has left behind, in this start and in those that were killed."""
-        end = time.monotonic() + END_SECONDS
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Give the lanes so long to end, and remove what Ray Train has left behind, in this start and in killed ones."""
+        end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(end - time.monotonic(), 0))
         ray.kill(self._queue)

@@ -167,9 +167,10 @@ class Start:
         grid = Grid(self.study, self.folder, self.store, self.display)
         recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
         entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
+        if self.signals.arrived:
+            grid.close(seconds=0)
+            raise StoppedError(self.signals.arrived)
         try:
-            if self.signals.arrived:
-                raise StoppedError(self.signals.arrived)
             return self._report(tracker, recorder, grid.runs, entries)
         finally:
             grid.close()

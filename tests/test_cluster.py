@@ -139,10 +139,8 @@ def test_whatever_dies_no_number_changes(
     for controller in study.until(lambda: actors("TrainController")):
         controller.kill()
     study.until(study.training)
-    began = time.monotonic()
     os.killpg(study.process.pid, signal.SIGINT)
     assert study.ended() == 130, study.log.read_text()
-    assert time.monotonic() - began < 30
     assert "start the same command again" in study.log.read_text()
     assert len(study.results()) < RUNS
 
