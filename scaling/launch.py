@@ -102,7 +102,7 @@ class Lanes:
         ray.get(self._queue.stop.remote())
 
     def close(self, seconds: float = END_SECONDS) -> None:
-        """Give the lanes so long to end, and remove what Ray Train has left behind, in this start and in killed ones."""
+        """Give the lanes so long to end, and remove what Ray Train has left, in this start and in killed ones."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(end - time.monotonic(), 0))

@@ -21,6 +21,7 @@ from started import SMALL, Started
 from study_corpus import write_corpus
 from tracking_server import Server
 
+STEPS = "400"
 Record = dict[str, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]]]]
 
 
@@ -72,7 +73,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the server is away")
     seconds = parser.parse_args().seconds
     scratch = Path(tempfile.mkdtemp())
-    arguments = [*SMALL, *write_corpus(scratch / "corpus")]
+    # Long enough that the server is back before the last run.
+    small = [{"30": STEPS}.get(word, word) for word in SMALL]
+    arguments = [*small, *write_corpus(scratch / "corpus")]
     alone = Started(scratch / "alone", *arguments)
     assert alone.ended() == 0, alone.log.read_text()
     expected = recorded(f"sqlite:///{alone.out / 'mlflow.db'}")
@@ -104,23 +107,23 @@ def main() -> None:
     print("after scaling sync: all equal", flush=True)
     server.kill()
 
-    small = scratch / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "none", small], check=False).returncode:
+    disk = scratch / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "none", disk], check=False).returncode:
         print("no disk can be mounted here: the full disk is left out")
         return
     try:
-        disk_full(small, arguments, alone, expected)
+        disk_full(disk, arguments, alone, expected)
     finally:
-        subprocess.run(["umount", "-l", small], check=True)
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
-def disk_full(small: Path, arguments: list[str], alone: Started, expected: Record) -> None:
+def disk_full(disk: Path, arguments: list[str], alone: Started, expected: Record) -> None:
     """Fill it in mid-study, look at what is said, make room, and start again."""
-    log: dict[str, Any] = {"log": small.parent / "full.log"}
-    study = Started(small / "study", *arguments, **log)
+    log: dict[str, Any] = {"log": disk.parent / "full.log"}
+    study = Started(disk / "study", *arguments, **log)
     study.until(study.training)
-    ballast = small / "ballast"
+    ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
             while True:
@@ -131,9 +134,9 @@ def disk_full(small: Path, arguments: list[str], alone: Started, expected: Recor
     print(f"disk full in mid-study: exit {code}, and these are its last lines:\n{last_lines(study)}", flush=True)
     assert code in (1, 2), code
     ballast.unlink()
-    again = Started(small / "study", *arguments, **log)
+    again = Started(disk / "study", *arguments, **log)
     assert again.process.wait() == 0, again.log.read_text()
-    check(again, f"sqlite:///{small / 'study' / 'mlflow.db'}", alone, expected)
+    check(again, f"sqlite:///{disk / 'study' / 'mlflow.db'}", alone, expected)
     print("with room again, the same command: all equal", flush=True)
 
 
