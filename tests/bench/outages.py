@@ -1,6 +1,6 @@
-"""What else goes wrong than a process: MLflow's server away for a minute or for good, and a full disk.
+"""What else goes wrong than a process: MLflow's server away for a while or for good, and a full disk.
 
-    PYTHONPATH=tests python tests/bench/outages.py [--seconds 60]
+    PYTHONPATH=tests python tests/bench/outages.py [--seconds 20]
 
 Does a small study alone, then the same one three times more: with a tracking server that is killed in mid-study and
 comes back, with one that does not come back until `scaling sync`, and in a folder on a disk of its own that is full in
@@ -70,7 +70,7 @@ def last_lines(study: Started, n: int = 12) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long the server is away")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long the server is away")
     seconds = parser.parse_args().seconds
     scratch = Path(tempfile.mkdtemp())
     # Long enough that the server is back before the last run.
