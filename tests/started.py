@@ -71,12 +71,6 @@ def half_finished(study: Started) -> dict[str, int]:
     return {name: count for name, count in steps.items() if count}
 
 
-def further(study: Started, before: dict[str, int]) -> bool:
-    """Whether every one of these half-finished runs has come further, or is done."""
-    now = half_finished(study)
-    return all(now.get(name, 0) > steps for name, steps in before.items() if name not in study.results())
-
-
 def mlflow_runs(out: Location) -> list[Any]:
     """The MLflow runs of a study that is recorded in its own folder."""
     from mlflow.tracking import MlflowClient

@@ -8,7 +8,7 @@ node, or the head with all nodes and the driver. After a driver's death the same
 head's on a new cluster. A study that is done is compared with the undisturbed one (made first where --undisturbed names
 none): the same weights and scores to the bit, every run once. Prints a Markdown table: kills by victim; seconds until
 the study worked again, that is, until every run that was half-finished was trained again (where none was: until a run
-had begun or another part of the store was written); and seconds until all these runs had come further than before, so
+had begun or another part of the store was written); and seconds until all these runs were further than ever before, so
 that the steps since their last checkpoints were made up.
 """
 
@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ray.cluster_utils import Cluster
-from started import Started, actors, check_equal, further, half_finished
+from started import Started, actors, check_equal, half_finished
 
 from scaling.files import read_json
 
@@ -37,6 +37,8 @@ LONGEST_PAUSES = {"writer": 20.0, "worker": 6.0}
 PATIENCE = 180.0
 STILL = 2.0
 """Seconds without a step after which a run is taken to have stood still."""
+WATCH = 12.0
+"""Seconds after a kill for which runs are watched at least."""
 
 
 def new_cluster() -> Cluster:
@@ -102,7 +104,7 @@ class Soak:
         while not until() and time.monotonic() < end:
             if self.study.process.poll() is not None:
                 return False
-            time.sleep(0.02)
+            time.sleep(0.1)
         return True
 
     def parts(self) -> int:
@@ -118,29 +120,54 @@ class Soak:
             return
         began, victim = time.monotonic(), self.kill()
         before, parts = half_finished(self.study), self.parts()
-        steps, logged = dict(before), {name: [began] for name in before}
+        watched = {name: Watched(began, steps) for name, steps in before.items()}
 
-        def made_up() -> bool:
-            now = half_finished(self.study)
-            for name in before:
-                if now.get(name, 0) > steps[name]:
-                    logged[name].append(time.monotonic())
-                steps[name] = now.get(name, 0)
-            return further(self.study, before) if before else bool(now) or self.parts() > parts
+        def works() -> bool:
+            now, done = half_finished(self.study), self.study.results()
+            if not before:
+                return bool(now) or self.parts() > parts
+            for name, run in watched.items():
+                run.look(now.get(name, 0), name in done)
+            # The orphans of what was killed train on for seconds, until its death is known.
+            return time.monotonic() - began > WATCH and all(run.works for run in watched.values())
 
         self.replace(victim)
-        if not self.wait(made_up, PATIENCE):
+        if not self.wait(works, PATIENCE):
             return
-        assert made_up(), self.study.log.read_text()
+        assert works(), self.study.log.read_text()
         took = time.monotonic() - began
-        stood = [_longest_gap(times) for times in logged.values()]
-        again = max((end - began for gap, end in stood if gap > STILL), default=0.0) if before else took
-        self.recoveries.setdefault(victim, []).append((again, took))
+        again = max((_stood_until(run.stepped) - began for run in watched.values()), default=took)
+        made_up = max((_stood_until(run.furthest) - began for run in watched.values()), default=took)
+        self.recoveries.setdefault(victim, []).append((again, made_up))
 
 
-def _longest_gap(times: list[float]) -> tuple[float, float]:
-    """The longest time without a step, and its end."""
-    return max(((b - a, b) for a, b in itertools.pairwise(times)), default=(0.0, times[0]))
+class Watched:
+    """A run that is watched from `began` on: when it was seen to step, and when to be further than ever."""
+
+    def __init__(self, began: float, steps: int) -> None:
+        self.stepped, self.furthest = [began], [began]
+        self.steps = self.most = steps
+        self.done = False
+
+    def look(self, steps: int, done: bool) -> None:
+        now = time.monotonic()
+        if self.done:
+            return
+        if steps > self.steps or done:
+            self.stepped.append(now)
+        if steps > self.most or done:
+            self.furthest.append(now)
+        self.steps, self.most, self.done = steps, max(self.most, steps), done
+
+    @property
+    def works(self) -> bool:
+        return self.done or time.monotonic() - self.furthest[-1] < STILL
+
+
+def _stood_until(times: list[float]) -> float:
+    """When the longest pause ended; the first time where there was none to speak of."""
+    gap, end = max(((b - a, b) for a, b in itertools.pairwise(times)), default=(0.0, times[0]))
+    return end if gap > STILL else times[0]
 
 
 def main() -> None:
