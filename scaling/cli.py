@@ -178,7 +178,7 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     """
     from scaling.folder import recorded_study
     from scaling.recorder import Recorder
-    from scaling.tracking import Tracker, tracking_places
+    from scaling.tracking import Tracker, shown, tracking_places
 
     place = absolute(folder)
     uri, artifacts = tracking_places(tracking_uri, place)
@@ -187,7 +187,7 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     tracker = Tracker(uri, study, study_id, artifacts)
     if not Recorder(tracker, place / "runs", {}, print).settle(done, []):
         return 1
-    print(f"MLflow holds all {len(done)} finished runs of {place}")
+    print(f"MLflow holds all {len(done)} finished runs of {place}, in {shown(uri)}")
     return 0
 
 

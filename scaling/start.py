@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from hashlib import blake2b
 from typing import Any
 
 from scaling.corpus import Source, audio_root, ensure_catalogues, open_source, undone_if_refused
@@ -24,7 +25,7 @@ from scaling.provenance import source_hash
 from scaling.queue import Entry
 from scaling.signals import Signals, StoppedError
 from scaling.study import Study
-from scaling.tracking import tracking_places
+from scaling.tracking import shown, tracking_places
 
 
 class Start:
@@ -126,7 +127,8 @@ class Start:
             "available": available,
             "runs": done,
             "source_hash": source_hash(),
-            "tracking": self.tracking_uri,
+            # A digest, as a password may stand in it.
+            "tracking": blake2b(self.tracking_uri.encode(), digest_size=8).hexdigest(),
         }
 
     def _prepare(self) -> int:
@@ -198,7 +200,10 @@ class Start:
             available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
             write_json(report / "stamp.json", self._stamp(self.study, available))
         if not recorded:
-            self.display.say(f"not all of it is in MLflow: once it answers, scaling sync {self.folder} sends the rest")
+            where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""
+            self.display.say(
+                f"not all of it is in MLflow: once it answers, scaling sync {self.folder}{where} sends the rest"
+            )
         self._farewell()
         return 1 if undone else 0
 

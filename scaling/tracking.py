@@ -7,6 +7,7 @@ one. Metrics go by explicit run ids and in batches; there is no ambient active r
 import dataclasses
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -204,5 +205,11 @@ def reached() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in UNREACHABLE:
             raise
-        # SQLAlchemy names the cause in its second line.
-        raise UnreachableError(" ".join(str(error).splitlines()[:2])[-200:]) from error
+        # SQLAlchemy names the cause in its second line, requests at the end of a long one.
+        said = " ".join(str(error).splitlines()[:2])
+        raise UnreachableError(said if len(said) < 200 else f"... {said[-200:].partition(' ')[2]}") from error
+
+
+def shown(uri: str) -> str:
+    """A tracking URI without the user and password that may stand in it."""
+    return re.sub(r"//[^/@]*@", "//...@", uri)

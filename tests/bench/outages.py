@@ -1,6 +1,6 @@
-"""What else goes wrong than a process: MLflow's server away for a while or for good, and a full disk.
+"""What else goes wrong than a process: MLflow's server away for a minute or for good, and a full disk.
 
-    PYTHONPATH=tests python tests/bench/outages.py [--seconds 20]
+    PYTHONPATH=tests python tests/bench/outages.py [--seconds 60]
 
 Does a small study alone, then the same one three times more: with a tracking server that is killed in mid-study and
 comes back, with one that does not come back until `scaling sync`, and in a folder on a disk of its own that is full in
@@ -21,7 +21,7 @@ from started import SMALL, Started
 from study_corpus import write_corpus
 from tracking_server import Server
 
-STEPS = "400"
+STEPS = "1500"
 Record = dict[str, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]]]]
 
 
@@ -70,7 +70,7 @@ def last_lines(study: Started, n: int = 12) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long the server is away")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the server is away")
     seconds = parser.parse_args().seconds
     scratch = Path(tempfile.mkdtemp())
     # Long enough that the server is back before the last run.
@@ -101,7 +101,9 @@ def main() -> None:
     code = study.process.wait()
     print(f"server gone for good: exit {code}, and these are its last lines:\n{last_lines(study)}", flush=True)
     server.start()
-    command = [str(Path(sys.executable).with_name("scaling")), "sync", str(study.out)]
+    # As the study's last lines have it.
+    command = [str(Path(sys.executable).with_name("scaling")), "sync", str(study.out), "--tracking-uri", server.uri]
+    assert " ".join(command[1:]) in study.log.read_text()
     subprocess.run(command, check=True)
     check(study, server.uri, alone, expected)
     print("after scaling sync: all equal", flush=True)
