@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from scaling.errors import ClusterLostError, StudyError
-from scaling.files import absolute, check_writable
+from scaling.files import absolute, check_writable, is_outage
 from scaling.options import Options, parse
 from scaling.progress import Display
 from scaling.signals import Signals, StoppedError
@@ -40,6 +40,12 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
     except ClusterLostError as error:
         display.close()
         print(f"error: the cluster is gone ({error}): start the same command on a new one, it goes on", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        display.close()
+        print("error: the object store does not answer: start the same command again, it goes on", file=sys.stderr)
         return 1
     except StoppedError as stopped:
         display.close()

@@ -205,7 +205,7 @@ def check_writable(folder: Location) -> None:
     """
     if isinstance(folder, Path):
         return
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError
 
     options = {**folder.storage_options, "skip_instance_cache": True}
     if folder.protocol == "s3":
@@ -227,6 +227,15 @@ def check_writable(folder: Location) -> None:
             "AWS_SECRET_ACCESS_KEY"
         ) from None
     except OSError as error:
-        said = error.__cause__
-        if not isinstance(said, ClientError) or said.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+        if not is_outage(error):
             raise StudyError(f"{folder} cannot be used: {error}") from None
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an object store could not be reached, or said that it is out of order."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    said = error.__cause__ if isinstance(error, OSError) else error
+    if isinstance(said, ClientError):
+        return bool(said.response["ResponseMetadata"]["HTTPStatusCode"] >= 500)
+    return isinstance(said, BotoCoreError)

@@ -245,6 +245,23 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert objects(place) == []
 
 
+def test_an_outage_that_lasts_ends_a_study_with_one_line(
+    object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    place = object_store.bucket() / "study"
+    # A client reads it when it is made.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    type(place.fs).clear_instance_cache()
+    object_store.busy_after("lease.json", float("inf"))
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setattr(sys, "argv", ["study", "--preset", "smoke", "--out", str(place), "--tracking-uri", uri])
+    assert run_study(data_scale, "") == 1
+    said = capsys.readouterr().err.strip()
+    assert said == "error: the object store does not answer: start the same command again, it goes on"
+    object_store.busy(0.0)
+    type(place.fs).clear_instance_cache()
+
+
 def test_a_study_goes_on_while_s3_is_out_of_order(
     object_store: ObjectStore, undisturbed: Started, small_study: list[str], tmp_path: Path
 ):
