@@ -58,6 +58,19 @@ def absolute(text: str | Path) -> Location:
 
 
 @contextmanager
+def _room_for(path: Location) -> Iterator[None]:
+    """Raise `StudyError` where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StudyError(
+                f"no space left to write {path.name} in {path.parent}: free some and start again"
+            ) from error
+        raise
+
+
+@contextmanager
 def replacing(path: Location) -> Iterator[Path]:
     """A temporary path that takes the place of `path` when the block ends well, and is removed when it does not.
 
@@ -67,19 +80,14 @@ def replacing(path: Location) -> Iterator[Path]:
         beside = path.parent if isinstance(path, Path) else Path(str(folder))
         temporary = beside / f".{path.name}.{secrets.token_hex(4)}.tmp"
         try:
-            yield temporary
-            if isinstance(path, Path):
-                with temporary.open("rb") as written:
-                    os.fsync(written.fileno())
-                temporary.replace(path)
-            else:
-                path.fs.put_file(str(temporary), path.path)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StudyError(
-                    f"no space left to write {path.name} in {temporary.parent}: free some and start again"
-                ) from error
-            raise
+            with _room_for(beside / path.name):
+                yield temporary
+                if isinstance(path, Path):
+                    with temporary.open("rb") as written:
+                        os.fsync(written.fileno())
+                    temporary.replace(path)
+                else:
+                    path.fs.put_file(str(temporary), path.path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -112,7 +120,7 @@ def read_bytes(path: Location) -> bytes:
 def append_line(path: Location, line: str) -> None:
     """Add a line to a file, which one process alone may do."""
     if isinstance(path, Path):
-        with path.open("a") as file:
+        with _room_for(path), path.open("a") as file:
             file.write(line + "\n")
         return
     before = read_bytes(path) if path.exists() else b""
@@ -134,7 +142,8 @@ def names(folder: Location) -> list[str]:
 def make_folder(folder: Location) -> None:
     """Make a folder where there is none; an object store has no folders, only names with slashes in them."""
     if isinstance(folder, Path):
-        folder.mkdir(parents=True, exist_ok=True)
+        with _room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def remove(path: Location) -> None:

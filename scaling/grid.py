@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scaling.cluster import Resources
+from scaling.errors import ClusterLostError
 from scaling.files import Location, append_line, make_folder, read_json, write_json
 from scaling.folder import finished_scores, seen_by_nodes
 from scaling.launch import END_SECONDS, Lanes
@@ -57,15 +58,20 @@ class Grid:
         scratch = self._folder / ".ray" / str(os.getpid())
         lanes = Lanes(name, self._study.runs, self._finished, self._place, resources, scratch, self._display.say)
         self._lanes = lanes
-        entries = self._watch(lanes, recorder, signals)
+        try:
+            entries = self._watch(lanes, recorder, signals)
+        except ClusterLostError:
+            # Nothing is left that could be closed.
+            self._lanes = None
+            raise
         stages["grid"] = time.monotonic() - began
         self._note_cost(lanes.count, entries, stages)
         return entries
 
-    def close(self, seconds: float = END_SECONDS) -> None:
-        """Give the lanes so long to end, and remove what they leave behind."""
+    def close(self, wait: bool = True) -> None:
+        """Give the lanes time to end, or none, and remove what they leave behind."""
         if self._lanes is not None:
-            self._lanes.close(seconds)
+            self._lanes.close(END_SECONDS if wait else 0.0)
 
     def _watch(self, lanes: Lanes, recorder: Recorder, signals: Signals) -> list[Entry]:
         """Show and record the grid until every run has ended or no lane is left; stopped, until no run is at work."""

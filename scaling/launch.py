@@ -38,6 +38,7 @@ LOOK_SECONDS = 0.1
 LANE_ATTEMPTS = 5
 AT_ONCE_SECONDS = 20.0
 END_SECONDS = 60.0
+SILENT_SECONDS = 20.0
 
 
 def ray_storage(place: Location) -> dict[str, Any]:
@@ -92,7 +93,14 @@ class Lanes:
         Raises `ClusterLostError` where the queue is gone for good: it comes back as long as the driver's node is there.
         """
         try:
-            snapshot: list[Entry] = ray.get(self._queue.snapshot.remote())
+            asked = self._queue.snapshot.remote()
+            if not ray.wait([asked], timeout=SILENT_SECONDS)[0]:
+                # With its head gone for a minute Ray ends this process, without a word.
+                self._say(
+                    f"the cluster has not answered for {SILENT_SECONDS:.0f} s: if this is the end, start the same "
+                    "command on a new one, it goes on"
+                )
+            snapshot: list[Entry] = ray.get(asked)
         except ray.exceptions.RayError as error:
             raise ClusterLostError(first_line(error)) from error
         return snapshot

@@ -168,14 +168,14 @@ class Start:
 
         grid = Grid(self.study, self.folder, self.store, self.display)
         recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
-        entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
-        if self.signals.arrived:
-            grid.close(seconds=0)
-            raise StoppedError(self.signals.arrived)
         try:
+            entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
+            if self.signals.arrived:
+                raise StoppedError(self.signals.arrived)
             return self._report(tracker, recorder, grid.runs, entries)
         finally:
-            grid.close()
+            # Ray does not bear a process that ends while threads of it are still at work.
+            grid.close(wait=not self.signals.arrived)
 
     def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
         from scaling.data.store import write_parquet
