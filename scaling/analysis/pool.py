@@ -38,7 +38,9 @@ NOISE = 0.01  # belief: standard deviation of ln error, as if seen once
 FEWEST = 3  # sizes in a window
 
 _STARTS = 4
-_REFIT_STEPS = 60  # with 12, refits whose optimum lies along a valley stopped early, and intervals were too narrow
+# Refits start at their member's optimum. Without a belief some run along a valley: stopped after 12 steps, they made
+# intervals too narrow.
+_REFIT_STEPS, _FREE_STEPS = 60, 200
 _EXACT = 1e-8
 _SEEN = 1  # observations that the belief about noise is worth
 
@@ -208,7 +210,7 @@ def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled:
         believed = np.array([m.believed for _, _, m in jobs])[job]
         prior = _prior(form, Table(data.x[curve], data.y[curve], data.w[curve]), noise * believed)
         prior = Prior(_drawn(prior, noise, rng), prior.strength)
-        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, _REFIT_STEPS)
+        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, _REFIT_STEPS if believed.any() else _FREE_STEPS)
         own = np.array([pools[i].own for i, _, _ in jobs])[job]
         if resampled is None:
             own = drawn
