@@ -210,7 +210,8 @@ def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled:
         believed = np.array([m.believed for _, _, m in jobs])[job]
         prior = _prior(form, Table(data.x[curve], data.y[curve], data.w[curve]), noise * believed)
         prior = Prior(_drawn(prior, noise, rng), prior.strength)
-        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, _REFIT_STEPS if believed.any() else _FREE_STEPS)
+        steps = _REFIT_STEPS if believed.any() else _FREE_STEPS
+        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, steps)
         own = np.array([pools[i].own for i, _, _ in jobs])[job]
         if resampled is None:
             own = drawn

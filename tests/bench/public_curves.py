@@ -53,7 +53,7 @@ def public_curves() -> list[Public]:
 def cases(curve: Public) -> Iterator[Public]:
     """What intervals are calibrated on: fewer sizes, and the data ending earlier with the rest to be predicted."""
     x, y = np.concatenate([curve.x, curve.held_x]), np.concatenate([curve.y, curve.held_y])
-    for cut in (1, 4, 16):
+    for cut in (1, 4):
         end = curve.x[-1] / cut
         inside = x <= end * 1.0001
         if np.unique(x[inside]).size < 3 or x[inside].max() < 4 * x[inside].min():
