@@ -11,7 +11,7 @@ from scaling.analysis.pool import FEWEST
 from scaling.analysis.replicate import Replicates, replicate, seed_noise
 from scaling.analysis.scores import ARM, arm_names, primary
 
-ONE_SEED = "one seed: seed noise unknown"
+ONE_SEED = "with one seed the noise of seeds is unknown"
 
 
 @dataclass(frozen=True)

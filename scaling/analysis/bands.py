@@ -131,9 +131,11 @@ def _normal(level: float) -> float:
 def coverage(measured: bool, n_sizes: int, factor: float, level: float) -> Cell | None:
     """What bands of this kind really covered; None where nobody measured it.
 
-    The class that holds the number of sizes and the size over the largest one fitted (within the data and beyond
-    the last class: the nearest), at the nearest level of the table.
+    The class that holds the number of sizes and the size over the largest one fitted (within the data: the nearest), at
+    the nearest level of the table. Beyond `FACTORS` nobody measured it.
     """
+    if factor > FACTORS[-1] * (1 + 1e-9):
+        return None
     noise = "several runs" if measured else "one run"
     nearest = min(LEVELS, key=lambda p: abs(p - level))
     cells = [c for c in calibration() if c.noise == noise and c.level == nearest]

@@ -20,6 +20,7 @@ from scaling.analysis.scores import (
     text_is_coupled,
 )
 
+ALL_TASKS = "all tasks"
 PAIR = ["contrast", "arm", "other", "held"]
 SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys([*PAIR, "kind", "scope", *MEASURE[1:]], pl.String),
@@ -124,7 +125,7 @@ def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object]
         scope = {"kind": "task", "scope": row["task"], **{key: row[key] for key in MEASURE[1:]}}
         found.append(_of_tasks(scope, [row], errors))
     main = pair.filter(primary())
-    scopes: list[tuple[str, pl.Expr]] = [("all tasks", pl.lit(True))]
+    scopes: list[tuple[str, pl.Expr]] = [(ALL_TASKS, pl.lit(True))]
     scopes += [(domain, pl.col("domain") == domain) for domain in domains(main)]
     scopes += [("classification", ~is_retrieval()), ("retrieval", is_retrieval())]
     for clips in main["clips"].unique().sort():
@@ -132,7 +133,8 @@ def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object]
             tasks = main.filter(where, pl.col("clips") == clips).rows(named=True)
             known = [row for row in tasks if np.isfinite(errors[[row["row"], row["row_other"]]]).all()]
             scope = {"kind": "average", "scope": name, "domain": name, "pooling": "mean", "metric": "primary"}
-            if tasks:
+            # Part of the tasks that is all of them would say the same again.
+            if tasks and (name == ALL_TASKS or len(tasks) < main.filter(pl.col("clips") == clips).height):
                 found.append(_of_tasks(scope, known or tasks, errors))
     return found
 

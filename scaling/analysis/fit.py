@@ -17,7 +17,7 @@ from scaling.analysis.curve import BEYOND, Curve, Noise, Status
 from scaling.analysis.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
 from scaling.analysis.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe
 from scaling.analysis.pool import FEWEST, NOISE, Member, Pool, fit_pools, with_draws
-from scaling.analysis.solve import HUBER, polish, solve
+from scaling.analysis.solve import HUBER, polish, solve, threshold
 
 __all__ = [
     "BEYOND", "EXPONENT_BOUNDS", "HUBER", "LEVEL", "NOWHERE", "Curve", "Floats", "Interval", "Status", "fit_batch",
@@ -27,7 +27,7 @@ __all__ = [
 RESAMPLES = 1000
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
 _ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
-_STEPS = 60
+_STEPS = 200
 
 
 def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
@@ -115,9 +115,9 @@ def fit_observed(
     if not falls:
         return fitted
     part = data.rows(falls)
-    laws = _Laws(part, form or OFFSET)
     own = np.array([seen.own_noise(i) for i in falls])
-    pools = laws.pools(own) if form is not None else fit_pools(part, (laws.theta, laws.largest_residual), own)
+    laws = _Laws(part, form or OFFSET, own)
+    pools = laws.pools() if form is not None else fit_pools(part, (laws.theta, laws.largest_residual), own)
     again = [_again(seen, i, draws, seed) for i in falls]
     several = np.array([seen.several(i) and own[j] > 0 for j, i in enumerate(falls)])
     # One call for each source of what is resampled.
@@ -144,29 +144,30 @@ def _again(seen: Observed, i: int, draws: int, seed: int) -> Floats:
 
 
 class _Laws:
-    """One law on all sizes of each curve, robust and without belief."""
+    """One law on all sizes of each curve, robust and without belief; `own` (b,) as of `Pool.own`."""
 
-    def __init__(self, data: Table, form: Form) -> None:
-        self.data, self.form = data, form
-        self.theta, self.loss = solve(form, data.u, data.y, data.w)
+    def __init__(self, data: Table, form: Form, own: Floats) -> None:
+        self.data, self.form, self.own = data, form, own
+        self.delta = threshold(data.noise_of_means(own))
+        self.theta, self.loss = solve(form, data.u, data.y, data.w, delta=self.delta)
         self.zero = np.zeros(len(data.y), dtype=np.bool_)
         self.plain: Floats = np.empty((len(data.y), 2))
         if form is OFFSET:
-            self.plain, plain_loss = solve(POWER, data.u, data.y, data.w)
+            self.plain, plain_loss = solve(POWER, data.u, data.y, data.w, delta=self.delta)
             self.zero = np.asarray(plain_loss <= self.loss * (1 + 1e-9) + 1e-20)
         rest = (data.y - form.log_error(data.u, self.theta)[0]) * data.seen
         self.largest_residual = np.abs(rest).max(axis=1)
         self.residual = np.sqrt((rest**2).sum(axis=1) / data.n_sizes)
 
-    def pools(self, own: Floats) -> list[Pool]:
+    def pools(self) -> list[Pool]:
         """Pools of this law alone."""
         freedom = np.maximum(self.data.n_sizes - len(self.form.parameters), 0) + 1.0
-        noise = np.sqrt((2 * self.loss + np.maximum(own, NOISE) ** 2) / freedom)
+        noise = np.sqrt((2 * self.loss + np.maximum(self.own, NOISE) ** 2) / freedom)
         members = [
             Member(self.form, float(first), theta, float(sigma), float(free), False)
             for first, theta, sigma, free in zip(self.data.first, self.theta, noise, freedom, strict=True)
         ]
-        ends = zip(self.data.centre, self.data.last, members, own, strict=True)
+        ends = zip(self.data.centre, self.data.last, members, self.own, strict=True)
         return [Pool(float(centre), float(last), (member,), own=float(one)) for centre, last, member, one in ends]
 
     def intervals(self, j: int, drawn: Floats) -> dict[str, Interval]:
@@ -175,7 +176,7 @@ class _Laws:
             np.repeat(part[j : j + 1], len(drawn), axis=0)
             for part in (self.data.u, self.data.w, self.theta, self.data.centre)
         )
-        theta, _ = polish(self.form, u, drawn, w, theta, steps=_STEPS)
+        theta, _ = polish(self.form, u, drawn, w, theta, np.repeat(self.delta[j], len(drawn)), steps=_STEPS)
         natural = self.form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])
         names = self.form.parameters
         return {f"{name}_interval": interval(column) for name, column in zip(names, natural.T, strict=True)}

@@ -169,6 +169,7 @@ def error_axis(axes: Axes, values: Floats) -> None:
         [1, 2, 5],
         [1, 1.5, 2, 3, 5, 7],
         [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9],
+        list(np.arange(1, 10, 0.5)),
         list(np.arange(1, 10, 0.2)),
     ]
     decades = 10.0 ** np.arange(-5, 1)

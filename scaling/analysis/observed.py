@@ -49,6 +49,10 @@ class Table:
         """(b,) how many sizes each curve has."""
         return np.asarray(self.seen.sum(axis=1))
 
+    def noise_of_means(self, own: Floats) -> Floats:
+        """(b,) standard deviations of the means, of those of one run (b,)."""
+        return np.asarray(own / np.sqrt(self.w.sum(axis=1) / self.n_sizes))
+
     @property
     def centre(self) -> Floats:
         """(b,) mean ln size."""

@@ -172,7 +172,7 @@ def _said(two: Twins) -> str:
         return f"{behind} overtakes {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
     if at.none_near >= CLAIMED:
         return f"{ahead} stays ahead to {NEAR:.0f}x the data (probability {chance(at.none_near)})"
-    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes"
+    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes within {FAR:.0f}x the data"
 
 
 def _clips(clips: float) -> str:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from scaling.analysis.forms import OFFSET, SATURATING, Floats, Form
 from scaling.analysis.observed import Table
-from scaling.analysis.solve import Prior, polish, solve
+from scaling.analysis.solve import Prior, polish, solve, threshold
 
 WINDOWS = (0.0, 0.25, 0.5, 0.75)  # shares of the range of ln(size) left out
 FORMS = (OFFSET, SATURATING)
@@ -38,7 +38,9 @@ NOISE = 0.01  # belief: standard deviation of ln error, as if seen once
 FEWEST = 3  # sizes in a window
 
 _STARTS = 4
-_REFIT_STEPS = 12  # a refit starts at the optimum of its member
+# Refits start at their member's optimum. Without a belief some run along a valley: stopped after 12 steps, they made
+# intervals too narrow.
+_REFIT_STEPS, _FREE_STEPS = 60, 200
 _EXACT = 1e-8
 _SEEN = 1  # observations that the belief about noise is worth
 
@@ -145,7 +147,7 @@ def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool
         law: (b, 3) theta of the default law on all sizes, and (b,) its largest residual: a curve that follows it to
             rounding needs no pool.
     """
-    u = data.u
+    u, delta = data.u, threshold(data.noise_of_means(own))
     found: list[list[Member]] = [[] for _ in data.y]
     exact = (law[1] < _EXACT) & (data.n_sizes > len(OFFSET.parameters))
     for form in FORMS:
@@ -159,10 +161,10 @@ def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool
                 continue
             part = Table(data.x[rows], data.y[rows], inside[rows])
             whole = Table(data.x[rows], data.y[rows], data.w[rows])
-            _, loss = solve(form, u[rows], part.y, part.w, _STARTS)
+            _, loss = solve(form, u[rows], part.y, part.w, _STARTS, delta[rows])
             freedom = np.maximum(sizes[rows] - k, 0) + _SEEN
             noise = np.sqrt((2 * loss + _SEEN * np.maximum(own[rows], NOISE) ** 2) / freedom)
-            theta, _ = solve(form, u[rows], part.y, part.w, _STARTS, prior=_prior(form, whole, noise))
+            theta, _ = solve(form, u[rows], part.y, part.w, _STARTS, delta[rows], _prior(form, whole, noise))
             for j, i in enumerate(rows):
                 found[i].append(Member(form, float(start[i]), theta[j], float(noise[j]), float(freedom[j])))
     for i in np.flatnonzero(exact):
@@ -186,7 +188,7 @@ def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled:
         resampled: (b, r, n) resampled ln errors (of runs, test clips), used in place of law plus noise.
     """
     draws = draws if resampled is None else resampled.shape[1]
-    u = data.u
+    u, delta = data.u, threshold(data.noise_of_means(np.array([pool.own for pool in pools])))
     found: list[dict[int, tuple[Floats, Floats]]] = [{} for _ in pools]
     for form in {m.form.name: m.form for pool in pools for m in pool.members}.values():
         jobs = [(i, j, m) for i, pool in enumerate(pools) for j, m in enumerate(pool.members) if m.form is form]
@@ -208,7 +210,8 @@ def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled:
         believed = np.array([m.believed for _, _, m in jobs])[job]
         prior = _prior(form, Table(data.x[curve], data.y[curve], data.w[curve]), noise * believed)
         prior = Prior(_drawn(prior, noise, rng), prior.strength)
-        refitted, _ = polish(form, u[curve], y, w, theta, prior=prior, steps=_REFIT_STEPS)
+        steps = _REFIT_STEPS if believed.any() else _FREE_STEPS
+        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, steps)
         own = np.array([pools[i].own for i, _, _ in jobs])[job]
         if resampled is None:
             own = drawn

@@ -5,7 +5,7 @@ import numpy as np
 from scaling.analysis.arms import ONE_SEED, Arm, Arms
 from scaling.analysis.claim import Claim, Ends, Said, chance, points, status
 from scaling.analysis.crossover import CLAIMED, FAR, NEAR, overtaken, share
-from scaling.analysis.differences import better
+from scaling.analysis.differences import ALL_TASKS, better
 from scaling.analysis.forms import Floats
 from scaling.analysis.observed import LEVEL, interval
 from scaling.analysis.scores import capital, thousands
@@ -19,7 +19,7 @@ PAYS = "Does initialization pay?"
 SHRINKS = "Does the benefit of initialization shrink with data?"
 WORTH = "What is the advantage worth in clips?"
 QUESTIONS = [OBJECTIVE, CROSSES, STEEPER, DATA, PAYS, SHRINKS, WORTH]
-ALL = "all tasks"
+ALL = ALL_TASKS
 
 LEAST = 0.01  # a benefit of initialization below one point of error is taken for none
 _LEVEL = f"{100 * LEVEL:.0f} % interval"

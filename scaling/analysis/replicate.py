@@ -5,24 +5,25 @@
     low, high = np.quantile(ln[0] - ln[1], [0.05, 0.95], axis=0)
 
 Row q of all arms belongs together: the caller resampled the same seeds and test clips for all of them (`seed_noise`
-resamples seeds). Beliefs are drawn for each arm alone. A replicate is a mean curve: no new run's noise is in it, and
+resamples seeds). A replicate is a mean curve: no new run's noise is in it, and
 no calibration (public curves have one arm). Many studies are replicated in one call: hand over all their arms, and
 reshape what comes back.
 
-Refitted is the default law on all sizes, with the beliefs of `pool`. Predictions of one arm average several laws and
-windows; statements about two arms do not, as a handful of sizes cannot tell those apart, and a replicate a law then
-spreads by what all of them might have been: 90 % intervals of a crossover held 94 to 98 % so, and 90 to 94 % with one
-law, which claims half as often again (`tests/bench/crossover.py`). What is said of two arms therefore supposes the law.
+Refitted is the default law on all sizes. Predictions of one arm average several laws and windows; statements about two
+arms do not, as a handful of sizes cannot tell those apart, and a replicate a law then spreads by what all of them might
+have been: 90 % intervals of a crossover held 94 to 98 % so. What is said of two arms therefore supposes the law. It
+supposes no belief about exponents, which sharpens predictions and is wrong for an arm whose exponent is unusual: with
+the belief of `pool`, intervals of such arms held 82 to 87 % (`tests/bench/crossover.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from scaling.analysis.curve import Curve
 from scaling.analysis.fit import fit_observed
-from scaling.analysis.forms import Floats
+from scaling.analysis.forms import OFFSET, Floats
 from scaling.analysis.observed import observe
 from scaling.analysis.pool import Pool, with_draws
 
@@ -105,11 +106,9 @@ def replicate(
     seen = observe(curves, resampled, runs)
     if seen.given is None or seen.given.shape[1] == 0 or not np.isfinite(seen.given).all():
         raise ValueError("paired replicates need resampled errors of every arm, and none may be missing")
-    fitted = fit_observed(seen, draws=0)
+    fitted = fit_observed(seen, OFFSET, draws=0)
     rows = [i for i, curve in enumerate(fitted) if curve.pool is not None]
-    # The first member of a pool is the default law on all sizes.
-    alone = [replace(p, members=p.members[:1]) for c in fitted if (p := c.pool) is not None]
-    done = with_draws(alone, seen.data.rows(rows), 0, seed, seen.given[rows])
+    done = with_draws([c.pool for c in fitted if c.pool is not None], seen.data.rows(rows), 0, seed, seen.given[rows])
     pools: list[Pool | None] = [None] * len(fitted)
     levels = np.full(seen.given.shape[:2], np.nan)
     for i, pool in zip(rows, done, strict=True):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scaling.analysis.forms import Floats, Form
 
 HUBER = 0.01  # residuals in log error beyond 1 % pull linearly only
+_EFFICIENT = 1.345  # standard deviations of normal noise: what Huber's loss loses against least squares there is 5 %
 _CHUNK = 2048
 _DIGITS = 1e-12
 
@@ -45,7 +46,16 @@ def no_prior(form: Form, b: int) -> Prior:
     return Prior(np.zeros((b, len(form.low))), np.zeros((b, len(form.low))))
 
 
-def huber(r: Floats, delta: float) -> Floats:
+def threshold(noise: Floats) -> Floats:
+    """(b,) thresholds of the Huber loss for points whose noise is known, (b,) standard deviations of ln error; 0: not.
+
+    Noise beyond the threshold pulls linearly, and so tells less than least squares think it does: a belief that is
+    weighed against the noise would win. No threshold is below `HUBER`.
+    """
+    return np.asarray(np.maximum(HUBER, _EFFICIENT * noise))
+
+
+def huber(r: Floats, delta: Floats | float) -> Floats:
     """The Huber loss: r²/2 up to delta, linear beyond."""
     size = np.abs(r)
     return np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
@@ -57,9 +67,9 @@ def solve(
     y: Floats,
     w: Floats,
     starts: int = 6,
-    delta: float = HUBER,
+    delta: Floats | float = HUBER,
     prior: Prior | None = None,
-    steps: int = 100,
+    steps: int = 1000,
 ) -> tuple[Floats, Floats]:
     """Fit a batch from the form's grid.
 
@@ -69,21 +79,24 @@ def solve(
         y: (b, n) ln error; anything finite where padded.
         w: (b, n) weights, 0 where padded.
         starts: how many points of the grid are polished for each curve.
+        delta: threshold of the Huber loss; (b,), or one for all.
 
     Returns:
         (b, k + 1) theta = (s, phi) and (b,) the loss.
     """
     prior = prior or no_prior(form, len(y))
+    delta = np.broadcast_to(delta, len(y))
     thetas, losses = [], []
     for i in range(0, len(y), _CHUNK):
         part = slice(i, i + _CHUNK)
         mine = prior.rows(part)
-        begin = _scan(form, u[part], y[part], w[part], starts, delta, mine)
+        begin = _scan(form, u[part], y[part], w[part], starts, delta[part], mine)
         b, m, k = begin.shape
         rows = np.repeat(np.arange(b), m)
         theta, loss = polish(
-            form, u[part][rows], y[part][rows], w[part][rows], begin.reshape(-1, k), delta, mine.rows(rows), steps
-        )
+            form, u[part][rows], y[part][rows], w[part][rows], begin.reshape(-1, k), delta[part][rows],
+            mine.rows(rows), steps,
+        )  # fmt: skip
         best = loss.reshape(b, m).argmin(axis=1)
         thetas.append(theta.reshape(b, m, k)[np.arange(b), best])
         losses.append(loss.reshape(b, m)[np.arange(b), best])
@@ -92,7 +105,7 @@ def solve(
     return np.concatenate(thetas), np.concatenate(losses)
 
 
-def _scan(form: Form, u: Floats, y: Floats, w: Floats, starts: int, delta: float, prior: Prior) -> Floats:
+def _scan(form: Form, u: Floats, y: Floats, w: Floats, starts: int, delta: Floats, prior: Prior) -> Floats:
     """(b, starts, k + 1) the best points of the grid for each curve."""
     b = len(y)
     scale = np.empty((b, len(form.grid)))
@@ -101,7 +114,7 @@ def _scan(form: Form, u: Floats, y: Floats, w: Floats, starts: int, delta: float
         g, _ = form.shape(u, np.broadcast_to(phi, (b, len(phi))))
         rest = y - g
         scale[:, j] = weighted_median(rest, w)
-        loss[:, j] = (w * huber(rest - scale[:, j, None], delta)).sum(axis=1) + prior.penalty(phi[None])
+        loss[:, j] = (w * huber(rest - scale[:, j, None], delta[:, None])).sum(axis=1) + prior.penalty(phi[None])
     starts = min(starts, len(form.grid))
     chosen = np.argpartition(loss, starts - 1, axis=1)[:, :starts]
     return np.concatenate([np.take_along_axis(scale, chosen, axis=1)[..., None], form.grid[chosen]], axis=-1)
@@ -121,16 +134,17 @@ def polish(
     y: Floats,
     w: Floats,
     theta: Floats,
-    delta: float = HUBER,
+    delta: Floats | float = HUBER,
     prior: Prior | None = None,
-    steps: int = 100,
+    steps: int = 1000,
 ) -> tuple[Floats, Floats]:
     """Levenberg-Marquardt with Huber weights from theta (b, k + 1), inside the box; returns theta and loss."""
     prior = prior or no_prior(form, len(y))
+    delta = np.broadcast_to(delta, len(y))
     if len(y) > _CHUNK:
         # What fits the cache is several times faster.
         parts = [slice(i, i + _CHUNK) for i in range(0, len(y), _CHUNK)]
-        done_parts = [polish(form, u[p], y[p], w[p], theta[p], delta, prior.rows(p), steps) for p in parts]
+        done_parts = [polish(form, u[p], y[p], w[p], theta[p], delta[p], prior.rows(p), steps) for p in parts]
         return np.concatenate([t for t, _ in done_parts]), np.concatenate([v for _, v in done_parts])
     theta = theta.copy()
     theta[:, 1:] = np.clip(theta[:, 1:], form.low, form.high)
@@ -138,13 +152,14 @@ def polish(
     damping = np.full(len(y), 1e-3)
     value, jacobian = form.log_error(u, theta)
     residual = y - value
-    loss = (w * huber(residual, delta)).sum(axis=1) + prior.penalty(theta[:, 1:])
+    loss = (w * huber(residual, delta[:, None])).sum(axis=1) + prior.penalty(theta[:, 1:])
     active = np.arange(len(y))
     diagonal = np.arange(theta.shape[1])
     quiet = np.zeros(len(y), dtype=np.int64)
     for _ in range(steps):
         r, J, t, wa = residual[active], jacobian[active], theta[active], w[active]
-        pull = wa * np.minimum(1, delta / np.maximum(np.abs(r), 1e-300))
+        limit = delta[active, None]
+        pull = wa * np.minimum(1, limit / np.maximum(np.abs(r), 1e-300))
         weighted = (J * pull[..., None]).swapaxes(1, 2)
         normal = weighted @ J
         gradient = (weighted @ r[..., None])[..., 0]
@@ -161,7 +176,7 @@ def polish(
         trial = np.clip(t + np.clip(step, -2, 2), low, high)
         value, new_jacobian = form.log_error(u[active], trial)
         new_residual = y[active] - value
-        new_loss = (wa * huber(new_residual, delta)).sum(axis=1) + belief.penalty(trial[:, 1:])
+        new_loss = (wa * huber(new_residual, limit)).sum(axis=1) + belief.penalty(trial[:, 1:])
         gain = loss[active] - new_loss
         better = gain > 0
         where = active[better]

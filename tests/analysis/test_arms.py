@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from scaling.analysis.fit import law
-from scaling.analysis.replicate import replicate
+from scaling.analysis.forms import OFFSET
+from scaling.analysis.replicate import replicate, seed_noise
 from scaling.analysis.shared import fit_shared
+from scaling.analysis.solve import HUBER, huber, solve, threshold
 
 SIZES = np.geomspace(400, 25600, 4)
 
@@ -42,6 +44,24 @@ def test_arms_may_lack_a_size_be_flat_or_rise() -> None:
     assert np.isfinite(ln[:3]).all()
     np.testing.assert_allclose(np.exp(ln[2]), 0.3, rtol=0.02)
     assert np.isnan(ln[3]).all()
+
+
+def test_refits_reach_their_optimum_without_a_belief() -> None:
+    """Refits that stopped early, and beliefs that outweighed noisy data, made intervals of two arms too narrow."""
+    rng = np.random.default_rng(2)
+    runs = law(SIZES, 0.02, 2.0, 0.2)[None, :, None] * np.exp(0.03 * rng.standard_normal((1, 4, 3)))
+    mean, three = runs[0].mean(axis=1), np.full(4, 3.0)
+    resampled = again(mean, seed_noise(runs, 300, rng)[0])
+    arms = replicate([(SIZES, mean)], [resampled], [three])
+    pool = arms.curves[0].pool
+    assert pool is not None
+    delta = float(threshold(np.array([pool.own / 3**0.5]))[0])
+    assert delta > HUBER
+    y = np.log(resampled)
+    u, w = np.broadcast_to(np.log(SIZES) - pool.centre, y.shape), np.broadcast_to(three, y.shape)
+    _, best = solve(OFFSET, u, y, w, delta=delta)
+    reached = (w * huber(y - arms.log_error(SIZES)[0], delta)).sum(axis=1)
+    assert np.mean(reached <= 1.001 * best + 1e-9) >= 0.98
 
 
 def test_replicates_need_resamples_of_every_arm() -> None:

@@ -105,10 +105,15 @@ def test_no_other_start_finds_a_better_fit(E: float, a: float, seed: int) -> Non
     def residuals(p: np.ndarray) -> np.ndarray:
         return np.asarray(y - np.log(law(MORE, *np.exp(p))))
 
+    def derivatives(p: np.ndarray) -> np.ndarray:
+        falling = law(MORE, 0.0, *np.exp(p[1:]))
+        parts = np.exp(p[0]) + 0 * MORE, falling, -falling * np.exp(p[2]) * np.log(MORE)
+        return np.asarray(-np.stack(parts, axis=1) / law(MORE, *np.exp(p))[:, None])
+
     curve = fit_curve(MORE, np.exp(y), draws=0)
     starts = [np.log([e, 0.5 * 400**x, x]) for e in (0.01, 0.1) for x in (0.2, 0.6)]
     fits = [
-        least_squares(residuals, p, loss="huber", f_scale=HUBER, bounds=([-14, -9, -3.9], [1, 14, 0.69]))
+        least_squares(residuals, p, derivatives, loss="huber", f_scale=HUBER, bounds=([-14, -9, -3.9], [1, 14, 0.69]))
         for p in starts
     ]
     r = residuals(np.log([max(curve.E, 1e-12), curve.A, curve.a]))
@@ -269,6 +274,9 @@ def test_several_runs_are_not_narrowed_by_curves_of_one_run() -> None:
     cell = curve.coverage(10000)
     assert cell is not None
     assert (cell.noise, cell.level) == ("several runs", 0.9)
+    # Coverage was measured up to 10 times the largest size; further out it is not claimed.
+    assert curve.coverage(100000) is not None
+    assert curve.coverage(110000) is None
 
 
 def test_known_noise_of_test_clips_is_in_the_interval() -> None:

@@ -17,7 +17,7 @@ from public_curves import Floats
 
 from scaling.analysis.bands import LEVELS
 from scaling.analysis.fit import fit_curves, law
-from scaling.analysis.replicate import replicate
+from scaling.analysis.replicate import replicate, seed_noise
 
 FACTORS = (1.0, 2.0, 4.0, 8.0)
 RUNS = 3
@@ -57,12 +57,10 @@ def main() -> None:
                 low, high = np.array([curve.interval(asked, level) for curve in curves]).transpose(1, 0, 2)
                 inside[level] = (low <= new) & (new <= high)
                 hits[level].append(inside[level])
-            # As a study does it: seeds under Student's t, one spread a size.
-            t = rng.standard_t(RUNS - 1, (len(runs), 240, n_sizes))
-            logs = np.log(runs)
-            again = np.exp(logs.mean(axis=2)[:, None] + t * logs.std(axis=2, ddof=1)[:, None] / np.sqrt(RUNS))
+            logs = np.log(runs).mean(axis=2)
+            again = [np.exp(log + seed_noise(row[None], 240, rng)[0]) for log, row in zip(logs, runs, strict=True)]
             found = replicate(
-                [(sizes, row.mean(axis=1)) for row in runs], list(again), [np.full(n_sizes, float(RUNS))] * len(runs)
+                [(sizes, row.mean(axis=1)) for row in runs], again, [np.full(n_sizes, float(RUNS))] * len(runs)
             ).log_error(asked)
             low, high = np.quantile(found, [0.05, 0.95], axis=1)
             mean = (low <= np.log(far)) & (np.log(far) <= high)
