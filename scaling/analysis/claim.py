@@ -49,7 +49,8 @@ class Claim:
 
 def points(share: float) -> str:
     """A difference of errors in percentage points, with its sign: +3.1."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    rounded = round(100 * share, 1) + 0.0  # no "−0.0"
+    return f"{rounded:+.1f}".replace("-", "−")
 
 
 def percent(share: float) -> str:
@@ -69,6 +70,15 @@ def covers(n_seeds: int) -> str:
     if n_seeds > 1:
         return f"test clips and {n_seeds} seeds"
     return "test-clip sampling noise; one seed: seed noise unknown"
+
+
+def behind(number: float, probability: float | None) -> bool:
+    """Whether words name two the other way round, as the second is probably better than the first (number above 0).
+
+    Args:
+        probability: that the first is better; None where it is unknown and the number has to tell.
+    """
+    return number < 0 if probability is None else probability < 0.5
 
 
 def span(low: float, high: float) -> str:

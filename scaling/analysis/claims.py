@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from scaling.analysis.arms import Arms, arms
-from scaling.analysis.claim import Claim, chance, covers, in_points, percent, points, span, status
+from scaling.analysis.claim import Claim, behind, chance, covers, in_points, percent, points, span, status
 from scaling.analysis.differences import PAIR, Differences, better, differences
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
@@ -59,29 +59,39 @@ def _evidence(rows: pl.DataFrame, clips: int, scope: str) -> dict[str, str | int
 
 def _at_size(row: dict[str, Any]) -> Claim:
     """The difference at one size."""
-    arm, other, held, scope, n = (row[key] for key in ("arm", "other", "held", "scope", "n_tasks"))
     objective = row["contrast"] == "objective"
-    tasks = f"{n} {'' if scope == ALL else scope + ' '}task{'s' if n > 1 else ''}"
-    subject, against = (f"{arm} ({held})", other) if objective else (f"{held} ({arm})", other)
-    sentence = (
-        f"At {thousands(row['clips'])} clips, averaged over {tasks}, {subject} errs in "
-        f"{percent(row['error_arm'])}, {against} in {percent(row['error_other'])}: "
-    )
-    if not np.isfinite(row["low"]):
-        sentence += "without predictions the noise is unknown, so this cannot be said to be a difference."
-    else:
-        close = status(row["low"], row["high"]) == "cannot be said"
-        sentence += (
-            f"a difference of {points(row['difference'])} points ({span(row['low'], row['high'])}; "
-            f"{arm} better with probability {chance(row['probability'])}){', too close to call' if close else ''}."
-        )
-    evidence = _evidence(pl.DataFrame([row]), row["clips"], scope)
+    about = f"{row['arm']} v {row['other']}; {row['held']}; {row['scope']}"
     probability = row["probability"] if np.isfinite(row["probability"]) else None
+    evidence = _evidence(pl.DataFrame([row]), row["clips"], row["scope"])
     return Claim(
-        OBJECTIVE if objective else PAYS, f"{arm} v {other}; {held}; {scope}", sentence,
-        100 * row["difference"], "points", in_points(row["low"], row["high"]), LEVEL, probability,
-        covers(row["n_seeds"]), evidence, status(row["low"], row["high"]),
+        OBJECTIVE if objective else PAYS, about, _at_size_sentence(row, probability), 100 * row["difference"], "points",
+        in_points(row["low"], row["high"]), LEVEL, probability, covers(row["n_seeds"]), evidence,
+        status(row["low"], row["high"]),
     )  # fmt: skip
+
+
+def _at_size_sentence(row: dict[str, Any], probability: float | None) -> str:
+    """The better arm comes first, whichever of the two the claim's numbers favour."""
+    names, errors = (row["arm"], row["other"]), (row["error_arm"], row["error_other"])
+    difference, low, high = row["difference"], row["low"], row["high"]
+    if behind(difference, probability):
+        names, errors = names[::-1], errors[::-1]
+        difference, low, high = -difference, -high, -low
+        probability = None if probability is None else 1 - probability
+    held, n = row["held"], row["n_tasks"]
+    tasks = f"{n} {'' if row['scope'] == ALL else row['scope'] + ' '}task{'s' if n > 1 else ''}"
+    subject = f"{names[0]} ({held})" if row["contrast"] == "objective" else f"{held} ({names[0]})"
+    sentence = (
+        f"At {thousands(row['clips'])} clips, averaged over {tasks}, {subject} errs in {percent(errors[0])}, "
+        f"{names[1]} in {percent(errors[1])}: "
+    )
+    if probability is None:
+        return sentence + "without predictions the noise is unknown, so this cannot be said to be a difference."
+    close = "" if status(low, high) == "said" else ", too close to call"
+    return sentence + (
+        f"a difference of {points(difference)} points ({span(low, high)}; {names[0]} better with probability "
+        f"{chance(probability)}){close}."
+    )
 
 
 def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
@@ -97,10 +107,13 @@ def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
     drawn = per_tenfold(y[0], y[-1]) - per_tenfold(x[0], x[-1])
     low, high = interval(drawn)
     seeds = int(rows["n_seeds"].to_numpy().min())
+    steeper, flatter, ends = (last["other"], other), (last["arm"], arm), (low, high)
+    if behind(other - arm, better(drawn)):
+        steeper, flatter, ends = flatter, steeper, (-high, -low)
     sentence = (
         f"{capital(last['held'])}, between {thousands(first['clips'])} and {thousands(last['clips'])} clips "
-        f"the average error falls by {arm:.1f} % per tenfold data for {last['arm']} and by {other:.1f} % for "
-        f"{last['other']} ({100 * LEVEL:.0f} % interval of the difference {low:+.1f} to {high:+.1f})."
+        f"the average error falls by {steeper[1]:.1f} % per tenfold data for {steeper[0]} and by {flatter[1]:.1f} % "
+        f"for {flatter[0]} ({100 * LEVEL:.0f} % interval of the difference {ends[0]:+.1f} to {ends[1]:+.1f})."
     ).replace("-", "−")
     if seeds == 1:
         sentence += (

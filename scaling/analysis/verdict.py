@@ -1,6 +1,6 @@
 """The study's answer in a few sentences, put together from its claims."""
 
-from scaling.analysis.claim import Claim, chance
+from scaling.analysis.claim import Claim, behind, chance, points
 from scaling.analysis.prospects import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, WORTH
 from scaling.analysis.scores import capital, thousands
 
@@ -17,14 +17,16 @@ def verdict(found: list[Claim]) -> list[Answer]:
     return [(q, capital(short), numbers) for q, short, numbers in filter(None, answers)]
 
 
-def _numbers(claim: Claim) -> str:
+def _numbers(claim: Claim, turned: bool = False) -> str:
+    """A claim's number of points with interval and probability; `turned` where words name its pair the other way."""
     if claim.number is None:
         return "unknown"
-    text = f"{claim.number:+.1f} (noise unknown)"
-    if claim.interval is not None and claim.probability is not None:
-        ends = " to ".join("open" if end is None else f"{end:+.1f}" for end in claim.interval)
-        text = f"{claim.number:+.1f} ({ends}, probability {chance(claim.probability)})"
-    return text.replace("-", "−")
+    sign = -1 if turned else 1
+    if claim.interval is None or claim.probability is None:
+        return f"{points(sign * claim.number / 100)} (noise unknown)"
+    ends = " to ".join("open" if end is None else points(sign * end / 100) for end in claim.interval[::sign])
+    probability = 1 - claim.probability if turned else claim.probability
+    return f"{points(sign * claim.number / 100)} ({ends}, probability {chance(probability)})"
 
 
 def _up(claim: Claim) -> bool:
@@ -57,12 +59,16 @@ def _objective(found: list[Claim]) -> Answer | None:
         ]
         short = f"{'; '.join(parts)}."
     size = thousands(float(largest))
-    numbers = [
-        f"{when} {claim.evidence['arm']} over {claim.evidence['other']} {_numbers(claim)}"
-        for claim, when in zip(claims, held, strict=True)
-    ]
+    numbers = [f"{when} {_gain(claim)}" for claim, when in zip(claims, held, strict=True)]
     gained = f"Points of error gained at {size} clips: {'; '.join(numbers)}."
     return OBJECTIVE, short, gained + _worth(found, claims)
+
+
+def _gain(claim: Claim) -> str:
+    """What the better of two arms gains over the other."""
+    names = [str(claim.evidence[name]) for name in ("arm", "other")]
+    turned = claim.number is not None and behind(claim.number, claim.probability)
+    return f"{' over '.join(names[::-1] if turned else names)} {_numbers(claim, turned)}"
 
 
 def _trained(held: str) -> str:

@@ -1,6 +1,7 @@
 """Claims say what the planted study holds, and leave open what it cannot tell."""
 
 import json
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 import pytest
 from fake_study import SIZES, make_study
 
-from scaling.analysis.claim import Claim, chance
+from scaling.analysis.claim import Claim, behind, chance, points
 from scaling.analysis.claims import claims
 from scaling.analysis.intervals import Draws
 from scaling.analysis.prospects import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, STEEPER, WORTH
@@ -73,6 +74,25 @@ def test_the_verdict_answers_three_questions(study_claims: list[Claim], study_dr
 
 def test_probabilities_are_never_certain() -> None:
     assert (chance(0.9995), chance(0.0002), chance(0.5)) == ("over 99 %", "under 1 %", "50 %")
+
+
+def test_a_pair_is_turned_round_where_the_second_is_probably_better() -> None:
+    assert [behind(0.1, 0.4), behind(-0.1, 0.5), behind(-0.1, None), behind(0.0, None)] == [True, False, True, False]
+    assert [points(-0.0004), points(-0.0551)] == ["+0.0", "−5.5"]
+
+
+def test_steepness_names_the_steeper_first(study_claims: list[Claim]) -> None:
+    """Its interval is of the first's fall minus the second's."""
+    for claim in overall(study_claims, STEEPER):
+        assert claim.number is not None
+        told = re.search(
+            r"falls by (\S+) % per tenfold data for (\w+) and by (\S+) % for (\w+) .* (\S+) to (\S+)\)", claim.sentence
+        )
+        assert told
+        steeper, name, flatter, _, low, high = told.groups()
+        assert name == claim.evidence["other" if claim.number > 0 else "arm"]
+        assert float(steeper) - float(flatter) == pytest.approx(abs(claim.number), abs=0.11)
+        assert float(low.replace("−", "-")) < abs(claim.number) < float(high)
 
 
 @pytest.fixture(scope="module")
