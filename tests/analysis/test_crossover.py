@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scaling.analysis.crossover import CLAIMED, Crossover, crossover, overtaken, sought
+from scaling.analysis.observed import LEVEL
 from scaling.analysis.replicate import seed_noise
 from scaling.analysis.simulate import CASES, SIZES, Case, crossovers, simulate
 
@@ -70,27 +71,38 @@ def test_a_lacking_seed_or_size_leaves_the_others() -> None:
 
 
 NOISES = (0.01, 0.03)
+STUDIES = 300  # of each pair of laws, half with each noise; `tests/bench/crossover.py` has 1,000 of each
+REPLICATES = 99  # the ends of a 90 % interval cut off five of the hundred gaps between them on either side
 
 
-def found(case: Case, noise: float, studies: int) -> list[Crossover]:
-    rng = np.random.default_rng([CASES.index(case), round(1000 * noise)])
-    return crossovers(simulate(case.laws, SIZES, noise, studies, rng), SIZES, rng)
+def found(case: Case) -> list[Crossover]:
+    each: list[Crossover] = []
+    for noise in NOISES:
+        rng = np.random.default_rng([CASES.index(case), round(1000 * noise)])
+        errors = simulate(case.laws, SIZES, noise, STUDIES // len(NOISES), rng)
+        each += crossovers(errors, SIZES, rng, REPLICATES)
+    return each
 
 
-def test_intervals_hold_the_true_crossover_as_often_as_they_say() -> None:
-    """200 studies; `tests/bench/crossover.py` has 1,000 of each pair and noise."""
-    held, inside = [], []
-    for case in CASES:
-        for noise in NOISES if case.crosses else ():
-            ones = found(case, noise, 50)
-            held += [one.low <= case.crosses <= one.high for one in ones]
-            inside += [one.claimed for one in ones if case.crosses < SIZES[-1]]
-    # Binomial tolerance of 3 standard errors.
-    assert abs(np.mean(held) - 0.9) <= 3 * np.sqrt(0.09 / len(held))
-    assert np.mean(inside) > 0.95
+def tolerance(share: float) -> float:
+    """Three binomial standard errors of a share of the studies."""
+    return float(3 * np.sqrt(share * (1 - share) / STUDIES))
 
 
-def test_a_crossover_is_rarely_claimed_where_there_is_none() -> None:
-    """120 studies."""
-    claimed = [one.claimed for case in CASES if not case.crosses for noise in NOISES for one in found(case, noise, 20)]
-    assert np.mean(claimed) <= 0.05 + 3 * np.sqrt(0.0475 / len(claimed))
+def named(case: Case) -> str:
+    return case.name
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.crosses], ids=named)
+def test_intervals_hold_the_true_crossover_as_often_as_they_say(case: Case) -> None:
+    assert case.crosses
+    ones = found(case)
+    held = np.mean([one.low <= case.crosses <= one.high for one in ones])
+    assert abs(held - LEVEL) <= tolerance(LEVEL)
+    if case.crosses < SIZES[-1]:
+        assert np.mean([one.claimed for one in ones]) > CLAIMED
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.crosses], ids=named)
+def test_a_crossover_is_rarely_claimed_where_there_is_none(case: Case) -> None:
+    assert np.mean([one.claimed for one in found(case)]) <= 1 - CLAIMED + tolerance(1 - CLAIMED)
