@@ -1,0 +1,123 @@
+"""Odd curves: each is answered with a status, and with bands around its predictions or nothing at all.
+
+The same answer is asked in any order and in any unit, without a warning or a flag of NumPy's arithmetic.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from scaling.analysis.fit import Curve, Floats, Status, fit_curve, law
+
+FEW = np.array([400.0, 1000.0, 4000.0, 10000.0])
+MANY = np.geomspace(400, 400_000, 10)
+WIDE = np.geomspace(1e2, 1e10, 9)
+RUNS = np.repeat(MANY, 3)
+DRAWS = 60
+NOTHING_FITTED = ("too few points", "rises with data", "flat")
+
+
+@pytest.fixture(autouse=True)
+def strict() -> Iterator[None]:
+    """Warnings are errors, and so is whatever NumPy's arithmetic flags, underflow too."""
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        yield
+
+
+def noisy(error: Floats, noise: float = 0.02) -> Floats:
+    return np.asarray(error * np.exp(noise * np.random.default_rng(6).standard_normal(error.size)))
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A curve, the status it must have, and the law behind it (E, A, a), if a band should hold that beyond the data."""
+
+    name: str
+    clips: Floats
+    error: Floats
+    status: Status
+    behind: tuple[float, float, float] | None = None
+
+
+def _outlier(error: Floats) -> Floats:
+    return np.where(np.arange(error.size) == 3, 3 * error, error)
+
+
+LAW = (0.1, 4.0, 0.4)
+FALLING, CHANCE = law(MANY, *LAW), 0.98
+BUMP = 1 + 0.8 * np.exp(-(np.log(MANY / 6000) ** 2))
+SOME = np.append(MANY, MANY[:4])
+ODD = [
+    Odd("three sizes", FEW[:3], law(FEW[:3], 0.1, 2, 0.4), "too few points", (0.1, 2, 0.4)),
+    Odd("three sizes twice", np.repeat(FEW[:3], 2), np.array([0.4, 0.4, 0.3, 0.3, 0.25, 0.25]), "too few points"),
+    Odd("two sizes", FEW[:2], law(FEW[:2], 0.1, 2, 0.4), "too few points"),
+    Odd("near chance at small sizes", MANY, noisy(np.minimum(CHANCE, law(MANY, 0.1, 20, 0.4))), "offset at zero"),
+    Odd("a loss that hardly falls", MANY, 10 + noisy(law(MANY, 0, 4, 0.4)), "converged", (10, 4, 0.4)),
+    Odd("double descent", MANY, noisy(law(MANY, 0.05, 4, 0.4) * BUMP), "offset at zero"),
+    Odd("several values a size", RUNS, noisy(law(RUNS, *LAW), 0.03), "converged", LAW),
+    Odd("several values at some sizes", SOME, noisy(law(SOME, *LAW)), "converged", LAW),
+    Odd("errors of 1e-5", MANY, 1e-4 * noisy(FALLING), "converged", (1e-5, 4e-4, 0.4)),
+    Odd("errors of 10", MANY, 20 * noisy(FALLING), "converged", (2, 80, 0.4)),
+    Odd("1e2 to 1e10 clips, errors 20 to 1e-4", WIDE, np.geomspace(20, 1e-4, 9), "offset at zero"),
+    Odd("1e2 to 1e10 clips, an offset", WIDE, law(WIDE, 1e-4, 200, 0.5), "converged", (1e-4, 200, 0.5)),
+    Odd("one outlier", MANY, _outlier(noisy(FALLING)), "converged", LAW),
+    Odd("rising", MANY, noisy(FALLING[::-1]), "rises with data"),
+    Odd("flat", MANY, noisy(np.full(10, 0.3)), "flat"),
+    Odd("all values equal", FEW, np.full(4, 0.3), "flat"),
+    Odd("an exact law", MANY, FALLING, "converged", LAW),
+    Odd("an exact power law", MANY, law(MANY, 0, 4, 0.4), "offset at zero", (0, 4, 0.4)),
+    Odd("two equal values", FEW, np.array([0.4, 0.3, 0.3, 0.2]), "converged"),
+    Odd("nothing gained at last", FEW, np.array([0.4, 0.3, 0.25, 0.25]), "converged"),
+    Odd("a late step", FEW, np.array([0.3, 0.3, 0.3, 0.1]), "offset at zero"),
+    Odd("up and down", FEW, np.array([0.3, 0.1, 0.3, 0.1]), "exponent at bound"),
+    Odd("errors of 1e-15 that fall too fast", FEW, np.array([1e-12, 1e-13, 1e-14, 1e-15]), "exponent at bound"),
+    Odd("1e16 clips", FEW * 1e12, np.array([0.4, 0.3, 0.25, 0.22]), "converged"),
+    Odd("sizes that hardly differ", 400 + 1e-6 * np.arange(4), np.array([0.4, 0.3, 0.25, 0.22]), "exponent at bound"),
+]
+# Several laws fit these equally well, so that rounding chooses.
+MANY_OPTIMA = [
+    Odd("errors 1e9 to 1e-3", FEW, np.array([1e9, 1e3, 1.0, 1e-3]), "exponent at bound"),
+    Odd("an early step", FEW, np.array([0.9, 0.3, 0.3, 0.3]), "exponent at bound"),
+]
+
+
+def answers(curve: Curve, x: Floats) -> Floats:
+    """(5, n) predictions and the ends of two bands."""
+    return np.stack([curve.predict(x), *curve.interval(x, 0.5), *curve.interval(x, 0.9)])
+
+
+@pytest.mark.parametrize("odd", ODD + MANY_OPTIMA, ids=lambda odd: odd.name)
+def test_an_odd_curve_is_answered(odd: Odd) -> None:
+    curve = fit_curve(odd.clips, odd.error, draws=DRAWS)
+    assert curve.status == odd.status
+    x = np.geomspace(odd.clips.min(), 10 * odd.clips.max(), 12)
+    found = answers(curve, x)
+    if curve.pool is None:
+        assert curve.status in NOTHING_FITTED
+        assert np.isnan(found[1:]).all()
+        assert (found[0] == curve.E).all() if curve.status == "flat" else np.isnan(found[0]).all()
+        return
+    predicted, low, high, lowest, highest = found
+    assert np.isfinite(found).all()
+    assert (lowest > 0).all()
+    assert (lowest <= low).all()
+    assert (low < predicted).all()
+    assert (predicted < high).all()
+    assert (high <= highest).all()
+    if odd.behind is not None:
+        low, high = curve.interval(4 * curve.largest)
+        assert low <= law(4 * curve.largest, *odd.behind) <= high
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
+def test_neither_order_nor_units_change_an_answer(odd: Odd) -> None:
+    x = np.geomspace(odd.clips.min(), 10 * odd.clips.max(), 12)
+    found = answers(fit_curve(odd.clips, odd.error, draws=DRAWS), x)
+    order = np.random.default_rng(1).permutation(odd.clips.size)
+    again = fit_curve(1000 * odd.clips[order], 37 * odd.error[order], draws=DRAWS)
+    assert again.status == odd.status
+    np.testing.assert_allclose(answers(again, 1000 * x) / 37, found, rtol=1e-6)
