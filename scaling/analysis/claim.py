@@ -58,6 +58,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def over(n: int, scope: str = "") -> str:
+    """What an error is of: "averaged over 9 tasks", "on the one music task"."""
+    of = f"{scope} " if scope else ""
+    return f"averaged over {n} {of}tasks" if n > 1 else f"on the one {of}task"
+
+
 def chance(probability: float) -> str:
     """A probability: 98 %, never 0 or 100."""
     if probability > 0.99:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from scaling.analysis.arms import Arms, arms
-from scaling.analysis.claim import Claim, behind, chance, covers, in_points, percent, points, span, status
+from scaling.analysis.claim import Claim, behind, chance, covers, in_points, over, percent, points, span, status
 from scaling.analysis.differences import PAIR, Differences, better, differences
 from scaling.analysis.fit import LEVEL, Floats, interval
 from scaling.analysis.intervals import Draws, draw
@@ -78,11 +78,10 @@ def _at_size_sentence(row: dict[str, Any], probability: float | None) -> str:
         names, errors = names[::-1], errors[::-1]
         difference, low, high = -difference, -high, -low
         probability = None if probability is None else 1 - probability
-    held, n = row["held"], row["n_tasks"]
-    tasks = f"{n} {'' if row['scope'] == ALL else row['scope'] + ' '}task{'s' if n > 1 else ''}"
+    held, tasks = row["held"], over(row["n_tasks"], "" if row["scope"] == ALL else row["scope"])
     subject = f"{names[0]} ({held})" if row["contrast"] == "objective" else f"{held} ({names[0]})"
     sentence = (
-        f"At {thousands(row['clips'])} clips, averaged over {tasks}, {subject} errs in {percent(errors[0])}, "
+        f"At {thousands(row['clips'])} clips, {tasks}, {subject} errs in {percent(errors[0])}, "
         f"{names[1]} in {percent(errors[1])}: "
     )
     if probability is None:
@@ -224,8 +223,8 @@ def _data(draws: Draws) -> list[Claim]:
         low, high = interval(last)
         said = status(low, high)
         sentence = (
-            f"{capital(name)}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error averaged "
-            f"over {n} tasks goes from {percent(error[0])} to {percent(error[-1])} (a gain of "
+            f"{capital(name)}: from {thousands(sizes[0])} to {thousands(sizes[-1])} clips the error "
+            f"{over(n)} goes from {percent(error[0])} to {percent(error[-1])} (a gain of "
             f"{points(error[0] - error[-1])} points, {span(*interval(total))}); the last step, from "
             f"{thousands(sizes[-2])} clips, brought {points(error[-2] - error[-1])} ({span(low, high)}; "
             f"probability of a gain {chance(better(last))}){'' if said == 'said' else ', too close to call'}."

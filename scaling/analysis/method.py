@@ -23,9 +23,9 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
     noise = (
         "resampling the test clips with replacement, the same clips for all arms"
         if paired
-        else "the table’s standard errors, as if every score had test clips of its own (scores on the same clips would "
-        "give narrower intervals of differences)"
+        else "drawing every score anew by its standard error in the table, as if each had test clips of its own"
     )
+    shared_clips = "" if paired else "; where arms share test clips, differences are surer than that"
     shared = "same subset, same test clips, same seeds" if paired else "same size, same task, same seeds"
     seeds = (
         "the seed is the same throughout, so seed noise is in no interval"
@@ -39,7 +39,7 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
         "and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays flat "
         "or has two sizes, no falling curve is forced.",
         f"Intervals ({100 * LEVEL:.0f} %) of differences and parameters come from {noise} "
-        f"({RESAMPLES:,} times, {FIT_RESAMPLES} for curves); {seeds}.",
+        f"({RESAMPLES:,} times, {FIT_RESAMPLES} for curves){shared_clips}; {seeds}.",
         _bands(curves, n_seeds),
         f"Differences are paired: {shared}; probabilities are shares of resamples, "
         "and averages weigh tasks equally and take these tasks as given.",

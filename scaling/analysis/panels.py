@@ -5,21 +5,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
 from scaling.analysis.claim import chance
 from scaling.analysis.crossover import CLAIMED, FAR, NEAR, Crossover
 from scaling.analysis.fit import BEYOND, LEVEL, Floats
-from scaling.analysis.look import GREY, Dashes, clips_axis, error_axis, held_look, style, subtitle, title
+from scaling.analysis.look import GREY, Dashes, arm_look, clips_axis, error_axis, held_look, style, subtitle, title
 from scaling.analysis.scores import capital, thousands
 from scaling.analysis.twins import Twins
 
 _LINES = ("line_clips", "line", "line_low", "line_high")
 _DODGE = 0.025  # of the axis, between marks that would lie on each other
-_BESIDE = 1.1  # factor between a mean and its seeds
-_CROSSOVER_LOOKS: list[dict[str, Any]] = [
-    {"color": "#0072B2", "marker": "o", "hatch": "", "beyond": (0, (3, 2))},
-    {"color": "#D55E00", "marker": "s", "hatch": "////", "beyond": (0, (1, 1.2))},
-]
+_BESIDE = 5 / 72  # inches from a mean to its seeds
+_BANDS: list[tuple[str, Dashes]] = [("", (0, (3, 2))), ("////", (0, (1, 1.2)))]  # two arms' hatches and dashes
 
 
 def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: dict[str, Any]) -> None:
@@ -36,8 +34,11 @@ def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: dict[
     probe = cells["probe"].to_numpy()
     axes.vlines(x, np.maximum(y - probe, 1e-9), y + probe, color=colour, linewidth=2.6, alpha=0.45, zorder=2.5)
     if cells["n_seeds"].to_numpy().max() > 1:
-        beside = runs["clips"].to_numpy() / _BESIDE
-        axes.plot(beside, runs["error"].to_numpy(), ".", color=colour, markersize=3.5, markeredgewidth=0, zorder=2.8)
+        beside = axes.transData + ScaledTranslation(-_BESIDE, 0, axes.figure.dpi_scale_trans)
+        axes.plot(
+            runs["clips"].to_numpy(), runs["error"].to_numpy(), ".", color=colour, markersize=3.5, markeredgewidth=0,
+            zorder=2.8, transform=beside,
+        )  # fmt: skip
 
 
 def draw_curve(axes: Axes, row: dict[str, Any], look: dict[str, Any], dashes: Dashes) -> Floats:
@@ -119,23 +120,21 @@ def draw_crossover(axes: Axes, two: Twins) -> None:
     shown = two.x <= reach * two.largest * 1.0001
     x, errors = two.x[shown], [two.arm.error, two.other.error]
     within = x <= two.largest * 1.0001
-    for k, (arm, name, look) in enumerate(zip((two.arm, two.other), two.pair.labels, _CROSSOVER_LOOKS, strict=True)):
-        colour = look["color"]
+    for k, (arm, name, (hatch, dashes)) in enumerate(zip((two.arm, two.other), two.pair.labels, _BANDS, strict=True)):
+        look = arm_look((two.pair.arm, two.pair.other)[k], list(two.found.by_arm))
+        colour = str(look["color"])
         if not two.why:
             low, line, high = np.exp(np.quantile(two.ln[k][:, shown], [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0))
             axes.fill_between(
-                x, low, high, facecolor="none" if look["hatch"] else colour, edgecolor=colour,
-                hatch=look["hatch"], alpha=0.22, linewidth=0.4, zorder=1,
+                x, low, high, facecolor="none" if hatch else colour, edgecolor=colour, hatch=hatch, alpha=0.22,
+                linewidth=0.4, zorder=1,
             )  # fmt: skip
             axes.plot(x[within], line[within], color=colour, linewidth=1.5, zorder=2)
-            axes.plot(x[~within], line[~within], color=colour, linewidth=1.5, linestyle=look["beyond"], zorder=2)
+            axes.plot(x[~within], line[~within], color=colour, linewidth=1.5, linestyle=dashes, zorder=2)
             errors.append(line)
         else:
             axes.plot(arm.sizes, arm.error, ":", color=colour, linewidth=1.1, zorder=2)
-        axes.plot(
-            arm.sizes, arm.error, look["marker"], color=colour, markersize=5.5, label=name, zorder=3,
-            markerfacecolor="white" if k else colour, markeredgewidth=1.2,
-        )  # fmt: skip
+        axes.plot(arm.sizes, arm.error, **{**look, "linestyle": "none"}, label=name, zorder=3)
     axes.axvline(largest, color="#9a9a9a", linewidth=0.8, linestyle=(0, (1, 2)))
     style(axes)
     clips_axis(axes, [int(size) for size in sizes], beyond=reach)

@@ -156,7 +156,7 @@ def summary(scores: pl.DataFrame, table: pl.DataFrame) -> Figure:
     look.clips_axis(grid[0], sizes, beyond=1)
     averages = cells.group_by(*ARM, "clips").agg(pl.col("error").mean())["error"]
     look.error_axis(grid[0], np.concatenate([averages, levels["error"]]))
-    look.title(grid[0], f"Error, mean of {n} task{'s' if n > 1 else ''}")
+    look.title(grid[0], f"Error, mean of {n} tasks" if n > 1 else "Error")
     for axes, (contrast, arm_name, other) in zip(grid[1:], contrasts, strict=True):
         part = rows.filter(pl.col("contrast") == contrast, pl.col("arm") == arm_name, pl.col("other") == other)
         helds = part["held"].unique(maintain_order=True).to_list()

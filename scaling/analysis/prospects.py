@@ -3,7 +3,7 @@
 import numpy as np
 
 from scaling.analysis.arms import ONE_SEED, Arm, Arms
-from scaling.analysis.claim import Claim, Ends, Said, chance, points, status
+from scaling.analysis.claim import Claim, Ends, Said, behind, chance, points, status
 from scaling.analysis.crossover import CLAIMED, FAR, NEAR, overtaken, share
 from scaling.analysis.differences import ALL_TASKS, better
 from scaling.analysis.forms import Floats
@@ -78,14 +78,16 @@ def _steeper(two: Twins) -> list[Claim]:
     if two.why:
         return [_open(two, STEEPER, "exponent", f"whether the exponents of {names[0]} and {names[1]} differ")]
     drawn = two.found.exponents(two.other) - two.found.exponents(two.arm)
-    number, (low, high) = round(float(np.median(drawn)), 2) + 0.0, interval(drawn)
+    number, (low, high) = float(np.median(drawn)), interval(drawn)
     said = status(low, high)
+    larger, smaller, by, ends = names[1], names[0], number, (low, high)
+    if behind(number, better(drawn)):
+        larger, smaller, by, ends = names[0], names[1], -number, (-high, -low)
     if said == "said":
-        verb = "larger" if number > 0 else "smaller"
-        text = f"the exponent of {names[1]} is {verb} than that of {names[0]} by {abs(number):.2f}"
+        text = f"the exponent of {larger} is larger than that of {smaller} by {by:.2f}"
     else:
-        text = f"which exponent is larger cannot be said: {names[1]}’s minus {names[0]}’s is {number:+.2f}"
-    sentence = f"{capital(two.pair.held)}, {text} ({_LEVEL} {low:+.2f} to {high:+.2f})."
+        text = f"which exponent is larger cannot be said: {larger}’s minus {smaller}’s is {by:+.2f}"
+    sentence = f"{capital(two.pair.held)}, {text} ({_LEVEL} {ends[0]:+.2f} to {ends[1]:+.2f})."
     sentence = sentence.replace("-", "−")
     return [_claim(two, STEEPER, sentence, number, "exponent", (low, high), better(drawn), said)]
 
