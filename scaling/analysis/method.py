@@ -23,7 +23,7 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
     noise = (
         "resampling the test clips with replacement, the same clips for all arms"
         if paired
-        else "drawing every score anew by its standard error in the table, as if each had test clips of its own"
+        else "drawing each score anew by its standard error in the table, as if every score had test clips of its own"
     )
     shared_clips = "" if paired else "; where arms share test clips, differences are surer than that"
     shared = "same subset, same test clips, same seeds" if paired else "same size, same task, same seeds"

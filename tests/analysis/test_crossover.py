@@ -72,7 +72,7 @@ def test_a_lacking_seed_or_size_leaves_the_others() -> None:
 
 NOISES = (0.01, 0.03)
 STUDIES = 300  # of each pair of laws, half with each noise; `tests/bench/crossover.py` has 1,000 of each
-REPLICATES = 99  # the ends of a 90 % interval cut off five of the hundred gaps between them on either side
+REPLICATES = 59  # the ends of a 90 % interval cut off three of their sixty gaps on either side
 
 
 def found(case: Case) -> list[Crossover]:

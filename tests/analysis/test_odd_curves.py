@@ -3,6 +3,7 @@
 The same answer is asked in any order and in any unit, without a warning or a flag of NumPy's arithmetic.
 """
 
+import functools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from scaling.analysis.fit import Curve, Floats, Status, fit_curve, law
+from scaling.analysis.fit import Curve, Floats, Status, fit_curves, law
 
 FEW = np.array([400.0, 1000.0, 4000.0, 10000.0])
 MANY = np.geomspace(400, 400_000, 10)
@@ -90,9 +91,27 @@ def answers(curve: Curve, x: Floats) -> Floats:
     return np.stack([curve.predict(x), *curve.interval(x, 0.5), *curve.interval(x, 0.9)])
 
 
+@functools.cache
+def fitted() -> dict[str, Curve]:
+    """All curves, fitted in one call; by name."""
+    every = ODD + MANY_OPTIMA
+    return dict(
+        zip((odd.name for odd in every), fit_curves([(o.clips, o.error) for o in every], draws=DRAWS), strict=True)
+    )
+
+
+@functools.cache
+def fitted_again() -> dict[str, Curve]:
+    """The same in another order of values, sizes in thousandths and errors in another unit."""
+    rng = np.random.default_rng(1)
+    orders = [rng.permutation(odd.clips.size) for odd in ODD + MANY_OPTIMA]
+    moved = [(1000 * o.clips[k], 37 * o.error[k]) for o, k in zip(ODD + MANY_OPTIMA, orders, strict=True)]
+    return dict(zip(fitted(), fit_curves(moved, draws=DRAWS), strict=True))
+
+
 @pytest.mark.parametrize("odd", ODD + MANY_OPTIMA, ids=lambda odd: odd.name)
 def test_an_odd_curve_is_answered(odd: Odd) -> None:
-    curve = fit_curve(odd.clips, odd.error, draws=DRAWS)
+    curve = fitted()[odd.name]
     assert curve.status == odd.status
     x = np.geomspace(odd.clips.min(), 10 * odd.clips.max(), 12)
     found = answers(curve, x)
@@ -116,8 +135,6 @@ def test_an_odd_curve_is_answered(odd: Odd) -> None:
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
 def test_neither_order_nor_units_change_an_answer(odd: Odd) -> None:
     x = np.geomspace(odd.clips.min(), 10 * odd.clips.max(), 12)
-    found = answers(fit_curve(odd.clips, odd.error, draws=DRAWS), x)
-    order = np.random.default_rng(1).permutation(odd.clips.size)
-    again = fit_curve(1000 * odd.clips[order], 37 * odd.error[order], draws=DRAWS)
+    again = fitted_again()[odd.name]
     assert again.status == odd.status
-    np.testing.assert_allclose(answers(again, 1000 * x) / 37, found, rtol=1e-6)
+    np.testing.assert_allclose(answers(again, 1000 * x) / 37, answers(fitted()[odd.name], x), rtol=1e-6)
