@@ -71,7 +71,7 @@ def _at_size(row: dict[str, Any]) -> Claim:
 
 
 def _at_size_sentence(row: dict[str, Any], probability: float | None) -> str:
-    """The better arm comes first, whichever of the two the claim's numbers favour."""
+    """The probably better arm comes first; numbers, which keep the pair's order in the claim, are turned with it."""
     names, errors = (row["arm"], row["other"]), (row["error_arm"], row["error_other"])
     difference, low, high = row["difference"], row["low"], row["high"]
     if behind(difference, probability):
@@ -94,7 +94,10 @@ def _at_size_sentence(row: dict[str, Any], probability: float | None) -> str:
 
 
 def _steeper(rows: pl.DataFrame, x: Floats, y: Floats) -> Claim:
-    """Average steepness within the data. Not an exponent, which few sizes and one seed cannot give."""
+    """Average steepness within the data. Not an exponent, which few sizes and one seed cannot give.
+
+    The sentence names the steeper arm first; the claim's number is always `other`'s fall minus `arm`'s.
+    """
     first, last = rows.row(0, named=True), rows.row(-1, named=True)
     tenfolds = np.log10(last["clips"] / first["clips"])
 

@@ -143,9 +143,9 @@ def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool
 
     Args:
         data: curves of three sizes or more.
-        own: (b,) noise of one run as known (`Pool.own`).
         law: (b, 3) theta of the default law on all sizes, and (b,) its largest residual: a curve that follows it to
             rounding needs no pool.
+        own: (b,) noise of one run as known (`Pool.own`).
     """
     u, delta = data.u, threshold(data.noise_of_means(own))
     found: list[list[Member]] = [[] for _ in data.y]

@@ -5,9 +5,8 @@
     low, high = np.quantile(ln[0] - ln[1], [0.05, 0.95], axis=0)
 
 Row q of all arms belongs together: the caller resampled the same seeds and test clips for all of them (`seed_noise`
-resamples seeds). A replicate is a mean curve: no new run's noise is in it, and
-no calibration (public curves have one arm). Many studies are replicated in one call: hand over all their arms, and
-reshape what comes back.
+resamples seeds). A replicate is a mean curve: no new run's noise is in it, and no calibration (public curves have one
+arm). Many studies are replicated in one call: hand over all their arms, and reshape what comes back.
 
 Refitted is the default law on all sizes. Predictions of one arm average several laws and windows; statements about two
 arms do not, as a handful of sizes cannot tell those apart, and a replicate a law then spreads by what all of them might

@@ -105,7 +105,10 @@ def replicates(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: i
 
 
 def crossovers(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> list[Crossover]:
-    """The crossover in each study of two arms, as a report would find it. Errors as from `simulate`."""
+    """The crossover in each study of two arms, as a report would find it from so many replicates of each arm.
+
+    Errors as from `simulate`.
+    """
     x = sought(float(sizes[0]), float(sizes[-1]))
     ln = replicates(errors, sizes, rng, draws).log_error(x).reshape(len(errors), 2, draws, x.size)
     return [crossover(x, float(sizes[-1]), two[1] - two[0]) for two in ln]

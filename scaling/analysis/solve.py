@@ -80,6 +80,8 @@ def solve(
         w: (b, n) weights, 0 where padded.
         starts: how many points of the grid are polished for each curve.
         delta: threshold of the Huber loss; (b,), or one for all.
+        prior: what is believed of the shape parameters; nothing without.
+        steps: the most that a start is polished.
 
     Returns:
         (b, k + 1) theta = (s, phi) and (b,) the loss.
@@ -138,7 +140,10 @@ def polish(
     prior: Prior | None = None,
     steps: int = 1000,
 ) -> tuple[Floats, Floats]:
-    """Levenberg-Marquardt with Huber weights from theta (b, k + 1), inside the box; returns theta and loss."""
+    """Levenberg-Marquardt with Huber weights from theta (b, k + 1), inside the box.
+
+    Arguments and result as of `solve`: (b, k + 1) theta and (b,) the loss.
+    """
     prior = prior or no_prior(form, len(y))
     delta = np.broadcast_to(delta, len(y))
     if len(y) > _CHUNK:
