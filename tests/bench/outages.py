@@ -21,7 +21,7 @@ from started import SMALL, Started
 from study_corpus import write_corpus
 from tracking_server import Server
 
-STEPS = "1500"
+STEPS = "1000"
 Record = dict[str, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]]]]
 
 
