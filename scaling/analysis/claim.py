@@ -48,9 +48,9 @@ class Claim:
 
 
 def points(share: float) -> str:
-    """A difference of errors in percentage points, with its sign: +3.1."""
-    rounded = round(100 * share, 1) + 0.0  # no "−0.0"
-    return f"{rounded:+.1f}".replace("-", "−")
+    """A difference of errors in percentage points, with its sign: +3.1; 0.0 has none."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
 def percent(share: float) -> str:

@@ -78,7 +78,7 @@ def test_probabilities_are_never_certain() -> None:
 
 def test_a_pair_is_turned_round_where_the_second_is_probably_better() -> None:
     assert [behind(0.1, 0.4), behind(-0.1, 0.5), behind(-0.1, None), behind(0.0, None)] == [True, False, True, False]
-    assert [points(-0.0004), points(-0.0551)] == ["+0.0", "−5.5"]
+    assert [points(-0.0004), points(-0.0551)] == ["0.0", "−5.5"]
 
 
 def test_steepness_names_the_steeper_first(study_claims: list[Claim]) -> None:
