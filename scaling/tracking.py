@@ -212,4 +212,4 @@ def reached() -> Iterator[None]:
 
 def shown(uri: str) -> str:
     """A tracking URI without the user and password that may stand in it."""
-    return re.sub(r"//[^/@]*@", "//...@", uri)
+    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1...@", uri)

@@ -4,10 +4,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from scaling.files import write_json
 from scaling.record import VIEW
 from scaling.study import Corpus, Run, Study
-from scaling.tracking import Tracker
+from scaling.tracking import Tracker, shown
 
 RUN = Run("contrastive", clips=20, steps=2)
 STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), (RUN,))
@@ -67,3 +69,17 @@ def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) ->
     assert read.select("task", "value", "stderr", "n_test").rows() == [
         ("birds", 0.25, 0.1, 25), ("rooms", 0.75, 0.1, 25), ("sounds", 1.0, 0.1, 25),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("postgresql+psycopg://me:p@ss@db:5432/mlflow", "postgresql+psycopg://...@db:5432/mlflow"),
+        ("https://me:secret@host/mlflow", "https://...@host/mlflow"),
+        ("http://host:5000", "http://host:5000"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
+    ],
+)
+def test_what_is_shown_of_a_tracking_uri_has_no_password(uri: str, expected: str) -> None:
+    assert shown(uri) == expected
