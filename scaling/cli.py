@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from scaling.driver.display import Display
+from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError
-from scaling.files import absolute, check_writable, is_outage
-from scaling.options import Options, parse
-from scaling.progress import Display
-from scaling.signals import Signals, StoppedError
-from scaling.study import Study
+from scaling.storage.files import absolute, check_writable, is_outage
+from scaling.study.options import Options, parse
+from scaling.study.study import Study
 
 if TYPE_CHECKING:
-    from scaling.analysis.simulate import Law
+    from scaling.analysis.curves.simulate import Law
 
 
 def run_study(make: Callable[[Options], Study], description: str | None) -> int:
@@ -30,7 +30,7 @@ def run_study(make: Callable[[Options], Study], description: str | None) -> int:
     try:
         options = parse(description or "")
         # Torch takes seconds to import; help and mistakes need none of it.
-        from scaling.start import Start
+        from scaling.driver.start import Start
 
         return Start(make(options), options, display, signals).work()
     except StudyError as error:
@@ -67,12 +67,12 @@ def report(source: tyro.conf.Positional[str], out: str = "") -> int:
         source: a study's folder (what it was given as --out, or its default), or a table of scores.
         out: for a table, the folder that gets report/. Without one: the folder that the table lies in.
     """
-    from scaling.analysis.own_table import is_table
-    from scaling.folder import report_on
+    from scaling.analysis.scores.own_table import is_table
+    from scaling.driver.identity import report_on
 
     place = absolute(source)
     if is_table(source) and isinstance(place, Path):
-        from scaling.analysis.report import write_table_report
+        from scaling.analysis.report.write import write_table_report
 
         folder = Path(out).expanduser().absolute() if out else place.parent
         print(write_table_report(place, folder))
@@ -113,8 +113,8 @@ def plan(
             most for a GPU-hour.
         claim: what the next run is to narrow: where two arms cross, or how far their exponents differ.
     """
-    from scaling.analysis.plan import Grid, power
-    from scaling.analysis.plan_text import power_text
+    from scaling.analysis.plan.power import Grid, power
+    from scaling.analysis.plan.text import power_text
 
     try:
         if results:
@@ -131,7 +131,7 @@ def plan(
 
 def _law(arm: str) -> "Law":
     """NAME:E,A,a."""
-    from scaling.analysis.simulate import Law
+    from scaling.analysis.curves.simulate import Law
 
     name, _, numbers = arm.rpartition(":")
     try:
@@ -149,10 +149,10 @@ def _next_run(
     samples_seen: float,
     rate: tuple[float, float],
 ) -> str:
-    from scaling.analysis.next_run import next_runs, so_far
-    from scaling.analysis.own_table import is_table, read_table
-    from scaling.analysis.plan_text import next_text
-    from scaling.analysis.scores import read_scores
+    from scaling.analysis.plan.next_run import next_runs, so_far
+    from scaling.analysis.plan.text import next_text
+    from scaling.analysis.scores.own_table import is_table, read_table
+    from scaling.analysis.scores.scores import read_scores
 
     place = Path(results).expanduser().absolute()
     known = so_far(read_table(place) if is_table(results) else read_scores(place / "report" / "scores.parquet"))
@@ -182,9 +182,9 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
         folder: what a study was given as --out, or its default.
         tracking_uri: MLflow tracking URI. Without one: SQLite in the study's folder.
     """
-    from scaling.folder import recorded_study
-    from scaling.recorder import Recorder
-    from scaling.tracking import Tracker, shown, tracking_places
+    from scaling.driver.identity import recorded_study
+    from scaling.record.recorder import Recorder
+    from scaling.record.tracker import Tracker, shown, tracking_places
 
     place = absolute(folder)
     uri, artifacts = tracking_places(tracking_uri, place)

@@ -15,8 +15,8 @@ Nothing is downloaded. A study that was stopped goes on where it was when it is 
 import sys
 
 from scaling.cli import run_study
-from scaling.options import Options
-from scaling.study import Corpus, Run, Study, grid, references, with_parents
+from scaling.study.options import Options
+from scaling.study.study import Corpus, Run, Study, grid, references, with_parents
 
 QUESTION = "Which objective, how much data, and does a supervised initialization pay?"
 

@@ -10,9 +10,9 @@ import numpy as np
 import soundfile
 
 from scaling.data.catalogue import catalogue
-from scaling.data.manifests import manifest_files, read_manifest
 from scaling.data.parts import part_name, write_part
 from scaling.data.prepare import catalogue_rows
+from scaling.data.readers.lhotse import manifest_files, read_manifest
 from scaling.data.store import Description, create_store
 
 PART_CLIPS, HOLDOUT = 8, 4

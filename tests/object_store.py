@@ -10,7 +10,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from scaling.files import Location, location
+from scaling.storage.files import Location, location
 
 BUSY = b"<Error><Code>ServiceUnavailable</Code><Message>try again</Message></Error>"
 SECRET = "no-secret-but-nobody-may-write-it-down"

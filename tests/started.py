@@ -12,7 +12,7 @@ import polars as pl
 import psutil
 
 from scaling.data.store import read_parquet
-from scaling.files import Location, names, read_json
+from scaling.storage.files import Location, names, read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]

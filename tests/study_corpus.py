@@ -6,7 +6,7 @@ from pathlib import Path
 import soundfile
 from corpora import lhotse_cut, write_manifest
 
-from scaling.data import synthetic
+from scaling.data.embedded import sounds as synthetic
 
 TRAIN, LABELLED = 84, 48
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from study_corpus import write_corpus
 
-from scaling.forecast import schedule
-from scaling.study import Run, grid, references, with_parents
+from scaling.driver.forecast import schedule
+from scaling.study.study import Run, grid, references, with_parents
 
 ROOT = Path(__file__).resolve().parents[1]
 

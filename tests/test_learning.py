@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 import torch
 
-from scaling.corpus import ensure_catalogues, open_source
-from scaling.data import synthetic
+from scaling.data.corpus import ensure_catalogues, open_source
+from scaling.data.embedded import sounds as synthetic
 from scaling.data.parts import part_name, write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.store import read_description, write_index
-from scaling.place import Place
-from scaling.study import Corpus, Run
+from scaling.runs.perform import perform
+from scaling.runs.place import Place
+from scaling.study.study import Corpus, Run
 from scaling.training.attempt import Attempt
-from scaling.work import perform
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "studies"))
 from data_scale import PRESETS

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from scaling import lease
 from scaling.errors import StudyError
-from scaling.lease import Lease
+from scaling.storage import lease
+from scaling.storage.lease import Lease
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from scaling.lease import Lease
+from scaling.storage.lease import Lease
 with Lease(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

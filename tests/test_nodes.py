@@ -15,11 +15,11 @@ import ray
 from object_store import ObjectStore
 from ray.cluster_utils import Cluster
 
-from scaling import nodes
-from scaling.cluster import Resources, lane_count, wait_for_room
+from scaling.cluster import nodes
+from scaling.cluster.connect import Resources, lane_count, wait_for_room
+from scaling.cluster.nodes import check_nodes
 from scaling.errors import StudyError
-from scaling.files import names
-from scaling.nodes import check_nodes
+from scaling.storage.files import names
 
 
 @pytest.fixture(scope="module")

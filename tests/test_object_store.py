@@ -21,19 +21,19 @@ from started import Started
 from tiny import tiny_module, tiny_run
 from upath import UPath
 
-from scaling import lease
 from scaling.cli import run_study
 from scaling.data.parts import describe, part_name
 from scaling.data.store import Store, write_index
+from scaling.driver.identity import seen_by_nodes
 from scaling.errors import StudyError
-from scaling.files import Location, location, names, read_bytes, read_json, replacing, write_json
-from scaling.folder import seen_by_nodes
-from scaling.lease import Lease
+from scaling.storage import lease
+from scaling.storage.files import Location, location, names, read_bytes, read_json, replacing, write_json
+from scaling.storage.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
 from scaling.training.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
-from scaling.training.curve import FILE, LearningCurve, read_curve
 from scaling.training.initialize import read_weights
-from scaling.training.optim import build_optimizer
+from scaling.training.learning_curve import FILE, LearningCurve, read_curve
+from scaling.training.optimizers import build_optimizer
 from studies.data_scale import data_scale
 
 

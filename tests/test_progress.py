@@ -2,9 +2,9 @@
 
 import time
 
-from scaling.progress import Group, seconds_left, spending
-from scaling.queue import Entry
-from scaling.study import Run
+from scaling.driver.display import Group, seconds_left, spending
+from scaling.runs.queue import Entry
+from scaling.study.study import Run
 
 
 def entry(objective: str, state: str, *, seconds: float = 0.0, began: float = 0.0, steps: int = 100) -> Entry:

@@ -4,8 +4,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling.queue import ATTEMPTS, Entry, RunQueue
-from scaling.study import Run, grid, references, with_parents
+from scaling.runs.queue import ATTEMPTS, Entry, RunQueue
+from scaling.study.study import Run, grid, references, with_parents
 
 TEMPLATE = Run("contrastive", steps=10)
 RUNS = (

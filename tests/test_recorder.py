@@ -9,11 +9,11 @@ import pytest
 from tracking_server import Server
 
 from scaling.cli import sync
-from scaling.files import write_json
-from scaling.queue import Entry
-from scaling.recorder import Recorder
-from scaling.study import Corpus, Run, Study
-from scaling.tracking import Tracker
+from scaling.record.recorder import Recorder
+from scaling.record.tracker import Tracker
+from scaling.runs.queue import Entry
+from scaling.storage.files import write_json
+from scaling.study.study import Corpus, Run, Study
 
 RUNS = tuple(Run("contrastive", clips=clips, steps=2) for clips in (10, 20, 30))
 STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), RUNS)
@@ -55,8 +55,8 @@ def finish(run: Run, runs: Path) -> Entry:
 def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("scaling.recorder.FORWARD_SECONDS", 0.0)
-    monkeypatch.setattr("scaling.recorder.AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("scaling.record.recorder.FORWARD_SECONDS", 0.0)
+    monkeypatch.setattr("scaling.record.recorder.AGAIN_SECONDS", 0.1)
     folder, said = tmp_path / "study", []
     runs = folder / "runs"
     fields = {"study": STUDY.name, "preset": STUDY.preset, "question": STUDY.question, "id": "me"}

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from study_corpus import write_corpus
 
 from scaling.cli import run_study
-from scaling.lease import Lease
+from scaling.storage.lease import Lease
 from studies.data_scale import data_scale
 
 Refused = Callable[..., str]

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from started import RUNS, Started, mlflow_runs
 
-from scaling.options import parse
-from scaling.progress import Display
-from scaling.queue import Entry
-from scaling.record import beside
-from scaling.signals import Signals
-from scaling.start import Start
+from scaling.driver.display import Display
+from scaling.driver.signals import Signals
+from scaling.driver.start import Start
+from scaling.record.metrics import beside
+from scaling.runs.queue import Entry
+from scaling.study.options import parse
 from studies.data_scale import data_scale
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scaling.files import write_json
-from scaling.record import VIEW
-from scaling.study import Corpus, Run, Study
-from scaling.tracking import Tracker, shown
+from scaling.record.metrics import VIEW
+from scaling.record.tracker import Tracker, shown
+from scaling.storage.files import write_json
+from scaling.study.study import Corpus, Run, Study
 
 RUN = Run("contrastive", clips=20, steps=2)
 STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), (RUN,))

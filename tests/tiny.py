@@ -21,15 +21,15 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from scaling.corpus import embedded_clips
 from scaling.data.catalogue import REJECTS, catalogue
+from scaling.data.corpus import embedded_clips
 from scaling.data.feed import Batch, Feed
 from scaling.data.parts import part_name, write_part
 from scaling.data.store import Description, Store, create_store, write_index
-from scaling.study import Model, Run
+from scaling.study.study import Model, Run
 from scaling.training.attempt import Attempt
 from scaling.training.initialize import build
-from scaling.training.train import train
+from scaling.training.loop import train
 
 MODEL = Model(width=16, layers=1, heads=2, text_width=16, text_layers=1, max_tokens=16)
 PART_CLIPS = 16

@@ -16,7 +16,7 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from scaling.data import synthetic
+from scaling.data.embedded import sounds as synthetic
 
 SAMPLE_RATE = 16_000
 HOP = 160

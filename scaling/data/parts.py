@@ -19,7 +19,7 @@ from pyarrow import ipc
 from scaling.data.catalogue import REJECTS
 from scaling.data.features import MEL_BINS, SAMPLE_RATE, UnusableClipError, log_mel, waveform
 from scaling.errors import StudyError
-from scaling.files import Location, replacing
+from scaling.storage.files import Location, replacing
 
 SCHEMA = pa.schema(
     [

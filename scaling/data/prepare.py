@@ -15,7 +15,7 @@ from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE, log_mel
 from scaling.data.parts import Limits, part_name, write_part
 from scaling.data.store import Description, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
-from scaling.files import Location, cached, location, names, remove
+from scaling.storage.files import Location, cached, location, names, remove
 
 
 class _PartWriter:

@@ -25,7 +25,7 @@ from scaling.data.features import FORMAT
 from scaling.data.parts import Limits, Part, describe, part_name
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
-from scaling.files import Location, cached, make_folder, names, read_bytes, read_json, replacing, write_json
+from scaling.storage.files import Location, cached, make_folder, names, read_bytes, read_json, replacing, write_json
 
 VERSION = 1
 PART_CLIPS = 256

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling.files import Location, read_json, write_json
+from scaling.storage.files import Location, read_json, write_json
 
 PAD, UNKNOWN, BEGIN, END, MASK = range(5)
 SPECIAL = ("[PAD]", "[UNK]", "[BOS]", "[EOS]", "[MASK]")

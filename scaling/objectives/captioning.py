@@ -7,7 +7,7 @@ from scaling.data.feed import Batch
 from scaling.data.tokenizer import PAD
 from scaling.models.decoder import CaptionDecoder
 from scaling.objectives.objective import Losses, share_of_draws, summed_over_workers, workers
-from scaling.study import Model
+from scaling.study.study import Model
 
 
 class Captioning(nn.Module):

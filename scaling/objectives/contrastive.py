@@ -9,7 +9,7 @@ from scaling.data.feed import Batch
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
 from scaling.objectives.objective import Losses, workers
-from scaling.study import Model
+from scaling.study.study import Model
 
 JOINT_WIDTH = 128
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 import torch
 
-from scaling.probes.labelled import LabelledStore, Split
+from scaling.data.labelled import LabelledStore, Split
+from scaling.data.tasks.toml import Task
 from scaling.probes.linear import logistic_probe, stderr_of_proportion
 from scaling.probes.retrieval import (
     RECALL_AT,
@@ -17,7 +18,6 @@ from scaling.probes.retrieval import (
     ridge_map,
     text_features,
 )
-from scaling.probes.tasks import Task
 
 RIDGE_STRENGTHS = tuple(10.0**power for power in range(-3, 7))
 PREDICTIONS = {

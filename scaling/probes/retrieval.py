@@ -201,9 +201,9 @@ def retrieve(pool: Pool, audio: Tensor, text: Tensor) -> tuple[Retrieved, Retrie
         raise ValueError("vectors {} and {} do not fit a pool of {}".format(*shapes))
     if not (audio.isfinite().all() and text.isfinite().all()):
         raise ValueError("vectors must be finite")
-    # Equal vectors must tie wherever a matrix product's blocking puts them: float32 drops the last bits,
-    # in which float64 sums of another order differ.
-    cosine = (_unit(audio) @ _unit(text).T).float()
+    # Equal vectors must tie wherever a matrix product's blocking puts them: sums of another order differ in the last
+    # bits, which near a cosine of 0 no shorter float drops.
+    cosine = (_unit(audio) @ _unit(text).T).round(decimals=9)
     relevant = pool.relevant.to(cosine.device)
     return (
         Retrieved("a2t", pool.clip_ids, ranks(cosine, relevant)),

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scaling.files import Location, make_folder, read_json, write_json
+from scaling.storage.files import Location, make_folder, read_json, write_json
 
 
 class SupersededError(Exception):

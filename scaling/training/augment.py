@@ -3,7 +3,7 @@
 import torch
 
 from scaling.models.encoder import LOG_MEL_MEAN
-from scaling.study import Run
+from scaling.study.study import Run
 
 
 def spec_augment(

@@ -19,7 +19,7 @@ from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 from scaling.errors import StudyError
-from scaling.files import Location, names, read_bytes, read_json, remove, remove_tree, replacing, write_json
+from scaling.storage.files import Location, names, read_bytes, read_json, remove, remove_tree, replacing, write_json
 
 WEIGHTS = "weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"

@@ -10,12 +10,12 @@ from torch import nn
 from scaling.data.store import Statistics
 from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
-from scaling.files import Location
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
 from scaling.objectives.contrastive import Contrastive
 from scaling.objectives.supervised import Supervised
-from scaling.study import Model, Run, Study
+from scaling.storage.files import Location
+from scaling.study.study import Model, Run, Study
 from scaling.training.checkpoint import read_tensors
 
 Weights = dict[str, torch.Tensor]

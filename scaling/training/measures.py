@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Batch, Feed
 from scaling.objectives.objective import alone
-from scaling.study import Run
+from scaling.study.study import Run
 
 HOLDOUT_BATCH = 512
 """Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 from fake_study import make_study
 
-from scaling.analysis.arms import arms
-from scaling.analysis.claim import Claim
-from scaling.analysis.claims import claims_from
-from scaling.analysis.differences import differences
-from scaling.analysis.intervals import Draws, draw
-from scaling.analysis.report import write_report
-from scaling.analysis.scores import read_predictions, read_scores
-from scaling.analysis.twins import twins
+from scaling.analysis.claims.arms import arms
+from scaling.analysis.claims.claim import Claim
+from scaling.analysis.claims.differences import differences
+from scaling.analysis.claims.twins import twins
+from scaling.analysis.claims.within import claims_from
+from scaling.analysis.report.write import write_report
+from scaling.analysis.scores.resamples import Draws, draw
+from scaling.analysis.scores.scores import read_predictions, read_scores
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scaling.analysis.fit import law
-from scaling.analysis.forms import OFFSET
-from scaling.analysis.replicate import replicate, seed_noise
-from scaling.analysis.shared import fit_shared
-from scaling.analysis.solve import HUBER, huber, solve, threshold
+from scaling.analysis.curves.fit import law
+from scaling.analysis.curves.forms import OFFSET
+from scaling.analysis.curves.replicate import replicate, seed_noise
+from scaling.analysis.curves.shared import fit_shared
+from scaling.analysis.curves.solve import HUBER, huber, solve, threshold
 
 SIZES = np.geomspace(400, 25600, 4)
 

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from fake_study import SIZES, make_study
 
-from scaling.analysis.claim import Claim, behind, chance, points
-from scaling.analysis.claims import claims
-from scaling.analysis.intervals import Draws
-from scaling.analysis.prospects import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, STEEPER, WORTH
-from scaling.analysis.scores import read_predictions, read_scores
-from scaling.analysis.verdict import verdict
+from scaling.analysis.claims.beyond import ALL, CROSSES, DATA, OBJECTIVE, PAYS, SHRINKS, STEEPER, WORTH
+from scaling.analysis.claims.claim import Claim, behind, chance, points
+from scaling.analysis.claims.verdict import verdict
+from scaling.analysis.claims.within import claims
+from scaling.analysis.scores.resamples import Draws
+from scaling.analysis.scores.scores import read_predictions, read_scores
 from scaling.errors import StudyError
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from scaling.analysis.crossover import CLAIMED, Crossover, crossover, overtaken, sought
-from scaling.analysis.observed import LEVEL
-from scaling.analysis.replicate import seed_noise
-from scaling.analysis.simulate import CASES, SIZES, Case, crossovers, simulate
+from scaling.analysis.claims.crossover import CLAIMED, Crossover, crossover, overtaken, sought
+from scaling.analysis.curves.observed import LEVEL
+from scaling.analysis.curves.replicate import seed_noise
+from scaling.analysis.curves.simulate import CASES, SIZES, Case, crossovers, simulate
 
 X = sought(400, 25600)
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from scaling.analysis.bands import calibration
-from scaling.analysis.fit import HUBER, Curve, fit_batch, fit_curve, interval, law
-from scaling.analysis.forms import BROKEN, FORMS, POWER, SATURATING, Form
+from scaling.analysis.curves.bands import calibration
+from scaling.analysis.curves.fit import HUBER, Curve, fit_batch, fit_curve, interval, law
+from scaling.analysis.curves.forms import BROKEN, FORMS, POWER, SATURATING, Form
 
 SIZES = np.array([400.0, 1000.0, 4000.0, 10000.0])
 MORE = np.geomspace(400, 40000, 8)

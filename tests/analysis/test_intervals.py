@@ -6,9 +6,9 @@ import pytest
 from fake_study import describe
 from scipy.stats import binom
 
-from scaling.analysis.differences import differences
-from scaling.analysis.fit import LEVEL
-from scaling.analysis.intervals import Draws, draw
+from scaling.analysis.claims.differences import differences
+from scaling.analysis.curves.fit import LEVEL
+from scaling.analysis.scores.resamples import Draws, draw
 
 
 def tiny(answers: dict[tuple[str, int], np.ndarray], task: str) -> tuple[pl.DataFrame, pl.DataFrame]:

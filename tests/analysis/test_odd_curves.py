@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from scaling.analysis.fit import Curve, Floats, Status, fit_curves, law
+from scaling.analysis.curves.fit import Curve, Floats, Status, fit_curves, law
 
 FEW = np.array([400.0, 1000.0, 4000.0, 10000.0])
 MANY = np.geomspace(400, 400_000, 10)

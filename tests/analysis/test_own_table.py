@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scaling.analysis.own_table import NEEDED, read_table
-from scaling.analysis.prospects import OBJECTIVE
+from scaling.analysis.claims.beyond import OBJECTIVE
+from scaling.analysis.scores.own_table import NEEDED, read_table
 from scaling.cli import main
 
 SIZES = (1000, 4000, 16000, 64000)

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scaling.analysis.forms import OFFSET
-from scaling.analysis.next_run import ArmSoFar, next_runs, so_far
-from scaling.analysis.own_table import read_table
-from scaling.analysis.plan import Grid, power
-from scaling.analysis.simulate import Law
-from scaling.analysis.solve import solve
+from scaling.analysis.curves.forms import OFFSET
+from scaling.analysis.curves.simulate import Law
+from scaling.analysis.curves.solve import solve
+from scaling.analysis.plan.next_run import ArmSoFar, next_runs, so_far
+from scaling.analysis.plan.power import Grid, power
+from scaling.analysis.scores.own_table import read_table
 from scaling.cli import main
 
 CLIPS = (1000, 4000, 16000, 64000)

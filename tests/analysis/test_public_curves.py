@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaling.analysis.fit import fit_curves
+from scaling.analysis.curves.fit import fit_curves
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 from public_curves import FOLDER, public_curves

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from fake_study import make_study
 
-from scaling.analysis.report import write_report
-from scaling.analysis.scores import KEYS
+from scaling.analysis.report.write import write_report
+from scaling.analysis.scores.scores import KEYS
 from scaling.errors import StudyError
 
 
@@ -63,7 +63,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_input_gives_the_same_bytes_in_another_process(seeds: Path, tmp_path: Path) -> None:
     again = tmp_path / "elsewhere"
     shutil.copytree(seeds, again, ignore=shutil.ignore_patterns("figures", "*.html", "curves.*", "claims.json"))
-    code = "import sys, pathlib, scaling.analysis.report as r; r.write_report(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, scaling.analysis.report.write as r; r.write_report(pathlib.Path(sys.argv[1]))"
     subprocess.run(
         [sys.executable, "-W", "error", "-c", code, again], check=True, env={**os.environ, "PYTHONHASHSEED": "7"}
     )

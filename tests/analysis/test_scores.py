@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scaling.analysis.scores import by_size, metric_name, primary, read_scores, references, used
+from scaling.analysis.scores.scores import by_size, metric_name, primary, read_scores, references, used
 from scaling.errors import StudyError
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]

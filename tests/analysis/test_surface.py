@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from scaling.analysis.solve import huber
-from scaling.analysis.surface import fit_repetition, fit_surface
+from scaling.analysis.curves.solve import huber
+from scaling.analysis.curves.surface import fit_repetition, fit_surface
 
 TRUE = np.array([1.82, 478.0, 2143.0, 0.347, 0.367])
 DELTA = 1e-3

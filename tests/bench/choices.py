@@ -2,8 +2,8 @@
 
     python tests/bench/choices.py
 
-Each row changes one constant of `scaling/analysis/pool.py`. The last table chooses among all of these rows on three
-domains and shows the error on the fourth, which the choice never saw: the price of having chosen.
+Each row changes one constant of `scaling/analysis/curves/pool.py`. The last table chooses among all of these rows on
+three domains and shows the error on the fourth, which the choice never saw: the price of having chosen.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from unittest.mock import patch
 import numpy as np
 from public_curves import Floats, Public, public_curves
 
-from scaling.analysis import pool
-from scaling.analysis.fit import fit_curves
-from scaling.analysis.forms import OFFSET, POWER, SATURATING
+from scaling.analysis.curves import pool
+from scaling.analysis.curves.fit import fit_curves
+from scaling.analysis.curves.forms import OFFSET, POWER, SATURATING
 
 DOMAINS = ("IC", "NMT", "LM", "BB")
 CHOICES: list[tuple[str, dict[str, object]]] = [

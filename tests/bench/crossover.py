@@ -14,9 +14,9 @@ import time
 
 import numpy as np
 
-from scaling.analysis.crossover import crossover, overtaken, sought
-from scaling.analysis.observed import LEVEL
-from scaling.analysis.simulate import CASES, DRAWS, SIZES, Case, drawn_cases, replicates, simulate
+from scaling.analysis.claims.crossover import crossover, overtaken, sought
+from scaling.analysis.curves.observed import LEVEL
+from scaling.analysis.curves.simulate import CASES, DRAWS, SIZES, Case, drawn_cases, replicates, simulate
 
 NOISES = (0.01, 0.03)
 _BATCH = 50

@@ -1,7 +1,7 @@
 """How well curves are extrapolated, and how often intervals hold: 47 public curves (../shared/extrapolation).
 
     python tests/bench/extrapolation.py            # Markdown tables
-    python tests/bench/extrapolation.py --write    # also writes scaling/analysis/calibration.csv
+    python tests/bench/extrapolation.py --write    # also writes scaling/analysis/curves/calibration.csv
 
 Intervals are judged and calibrated on every curve with 3, 4, 5, 8 and all its sizes, ending at the last size
 that may be fitted and at 1/4 of it; everything beyond is predicted. What calibrates a curve's intervals
@@ -23,12 +23,12 @@ from public_curves import FOLDER, Floats, Public, cases, public_curves
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, eye, hstack
 
-from scaling.analysis import bands
-from scaling.analysis.bands import FACTORS, LEVELS, SIZES
-from scaling.analysis.fit import Curve, fit_curves
-from scaling.analysis.forms import OFFSET
-from scaling.analysis.observed import table
-from scaling.analysis.solve import polish, solve
+from scaling.analysis.curves import bands
+from scaling.analysis.curves.bands import FACTORS, LEVELS, SIZES
+from scaling.analysis.curves.fit import Curve, fit_curves
+from scaling.analysis.curves.forms import OFFSET
+from scaling.analysis.curves.observed import table
+from scaling.analysis.curves.solve import polish, solve
 
 TABLE = Path(bands.__file__).with_name("calibration.csv")
 DRAWS = 200

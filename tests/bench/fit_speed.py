@@ -18,10 +18,10 @@ import numpy as np
 from public_curves import Floats, public_curves
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from scaling.analysis.fit import fit_curves
-from scaling.analysis.forms import OFFSET
-from scaling.analysis.observed import table
-from scaling.analysis.solve import HUBER, huber, polish, solve
+from scaling.analysis.curves.fit import fit_curves
+from scaling.analysis.curves.forms import OFFSET
+from scaling.analysis.curves.observed import table
+from scaling.analysis.curves.solve import HUBER, huber, polish, solve
 
 
 def log_law(x: Floats, ln_e: float, ln_a: float, a: float) -> Floats:

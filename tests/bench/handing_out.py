@@ -16,9 +16,9 @@ from typing import Any
 
 import ray
 
-from scaling.files import write_json
-from scaling.queue import RunQueue
-from scaling.study import Run
+from scaling.runs.queue import RunQueue
+from scaling.storage.files import write_json
+from scaling.study.study import Run
 from scaling.training.attempt import Attempt
 
 

@@ -9,8 +9,8 @@ which 90 % intervals say that the exponents differ (10 % or less is right) and i
 import argparse
 import time
 
-from scaling.analysis.plan import Grid, power
-from scaling.analysis.simulate import Law
+from scaling.analysis.curves.simulate import Law
+from scaling.analysis.plan.power import Grid, power
 
 CLIPS = (1000, 4000, 16000, 64000)
 ALIKE = Law("one", 0.1, 3.0, 0.3), Law("two", 0.1, 2.0, 0.3)

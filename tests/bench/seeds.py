@@ -1,7 +1,7 @@
 """How often intervals hold where every size has several runs: simulated studies of the default law.
 
     python tests/bench/seeds.py            # Markdown table
-    python tests/bench/seeds.py --write    # also writes the "several runs" rows of scaling/analysis/calibration.csv
+    python tests/bench/seeds.py --write    # also writes the "several runs" rows of calibration.csv
 
 A study has 4 or 8 sizes over a factor of 64 with three runs each, exponents from 0.2 to 0.6, offsets from none to a
 half of the largest size's error, and log-noise of 1 or 3 % a run. Predicted is a new run at up to 10 times the largest
@@ -15,9 +15,9 @@ import numpy as np
 from extrapolation import TABLE
 from public_curves import Floats
 
-from scaling.analysis.bands import LEVELS
-from scaling.analysis.fit import fit_curves, law
-from scaling.analysis.replicate import replicate, seed_noise
+from scaling.analysis.curves.bands import LEVELS
+from scaling.analysis.curves.fit import fit_curves, law
+from scaling.analysis.curves.replicate import replicate, seed_noise
 
 FACTORS = (1.0, 2.0, 4.0, 8.0)
 RUNS = 3

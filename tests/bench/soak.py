@@ -27,7 +27,7 @@ from pathlib import Path
 from ray.cluster_utils import Cluster
 from started import Started, actors, check_equal, half_finished
 
-from scaling.files import read_json
+from scaling.storage.files import read_json
 
 ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "MapWorker"}
 OFTEN = {"worker": 4, "controller": 4, "queue": 4, "writer": 4, "driver": 2, "node": 2, "head": 1}

@@ -15,7 +15,7 @@ import pytest
 import tyro
 import yaml
 
-from scaling.options import Options
+from scaling.study.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTERS = ROOT / "clusters"

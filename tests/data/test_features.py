@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling.data import synthetic
+from scaling.data.embedded import sounds as synthetic
 from scaling.data.features import SAMPLE_RATE, UnusableClipError, log_mel, resampled, waveform
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 from corpora import lhotse_cut, write_manifest
 
 from scaling.data.clip import Clip
-from scaling.data.manifests import manifest_digest, manifest_files, read_manifest
+from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest
 from scaling.errors import StudyError
 
 GOOD = lhotse_cut("1", "x/1.flac", 2.5, ["a dog barks"])

@@ -26,7 +26,7 @@ from scaling.data.store import (
     write_parquet,
 )
 from scaling.errors import StudyError
-from scaling.files import read_json, write_json
+from scaling.storage.files import read_json, write_json
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scaling.data import synthetic
-from scaling.data.acoustics import SAMPLE_RATE, Signal, coloured, cycles, noise, sawtooth
-from scaling.data.draws import Draw, generator
-from scaling.data.events import EVENTS, TAGS
-from scaling.data.instruments import INSTRUMENTS, Instrument, Note, played
-from scaling.data.phrasing import GENERIC, PHRASES, STYLES, TYPO, WRONG, caption, claims
-from scaling.data.soundscapes import PLACES
-from scaling.data.synthetic import (
+from scaling.data.embedded import sounds as synthetic
+from scaling.data.embedded.acoustics import SAMPLE_RATE, Signal, coloured, cycles, noise, sawtooth
+from scaling.data.embedded.draws import Draw, generator
+from scaling.data.embedded.events import EVENTS, TAGS
+from scaling.data.embedded.instruments import INSTRUMENTS, Instrument, Note, played
+from scaling.data.embedded.phrasing import GENERIC, PHRASES, STYLES, TYPO, WRONG, caption, claims
+from scaling.data.embedded.sounds import (
     DOMAINS,
     PRETRAIN,
     SIZE,
@@ -28,7 +27,8 @@ from scaling.data.synthetic import (
     sound,
     waveform,
 )
-from scaling.data.voices import CAST, INTONATIONS, Speaker, Utterance, contour
+from scaling.data.embedded.soundscapes import PLACES
+from scaling.data.embedded.voices import CAST, INTONATIONS, Speaker, Utterance, contour
 
 SPLITS = (PRETRAIN, *SPLIT_SIZES)
 

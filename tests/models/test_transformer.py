@@ -10,7 +10,7 @@ from scaling.models.encoder import valid
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
 from scaling.models.transformer import Attention, Halving
-from scaling.study import Model
+from scaling.study.study import Model
 from scaling.training.initialize import build_encoder
 
 MODEL = Model(width=16, layers=2, heads=2, text_width=16, text_layers=2)

@@ -7,14 +7,14 @@ import torch
 from corpora import TinyCorpus, lay_down, tone, write
 from torch import nn
 
+from scaling.data.labelled import LabelledStore
+from scaling.data.labelled import write_tasks as write_labelled_tasks
 from scaling.data.store import Store, write_index
+from scaling.data.tasks.toml import Labelled, Task
 from scaling.models.pooling import masked_mean
 from scaling.probes import embed as embedding
 from scaling.probes.embed import embed, log_mel_statistics
-from scaling.probes.labelled import LabelledStore
-from scaling.probes.labelled import write_tasks as write_labelled_tasks
-from scaling.probes.tasks import Labelled, Task
-from scaling.study import Model
+from scaling.study.study import Model
 from scaling.training.initialize import build_encoder
 
 CPU = torch.device("cpu")

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from corpora import TinyCorpus, lhotse_cut
 
-from scaling.corpus import embedded_clips, ensure_catalogues, open_source
-from scaling.data import synthetic
+from scaling.data.corpus import embedded_clips, ensure_catalogues, open_source
+from scaling.data.embedded import sounds as synthetic
 from scaling.data.store import Store, read_description
+from scaling.data.tasks.toml import Labelled, Task, embedded_tasks, read_tasks
 from scaling.errors import StudyError
-from scaling.probes.tasks import Labelled, Task, embedded_tasks, read_tasks
-from scaling.study import Corpus
+from scaling.study.study import Corpus
 
 ENTRY = {
     "name": "birds",

@@ -13,7 +13,7 @@ from tiny import random_batch, tiny_module, tiny_run
 from scaling.errors import StudyError
 from scaling.training import checkpoint
 from scaling.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from scaling.training.optim import build_optimizer
+from scaling.training.optimizers import build_optimizer
 
 
 def trained(seed: int = 0) -> tuple[torch.nn.Module, torch.optim.AdamW]:

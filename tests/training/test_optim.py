@@ -6,7 +6,7 @@ import pytest
 from tiny import tiny_module, tiny_run
 from torch import nn
 
-from scaling.training.optim import build_optimizer, learning_rate
+from scaling.training.optimizers import build_optimizer, learning_rate
 
 
 def test_warm_up_then_half_a_cosine() -> None:

@@ -18,13 +18,13 @@ from tiny import Pair, tiny_feed, tiny_module, tiny_run
 from scaling.data.feed import Batch
 from scaling.data.store import Store
 from scaling.errors import StudyError
-from scaling.study import Run
-from scaling.training import train as training
+from scaling.study.study import Run
+from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
-from scaling.training.curve import LearningCurve, read_curve
+from scaling.training.learning_curve import LearningCurve, read_curve
+from scaling.training.loop import train
 from scaling.training.measures import holdout_loss, weights_digest
-from scaling.training.train import train
 
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 

@@ -1,0 +1,56 @@
+"""Two arms that differ in one thing, over paired replicates of their curves."""
+
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from scaling.analysis.claims.arms import Arms
+from scaling.analysis.claims.crossover import Crossover, crossover, sought
+from scaling.analysis.claims.differences import Pair, pairs
+from scaling.analysis.curves.forms import Floats
+
+
+class Twins:
+    """Two arms and what both share.
+
+    Attributes:
+        found, pair: all arms of the study, and which two these are.
+        arm, other: their sizes and mean errors.
+        why: why nothing can be said of their curves ("" where something can). If there is a reason, what follows is
+            empty.
+        sizes: (n,) sizes at which both were measured.
+        x: (g,) sizes from the smallest of these to `crossover.FAR` times the largest.
+        ln: (2, r, g) replicates of ln error of `arm` and `other`.
+    """
+
+    def __init__(self, found: Arms, pair: Pair) -> None:
+        self.found, self.pair = found, pair
+        self.arm, self.other = found.by_arm[pair.arm], found.by_arm[pair.other]
+        # An arm may lack a size.
+        self.sizes: Floats = np.array(sorted(set(self.arm.sizes) & set(self.other.sizes)), dtype=float)
+        self.why = next((one.why for one in (self.arm, self.other) if one.why), "")
+        if not self.why and self.sizes.size < 2:
+            self.why = "the arms share less than two sizes"
+        if not self.why and np.array_equal(self.arm.error, self.other.error):
+            self.why = "both arms score the same"
+        self.x: Floats = np.empty(0)
+        self.ln: Floats = np.empty((2, 0, 0))
+        if not self.why:
+            self.x = sought(float(self.sizes[0]), self.largest)
+            self.ln = np.stack([found.log_error(one, self.x) for one in (self.arm, self.other)])
+
+    @property
+    def largest(self) -> float:
+        """The largest size at which both were measured."""
+        return float(self.sizes[-1])
+
+    @cached_property
+    def crossover(self) -> Crossover:
+        """Where one overtakes the other; only where `why` is empty."""
+        return crossover(self.x, self.largest, self.ln[1] - self.ln[0])
+
+
+def twins(found: Arms, cells: pl.DataFrame) -> list[Twins]:
+    """Every two arms that are compared, in the order of the questions. `cells` as of `Draws`."""
+    return [Twins(found, pair) for pair in pairs(cells)]

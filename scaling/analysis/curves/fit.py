@@ -1,0 +1,239 @@
+"""Fit scaling curves: robustly, globally, many at once; see `forms` for the laws, `pool` for what predicts.
+
+    curve = fit_curve(clips, error)
+    curve.predict(1e7), curve.interval(1e7, level=0.9), curve.inverse(0.2)
+
+The parameters E, A and a are those of the default law on all sizes, without any belief. Predictions are pooled
+over windows of sizes and two laws, unless one law is asked for by name. Paired replicates of several arms, for
+statements about two curves, come from `replicate`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from scaling.analysis.curves.curve import BEYOND, Curve, Noise, Status
+from scaling.analysis.curves.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
+from scaling.analysis.curves.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe
+from scaling.analysis.curves.pool import FEWEST, NOISE, Member, Pool, fit_pools, with_draws
+from scaling.analysis.curves.solve import HUBER, polish, solve, threshold
+
+__all__ = [
+    "BEYOND", "EXPONENT_BOUNDS", "HUBER", "LEVEL", "NOWHERE", "Curve", "Floats", "Interval", "Status", "fit_batch",
+    "fit_curve", "fit_curves", "interval", "law",
+]  # fmt: skip
+
+RESAMPLES = 1000
+_NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
+_ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
+_STEPS = 200
+
+
+def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
+    """E + A·clips^(-a)."""
+    return np.asarray(E + A * np.power(np.asarray(clips, dtype=np.float64), -a))
+
+
+def fit_curve(
+    clips: Floats,
+    error: Floats,
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+) -> Curve:
+    """Fit one curve.
+
+    Args:
+        clips: (n,) sizes in any order; a size may come several times (runs) and then counts by its mean error, with
+            the weight of its runs.
+        error: (n,) errors, above 0.
+        form: fit and predict with this law alone instead of the default law and the pool.
+        draws: refits for the interval, to resampled runs where every size has several and to the law plus residual
+            noise otherwise; 0 for none.
+
+    Returns:
+        The curve; see `Curve.status` for what the data could not say.
+
+    Raises:
+        ValueError: shapes that do not fit, or an error or size that is not a finite number above 0.
+    """
+    return fit_curves([(clips, error)], form=form, draws=draws, unit=unit, seed=seed)[0]
+
+
+def fit_curves(
+    curves: Sequence[tuple[Floats, Floats]],
+    *,
+    form: Form | None = None,
+    draws: int = RESAMPLES,
+    unit: str = "clips",
+    seed: int = 0,
+) -> list[Curve]:
+    """Fit many curves at once, each (clips, error) as in `fit_curve`.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
+    return fit_observed(observe(curves), form, draws, unit, seed)
+
+
+def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats, draws: int) -> list[Curve]:
+    """Fit many curves over the same sizes, of which means are left and what the caller resampled.
+
+    Args:
+        sizes: (n,) distinct sizes, ascending.
+        error: (c, n) mean errors.
+        resampled: (c, r, n) mean errors under resampled runs and test clips; a curve without them holds NaN. With
+            several runs at each size intervals rest on them. With one they tell the least noise that a run has.
+        runs: (c, n) runs behind each mean.
+        draws: refits for the interval where it does not rest on `resampled`.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
+    if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
+        raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
+    curves = [(sizes, row) for row in error]
+    return fit_observed(observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws)
+
+
+def fit_observed(
+    seen: Observed, form: Form | None = None, draws: int = RESAMPLES, unit: str = "clips", seed: int = 0
+) -> list[Curve]:
+    """Fit what `observe` gathered; arguments as of `fit_curve`."""
+    data = seen.data
+    fitted = [_none("too few points", data, i, unit) for i in range(len(data.y))]
+    falls: list[int] = []
+    for i in np.flatnonzero(data.n_sizes >= FEWEST).tolist():
+        rises = seen.rises(i)
+        if rises is False:
+            falls.append(i)
+        else:
+            fitted[i] = _none("rises with data", data, i, unit) if rises else _constant(seen, i, unit)
+    if not falls:
+        return fitted
+    part = data.rows(falls)
+    own = np.array([seen.own_noise(i) for i in falls])
+    laws = _Laws(part, form or OFFSET, own)
+    pools = laws.pools() if form is not None else fit_pools(part, (laws.theta, laws.largest_residual), own)
+    again = [_again(seen, i, draws, seed) for i in falls]
+    several = np.array([seen.several(i) and own[j] > 0 for j, i in enumerate(falls)])
+    # One call for each source of what is resampled.
+    for measured in (False, True) if draws else ():
+        rows = np.flatnonzero(several == measured).tolist()
+        if rows:
+            drawn = np.stack([again[j] for j in rows]) if measured else None
+            done = with_draws([pools[j] for j in rows], part.rows(rows), draws, seed, drawn)
+            for j, pool in zip(rows, done, strict=True):
+                pools[j] = pool
+    for j, i in enumerate(falls):
+        curve = laws.curve(j, unit)
+        if draws and len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
+            curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
+        fitted[i] = _with_pool(curve, pools[j])
+    return fitted
+
+
+def _again(seen: Observed, i: int, draws: int, seed: int) -> Floats:
+    """(r, n) resampled ln mean errors of curve i, padded: the caller's, or of its runs; (0, n) without or unasked."""
+    if draws and seen.resampled(i) is not None and seen.given is not None:
+        return np.asarray(seen.given[i])
+    return seen.runs_again(i, draws, seed) if seen.several(i) else np.empty((0, seen.data.x.shape[1]))
+
+
+class _Laws:
+    """One law on all sizes of each curve, robust and without belief; `own` (b,) as of `Pool.own`."""
+
+    def __init__(self, data: Table, form: Form, own: Floats) -> None:
+        self.data, self.form, self.own = data, form, own
+        self.delta = threshold(data.noise_of_means(own))
+        self.theta, self.loss = solve(form, data.u, data.y, data.w, delta=self.delta)
+        self.zero = np.zeros(len(data.y), dtype=np.bool_)
+        self.plain: Floats = np.empty((len(data.y), 2))
+        if form is OFFSET:
+            self.plain, plain_loss = solve(POWER, data.u, data.y, data.w, delta=self.delta)
+            self.zero = np.asarray(plain_loss <= self.loss * (1 + 1e-9) + 1e-20)
+        rest = (data.y - form.log_error(data.u, self.theta)[0]) * data.seen
+        self.largest_residual = np.abs(rest).max(axis=1)
+        self.residual = np.sqrt((rest**2).sum(axis=1) / data.n_sizes)
+
+    def pools(self) -> list[Pool]:
+        """Pools of this law alone."""
+        freedom = np.maximum(self.data.n_sizes - len(self.form.parameters), 0) + 1.0
+        noise = np.sqrt((2 * self.loss + np.maximum(self.own, NOISE) ** 2) / freedom)
+        members = [
+            Member(self.form, float(first), theta, float(sigma), float(free), False)
+            for first, theta, sigma, free in zip(self.data.first, self.theta, noise, freedom, strict=True)
+        ]
+        ends = zip(self.data.centre, self.data.last, members, self.own, strict=True)
+        return [Pool(float(centre), float(last), (member,), own=float(one)) for centre, last, member, one in ends]
+
+    def intervals(self, j: int, drawn: Floats) -> dict[str, Interval]:
+        """Of the parameters of curve j, refitted to (r, n) resampled ln mean errors."""
+        u, w, theta, centre = (
+            np.repeat(part[j : j + 1], len(drawn), axis=0)
+            for part in (self.data.u, self.data.w, self.theta, self.data.centre)
+        )
+        theta, _ = polish(self.form, u, drawn, w, theta, np.repeat(self.delta[j], len(drawn)), steps=_STEPS)
+        natural = self.form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])
+        names = self.form.parameters
+        return {f"{name}_interval": interval(column) for name, column in zip(names, natural.T, strict=True)}
+
+    def curve(self, j: int, unit: str) -> Curve:
+        """Row j, without what predicts."""
+        data, form, theta = self.data, self.form, self.theta[j : j + 1]
+        n, largest, centre = int(data.n_sizes[j]), data.largest(j), data.centre[j : j + 1]
+        values = form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])[0]
+        if self.zero[j]:
+            values = np.append(0.0, POWER.natural(np.exp(centre), self.plain[j : j + 1, 0], self.plain[j : j + 1, 1:]))
+        by = dict(zip(form.parameters, (float(v) for v in values), strict=True))
+        status: Status = "converged"
+        E, a = by.get("E", 0.0), by["a"]
+        u = np.log(np.array([[largest, BEYOND * largest]])) - centre[0]
+        at, far = np.exp(form.log_error(u, theta)[0][0])
+        if n <= len(OFFSET.parameters):
+            status, by = "too few points", dict.fromkeys(form.parameters, float("nan"))
+        elif a <= EXPONENT_BOUNDS[0] * 1.0001 or a >= EXPONENT_BOUNDS[1] * 0.9999:
+            status = "exponent at bound"
+        elif "E" in by and _NO_OFFSET * far >= E:
+            status = "offset at zero"
+        elif E > 0 and at - E <= _ALL_OFFSET * E:
+            status = "offset at the lowest point"
+        nan = float("nan")
+        return Curve(
+            status, "none" if status == "too few points" else form.name, by.get("E", nan), by.get("A", nan),
+            by.get("a", nan), int(data.w[j].sum()), n, largest, float(self.residual[j]), unit,
+            parameters=tuple(by.items()),
+        )  # fmt: skip
+
+
+def _with_pool(curve: Curve, pool: Pool) -> Curve:
+    """The curve with what predicts, and its intervals where reports look first."""
+    curve = replace(curve, pool=pool)
+    if not pool.draws:
+        return curve
+    source: Noise = "several runs a size" if pool.measured else "residuals of one run a size"
+    curve = replace(curve, noise_from=source)
+    low, high = curve.interval(np.array([curve.largest, BEYOND * curve.largest]))
+    (at, far) = zip(low.tolist(), high.tolist(), strict=True)
+    return replace(curve, at_largest=at, beyond=far)
+
+
+def _none(status: Status, data: Table, i: int, unit: str) -> Curve:
+    nan = float("nan")
+    return Curve(
+        status, "none", nan, nan, nan, int(data.w[i].sum()), int(data.n_sizes[i]), data.largest(i), nan, unit
+    )  # fmt: skip
+
+
+def _constant(seen: Observed, i: int, unit: str) -> Curve:
+    data = seen.data
+    n = int(data.n_sizes[i])
+    level, spread = seen.level(i)
+    residual = float(np.sqrt(np.mean((data.y[i, :n] - level) ** 2)))
+    return Curve(
+        "flat", "constant", float(np.exp(level)), 0.0, 0.0, int(data.w[i].sum()), n, data.largest(i), residual, unit,
+        E_interval=spread, at_largest=spread, beyond=spread,
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Studies made up from known laws, analysed as a report would: for plans, and to see how often what is said is true.
+
+    errors = simulate(laws, sizes, noise=0.01, studies=300, rng=rng)
+    held = crossovers(errors, sizes, rng)
+
+`tests/bench/crossover.py` prints how often claims about two arms are true; the tests check a small table.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from scaling.analysis.claims.crossover import Crossover, crossover, sought
+from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.replicate import Replicates, replicate, seed_noise
+
+SIZES = np.geomspace(400, 25600, 4)
+DRAWS = 240
+
+
+@dataclass(frozen=True)
+class Law:
+    """An arm's curve: error = E + A clips^-a, as a share.
+
+    Raises:
+        ValueError: numbers that give no falling curve above 0.
+    """
+
+    name: str
+    E: float
+    A: float
+    a: float
+
+    def __post_init__(self) -> None:
+        if not (self.E >= 0 and self.A > 0 and self.a > 0):
+            raise ValueError(f"{self.name}: E must be 0 or more, A and a above 0")
+
+    def error(self, clips: Floats) -> Floats:
+        """Errors at these sizes."""
+        return np.asarray(self.E + self.A * clips**-self.a)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two laws, and the size where they cross (None: nowhere)."""
+
+    name: str
+    laws: tuple[Law, Law]
+    crosses: float | None = None
+
+
+def _case(name: str, one: tuple[float, float, float], two: tuple[float, float, float], at: float | None = None) -> Case:
+    return Case(name, (Law("one", *one), Law("two", *two)), at)
+
+
+def _crossing(name: str, at: float) -> Case:
+    """One offset, exponents 0.45 and 0.3."""
+    return _case(name, (0.08, 3.0, 0.45), (0.08, 3.0 * at ** (0.3 - 0.45), 0.3), at)
+
+
+CASES = (
+    _crossing("cross inside the data", 3000.0),
+    _crossing("cross at 3x the data", 3 * float(SIZES[-1])),
+    _case("never: one exponent, 20 % apart", (0.1, 2.0, 0.35), (0.1, 2.4, 0.35)),
+    _case("never: they part", (0.1, 2.0, 0.4), (0.1, 2.0, 0.35)),
+    _case("never: the same law", (0.1, 2.0, 0.35), (0.1, 2.0, 0.35)),
+)
+
+
+def drawn_cases(where: Literal["inside", "at 3x"], n: int, rng: np.random.Generator) -> list[Case]:
+    """Pairs of laws drawn at random that cross once: inside the data or at 3 times the largest of `SIZES`.
+
+    Exponents from 0.2 to 0.6, at least 0.05 apart, offsets from none to half of the largest size's error. The largest
+    size's error is 0.4 for the first arm; the second arm's scale is what makes it cross there.
+    """
+    x = sought(float(SIZES[0]), float(SIZES[-1]))
+    found: list[Case] = []
+    while len(found) < n:
+        at = float(SIZES[-1]) * (3.0 if where == "at 3x" else np.exp(-rng.uniform(0.2, 0.8) * np.log(64)))
+        (a, b), (share, other) = rng.uniform(0.2, 0.6, 2), rng.uniform(0, 0.5, 2)
+        one = (0.4 * share, 0.4 * (1 - share) * float(SIZES[-1]) ** a, a)
+        level = one[0] + one[1] * at**-a
+        case = _case(where, one, (level * other, level * (1 - other) * at**b, b), at)
+        apart = case.laws[0].error(x) - case.laws[1].error(x)
+        if abs(a - b) >= 0.05 and (np.diff(np.sign(apart)) != 0).sum() == 1:
+            found.append(case)
+    return found
+
+
+def simulate(
+    laws: tuple[Law, ...], sizes: Floats, noise: float, studies: int, rng: np.random.Generator, seeds: int = 3
+) -> Floats:
+    """(studies, arms, sizes, seeds) errors with independent normal noise of ln error."""
+    errors = np.array([law.error(sizes) for law in laws])
+    return np.asarray(errors[..., None] * np.exp(noise * rng.standard_normal((studies, *errors.shape, seeds))))
+
+
+def replicates(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> Replicates:
+    """Paired replicates of all studies and arms, the arms of one study after another. Errors as from `simulate`."""
+    mean = errors.mean(axis=3)
+    again = [mean[i][:, None] * np.exp(seed_noise(errors[i], draws, rng)) for i in range(len(errors))]
+    curves = [(sizes, row) for row in mean.reshape(-1, sizes.size)]
+    return replicate(curves, list(np.concatenate(again)), [np.full(sizes.size, float(errors.shape[3]))] * len(curves))
+
+
+def crossovers(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> list[Crossover]:
+    """The crossover in each study of two arms, as a report would find it from so many replicates of each arm.
+
+    Errors as from `simulate`.
+    """
+    x = sought(float(sizes[0]), float(sizes[-1]))
+    ln = replicates(errors, sizes, rng, draws).log_error(x).reshape(len(errors), 2, draws, x.size)
+    return [crossover(x, float(sizes[-1]), two[1] - two[0]) for two in ln]

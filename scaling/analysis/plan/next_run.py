@@ -1,0 +1,185 @@
+"""Given results so far: which next run narrows a claim about two arms most, per GPU-hour.
+
+Each candidate is one more run of an arm at a size of the study. What it would bring is simulated: mean errors are
+drawn about the fitted curves with the seeds' noise over the root of the number of runs, with and without the candidate,
+all sizes are refitted, and the widths of the claim's intervals compared. The same random numbers serve all candidates,
+so that what differs between them is the runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from scaling.analysis.claims.crossover import NEAR, crossover, sought
+from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.observed import interval
+from scaling.analysis.curves.pool import FEWEST
+from scaling.analysis.curves.replicate import Replicates, replicate
+from scaling.analysis.scores.scores import ARM, arm_names, by_size, primary, trained
+from scaling.errors import StudyError
+
+Question = Literal["crossover", "exponents"]
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class ArmSoFar:
+    """What is known of one arm: its sizes (n,), mean errors (n,), and runs (n,) behind each."""
+
+    name: str
+    clips: Floats
+    errors: Floats
+    runs: Floats
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """Results so far.
+
+    Attributes:
+        arms: with three sizes or more each.
+        noise: standard deviation of a run's ln error over seeds; NaN where no size has two.
+        samples: clips seen in training by a run of this many clips; NaN where the scores do not say.
+    """
+
+    arms: tuple[ArmSoFar, ...]
+    noise: float
+    samples: Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One more run: its arm, size, which seed of it, its cost, and the claim's interval with it over that without."""
+
+    arm: str
+    clips: int
+    seed: int
+    hours: float
+    width: float
+
+    @property
+    def gain(self) -> float:
+        """Share of the interval's width that a GPU-hour takes away."""
+        return (1 - self.width) / self.hours
+
+
+def so_far(scores: pl.DataFrame) -> SoFar:
+    """Errors averaged over all tasks' primary metrics, a run each; runs that lack a task are left out.
+
+    Raises:
+        StudyError: mixed protocols, or fewer than two arms with three sizes.
+    """
+    by_size(scores)  # refuses mixed protocols
+    rows = trained(scores).filter(primary())
+    n = rows["task"].n_unique()
+    runs = rows.group_by(*ARM, "clips", "seed").agg(
+        pl.col("error").mean(), pl.col("samples_seen").mean(), pl.col("task").n_unique().alias("tasks")
+    )
+    runs = runs.filter(pl.col("tasks") == n).with_columns(pl.col("error").log().alias("ln"))
+    cells = runs.group_by(*ARM, "clips").agg(
+        pl.col("error").mean(), pl.len().alias("runs"), pl.col("samples_seen").mean(),
+        ((pl.col("ln") - pl.col("ln").mean()) ** 2).sum().alias("squares"),
+    )  # fmt: skip
+    arms = []
+    for key, name in arm_names(rows).items():
+        mine = cells.filter(pl.struct(ARM) == dict(zip(ARM, key, strict=True))).sort("clips")
+        if mine.height >= FEWEST:
+            clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("clips", "error", "runs"))
+            arms.append(ArmSoFar(name, clips, errors, count))
+    if len(arms) < 2:
+        raise StudyError(f"a next run needs two arms with {FEWEST} sizes or more, scored on all {n} tasks")
+    freedom = float((cells["runs"].to_numpy() - 1.0).sum())
+    noise = float(np.sqrt(cells["squares"].to_numpy().sum() / freedom)) if freedom else float("nan")
+    return SoFar(tuple(arms), noise, _samples(cells))
+
+
+def _samples(cells: pl.DataFrame) -> Callable[[float], float]:
+    """Clips seen by clips, between sizes on log axes."""
+    seen = cells.group_by("clips").agg(pl.col("samples_seen").mean()).sort("clips")
+    clips, samples = seen["clips"].to_numpy(), seen["samples_seen"].cast(pl.Float64).to_numpy()
+    if not np.all(samples > 0):
+        return lambda size: float("nan")
+    return lambda size: float(np.exp(np.interp(np.log(size), np.log(clips), np.log(samples))))
+
+
+def next_runs(
+    arms: tuple[ArmSoFar, ArmSoFar], noise: float, question: Question, hours: Callable[[float], float], seed: int = 0
+) -> list[Candidate]:
+    """Every candidate, the best first.
+
+    The width is that of the difference of exponents; or, for a crossover, of the difference of both ln errors where
+    the curves cross (where they do not: at `crossover.NEAR` times the largest size, which decides whether they do).
+
+    Args:
+        noise: standard deviation of a run's ln error.
+        hours: GPU-hours of a run of this many clips, above 0.
+
+    Raises:
+        ValueError: noise or hours that are not above 0, or an arm without a curve.
+    """
+    if not noise > 0:
+        raise ValueError("noise must be above 0")
+    sizes = np.union1d(arms[0].clips, arms[1].clips)
+    fitted = [_replicates(arm, noise, sizes, (seed, i)).curves[0] for i, arm in enumerate(arms)]
+    predicted = [curve.predict(sizes) for curve in fitted]
+    if not np.isfinite(predicted).all():
+        raise ValueError("no falling curve can be fitted to both arms")
+    x = sought(float(sizes[0]), float(sizes[-1]))
+    one, other = (np.log(curve.predict(x)) for curve in fitted)
+    at = crossover(x, float(sizes[-1]), (other - one)[None]).clips
+    where = np.array([max(at, sizes[0]) if at < np.inf else NEAR * sizes[-1]])
+
+    def drawn(arm: ArmSoFar, i: int) -> Floats:
+        """(r,) what the claim is about, of one arm."""
+        made = _replicates(arm, noise, sizes, (seed, i))
+        return made.exponents()[0] if question == "exponents" else made.log_error(where)[0, :, 0]
+
+    value: list[Floats] = []
+    for i, (arm, line) in enumerate(zip(arms, predicted, strict=True)):
+        smooth = replace(arm, errors=line[np.isin(sizes, arm.clips)])
+        more = [_with(smooth, size, float(at)) for size, at in zip(sizes, line, strict=True)]
+        value += [drawn(one, i) for one in (smooth, *more)]
+    half = len(sizes) + 1
+    now = _width(value[0] - value[half])
+    found = []
+    for i, arm in enumerate(arms):
+        for k, size in enumerate(sizes):
+            with_it = value[i * half + k + 1]
+            width = _width(with_it - value[(1 - i) * half])
+            count = int(arm.runs[arm.clips == size].sum())
+            found.append(Candidate(arm.name, int(size), count, hours(float(size)), width / now))
+    if not all(one.hours > 0 for one in found):
+        raise ValueError("hours must be above 0")
+    return sorted(found, key=lambda one: -one.gain)
+
+
+def _with(arm: ArmSoFar, size: float, guess: float) -> ArmSoFar:
+    """The arm with one more run; at a size that it lacks, with the error that its curve predicts."""
+    here = arm.clips == size
+    if here.any():
+        return ArmSoFar(arm.name, arm.clips, arm.errors, arm.runs + here)
+    at = int(np.searchsorted(arm.clips, size))
+    return ArmSoFar(
+        arm.name, *(np.insert(part, at, v) for part, v in ((arm.clips, size), (arm.errors, guess), (arm.runs, 1.0)))
+    )
+
+
+def _resampled(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
+    """(RESAMPLES, n) mean errors; one stream of random numbers an arm, whatever its runs."""
+    z = np.random.default_rng(stream).standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.clips)]
+    return np.asarray(arm.errors * np.exp(noise / np.sqrt(arm.runs) * z))
+
+
+def _replicates(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
+    # One arm a call: beliefs are drawn too, and only so from the same random numbers for every candidate.
+    again = _resampled(arm, noise, sizes, stream)
+    return replicate([(arm.clips, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
+
+
+def _width(draws: Floats) -> float:
+    low, high = interval(draws)
+    return high - low

@@ -1,0 +1,91 @@
+"""What a plan says, in plain words."""
+
+import numpy as np
+
+from scaling.analysis.claims.crossover import FAR
+from scaling.analysis.curves.observed import LEVEL
+from scaling.analysis.plan.next_run import Candidate
+from scaling.analysis.plan.power import Grid, Power
+from scaling.analysis.scores.scores import thousands
+
+Line = tuple[str, ...]
+_SHOWN = 8
+_NOISE = 0.005  # of an interval's width: less is lost in the simulation
+
+
+def aligned(lines: list[Line]) -> str:
+    """Columns as wide as their widest cell, the first line a head; numbers stand where they are put."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([rows[0], "-" * max(len(row) for row in rows), *rows[1:]])
+
+
+def power_text(grid: Grid, found: list[Power]) -> str:
+    """Cost and power of a grid."""
+    level = f"{100 * LEVEL:.0f} %"
+    parts = [
+        f"{len(grid.laws)} arms x {len(grid.clips)} sizes x {grid.seeds} seeds = {grid.runs} runs, "
+        f"{grid.runs * grid.samples_seen / 1e6:,.1f} M clips seen, {grid.hours:,.1f} GPU-hours"
+    ]
+    for one in found:
+        ahead = f"{one.arm} by {100 * one.largest:.2f} points of error"
+        if one.largest < 0:
+            ahead = f"{one.other} by {-100 * one.largest:.2f} points of error"
+        width = f"{one.exponents_width:.3f} wide" if np.isfinite(one.exponents_width) else "unknown"
+        exponents = f"yes, by {abs(one.exponents):.3f}" if one.exponents else "no"
+        lines: list[Line] = [
+            (f"{one.arm} v {one.other}", "in truth (your guess)", "found in", f"typical {level} interval"),
+            (f"which is better at {thousands(grid.clips[-1])} clips?", ahead, _share(one.largest_found), ""),
+            ("do their exponents differ?", exponents, _share(one.exponents_found), width),
+            (
+                f"does one overtake the other within {FAR:.0f}x the data?", _truth(one.crosses),
+                _share(one.crossover_found), _interval(one.crossover_interval, grid.clips[0]),
+            ),
+        ]  # fmt: skip
+        parts.append(aligned(lines))
+    foot = (
+        f"Found in: the share of {found[0].studies} simulated studies that would say so (log-noise of a run "
+        f"{grid.noise:g}); where in truth there is nothing, the share that would say so wrongly."
+    )
+    if grid.seeds == 1:
+        foot = "With one seed nothing tells how much a run varies, so nothing can be found: plan two seeds or more."
+    return "\n\n".join([*parts, foot])
+
+
+def _share(found: float) -> str:
+    return f"{100 * found:.0f} % of studies"
+
+
+def _truth(crosses: float) -> str:
+    return f"yes, at {_clips(crosses)} clips" if np.isfinite(crosses) else "no"
+
+
+def _interval(ends: tuple[float, float], smallest: int) -> str:
+    low, high = ends
+    if np.isnan(low):
+        return "unknown"
+    if np.isinf(low):
+        return "nowhere"
+    start = f"{thousands(smallest)} or less" if low == 0 else _clips(low)
+    return f"{start} to {_clips(high)} clips" if np.isfinite(high) else f"from {start}, without an upper end"
+
+
+def _clips(clips: float) -> str:
+    return thousands(float(f"{clips:.2g}"))
+
+
+def next_text(found: list[Candidate], question: str, arms: tuple[str, str], noise: float) -> str:
+    """The candidates that bring most for a GPU-hour."""
+    what = "where their curves cross" if question == "crossover" else "the difference of their exponents"
+    lines: list[Line] = [("next run", "clips", "its seed", "GPU-hours", "interval narrower by", "that is, a GPU-hour")]
+    for one in found[:_SHOWN]:
+        clear = one.width < 1 - _NOISE
+        narrower = f"{100 * (1 - one.width):.1f} %" if clear else f"under {100 * _NOISE:.1f} %"
+        lines.append((one.arm, thousands(one.clips), f"no. {one.seed + 1}", f"{one.hours:,.2f}", narrower,
+                      f"{100 * one.gain:.2g} %" if clear else ""))  # fmt: skip
+    head = f"To know better {what} ({arms[0]} v {arms[1]}), the best run first (log-noise of a run {noise:.3g}):"
+    best = found[0]
+    foot = f"Next: {best.arm}, {thousands(best.clips)} clips."
+    if best.width >= 1 - _NOISE:
+        foot = "No single run narrows it: plan several."
+    return "\n".join([head, "", aligned(lines), "", foot])

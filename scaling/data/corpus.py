@@ -1,0 +1,158 @@
+"""What a study's corpus names, read: its clips, its labelled clips, and a digest of both.
+
+The corpus is read before anything is written, so that input that cannot be used leaves nothing behind.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
+from scaling.data.clip import Clip
+from scaling.data.embedded import sounds as synthetic
+from scaling.data.labelled import write_tasks
+from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest
+from scaling.data.store import Description, create_store, holdout_size, read_description
+from scaling.data.tasks.toml import Labelled, embedded_tasks, read_tasks
+from scaling.errors import StudyError
+from scaling.storage.files import Location, remove, remove_if_empty, remove_tree
+from scaling.study.study import Corpus
+
+EMBEDDED_SEED = 0
+NO_LIMIT = 1e9
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus whose files are known and whose tasks are read; the clips themselves are read on demand."""
+
+    corpus: Corpus
+    manifests: tuple[Path, ...]
+    labelled: Labelled
+    digest: str
+
+    def clips(self) -> Iterator[Clip]:
+        """Every clip of the mixture."""
+        if self.corpus.embedded:
+            return embedded_clips()
+        return (clip for manifest in self.manifests for clip in read_manifest(manifest))
+
+
+def embedded_clips() -> Iterator[Clip]:
+    """The pretraining clips of the embedded corpus."""
+    for index in range(synthetic.SIZE):
+        sound = synthetic.sound(index, seed=EMBEDDED_SEED, split=synthetic.PRETRAIN)
+        place = f"synthetic:{EMBEDDED_SEED}/{synthetic.PRETRAIN}/{index}"
+        name = f"{sound.source}/{index:05d}"
+        yield Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
+
+
+def open_source(corpus: Corpus) -> Source:
+    """Find the manifests and read the tasks.
+
+    Raises `StudyError` where one of them cannot be used.
+    """
+    fields = {key: value for key, value in asdict(corpus).items() if key not in ("manifests", "audio_root", "tasks")}
+    if corpus.embedded:
+        labelled = embedded_tasks(EMBEDDED_SEED)
+        # The rules that make the clips are code: other code is another corpus.
+        code = b"".join(file.read_bytes() for file in _embedded_code())
+        return Source(corpus, (), labelled, _digest(repr(fields), code))
+    if not corpus.tasks:
+        raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
+    manifests = tuple(manifest_files(corpus.manifests))
+    labelled = read_tasks(Path(corpus.tasks).expanduser().resolve())
+    rows = labelled.rows.sort("task", "id").write_csv().encode()
+    return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
+
+
+def ensure_catalogues(source: Source, folder: Location) -> Description:
+    """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
+
+    Raises `StudyError` where the store was made from another corpus, or where the corpus cannot be used; then
+    nothing is written.
+    """
+    there = read_description(folder)
+    if there is not None:
+        if there.digest != source.digest:
+            raise StudyError(
+                f"the store in {folder} was made from another corpus: give another folder with --store or --out"
+            )
+        return there
+    corpus = source.corpus
+    root = audio_root(corpus)
+    ranked, rejects = catalogue(
+        source.clips(),
+        salt=corpus.salt,
+        min_seconds=corpus.min_seconds,
+        max_seconds=corpus.max_seconds,
+        test_audio=_held_out_audio(source.labelled),
+        audio_root=root,
+    )
+    if ranked.is_empty():
+        reasons = ", ".join(f"{row['count']} {row['reason']}" for row in rejects["reason"].value_counts().to_dicts())
+        raise StudyError(f"no clip of the corpus can be used: {reasons or 'the manifests are empty'}")
+    check_audio_is_there(ranked, root)
+    labelled = clip_table(source.labelled.clips).with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
+    # Labelled clips are taken as they are: whole, and however short.
+    whole = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
+    check_audio_is_there(labelled, source.labelled.root)
+    create_store(
+        folder / "labelled",
+        labelled if corpus.embedded else whole,
+        rejects.clear(),
+        Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT),
+    )
+    write_tasks(folder / "labelled", source.labelled)
+    description = Description(
+        source.digest,
+        len(ranked),
+        holdout_size(len(ranked), corpus.holdout),
+        corpus.min_seconds,
+        corpus.max_seconds,
+    )
+    create_store(folder, ranked, rejects, description)
+    return description
+
+
+@contextmanager
+def undone_if_refused(store: Location) -> Iterator[None]:
+    """Where the request is refused inside, a store that was not there before is not there after."""
+    there = (store / "store.json").exists()
+    try:
+        yield
+    except StudyError:
+        if not there:
+            for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
+                remove(store / name)
+            remove_tree(store / "labelled")
+            remove_if_empty(store)
+        raise
+
+
+def audio_root(corpus: Corpus) -> str:
+    """The folder that the manifests' relative paths start from, absolute: workers have other working
+    directories."""
+    return str(Path(corpus.audio_root or ".").expanduser().resolve())
+
+
+def _held_out_audio(labelled: Labelled) -> set[str]:
+    """The places of the recordings that pretraining must never see, behind links too."""
+    held_out = labelled.held_out_ids()
+    places = {audio_place(clip.audio, labelled.root) for clip in labelled.clips if clip.id in held_out}
+    return places | {str(Path(place).resolve()) for place in places if not place.startswith("synthetic:")}
+
+
+def _embedded_code() -> list[Path]:
+    return sorted(Path(synthetic.__file__).parent.glob("*.py"))
+
+
+def _digest(*pieces: str | bytes) -> str:
+    whole = hashlib.blake2b(digest_size=8)
+    for piece in pieces:
+        whole.update(piece.encode() if isinstance(piece, str) else piece)
+    return whole.hexdigest()

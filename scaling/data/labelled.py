@@ -1,0 +1,76 @@
+"""The labelled clips of a study, prepared: a store of their features, and which task knows which clip.
+
+store/labelled/   a store of its own, every clip usable, test clips first
+                  tasks.json      what runs are scored on and what the supervised run learns
+                  labels.parquet  task, id, split, label
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scaling.data.store import Store, read_parquet, write_parquet
+from scaling.data.tasks.toml import Labelled, Task
+from scaling.storage.files import Location, make_folder, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips of one task in one split: their places in the labelled store, ids and labels, in the store's
+    order."""
+
+    places: NDArray[np.int64]
+    ids: list[str]
+    labels: list[str]
+
+
+class LabelledStore:
+    """The prepared labelled clips and which task knows which; clips that decoding rejected are not in it."""
+
+    def __init__(self, folder: Location) -> None:
+        self.store = Store(folder)
+        tasks = read_json(folder / "tasks.json")
+        self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
+        self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
+        places = self.store.index.select("id").with_row_index("place")
+        self.rows = read_parquet(folder / "labels.parquet").join(places, on="id").sort("task", "place")
+
+    def split(self, task: str, split: str) -> Split:
+        some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
+        return Split(
+            some["place"].cast(pl.Int64).to_numpy(writable=True), some["id"].to_list(), some["label"].to_list()
+        )
+
+    def label_matrix(self) -> tuple[dict[str, int], NDArray[np.int64]]:
+        """For the supervised run: classes a task, and int64 [clips, tasks] of labels (-1 where a task does
+        not know a clip)."""
+        classes: dict[str, int] = {}
+        matrix = np.full((len(self.store), len(self.supervised)), -1)
+        for column, task in enumerate(self.supervised):
+            rows = self.rows.filter((pl.col("task") == task.name) & (pl.col("split") != "test"))
+            numbers = {label: number for number, label in enumerate(sorted(rows["label"].unique()))}
+            matrix[rows["place"].to_numpy(), column] = [numbers[label] for label in rows["label"]]
+            classes[task.name] = len(numbers)
+        return classes, matrix
+
+    @property
+    def probed(self) -> NDArray[np.int64]:
+        """The clips that some probe knows."""
+        rows = self.rows.filter(pl.col("task").is_in([task.name for task in self.tasks]))
+        return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+
+    def supervised_places(self, split: str) -> NDArray[np.int64]:
+        """The clips of a split that the supervised run knows."""
+        names = [task.name for task in self.supervised]
+        rows = self.rows.filter(pl.col("task").is_in(names) & (pl.col("split") == split))
+        return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+
+
+def write_tasks(folder: Location, labelled: Labelled) -> None:
+    """Lay down what `LabelledStore` reads beside the store itself."""
+    make_folder(folder)
+    write_parquet(folder / "labels.parquet", labelled.rows)
+    tasks = {"probes": labelled.probes, "supervised": labelled.supervised}
+    write_json(folder / "tasks.json", {name: [asdict(task) for task in some] for name, some in tasks.items()})

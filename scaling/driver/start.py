@@ -1,0 +1,225 @@
+"""One start of a study: from its corpus to its report, stage by stage."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from hashlib import blake2b
+from typing import Any
+
+from scaling.data.corpus import Source, audio_root, ensure_catalogues, open_source, undone_if_refused
+from scaling.driver.display import Display
+from scaling.driver.identity import check_identity, mark, output_folder
+from scaling.driver.signals import Signals, StoppedError
+from scaling.errors import StudyError
+from scaling.record.tracker import shown, tracking_places
+from scaling.runs.provenance import source_hash
+from scaling.runs.queue import Entry
+from scaling.storage.files import (
+    Location,
+    absolute,
+    check_writable,
+    make_folder,
+    read_json,
+    write_json,
+)
+from scaling.storage.lease import Lease
+from scaling.study.options import Options
+from scaling.study.study import Study
+
+
+class Start:
+    """One start of a study, stage by stage."""
+
+    def __init__(self, study: Study, options: Options, display: Display, signals: Signals) -> None:
+        self.study, self.options, self.display, self.signals = study, options, display, signals
+        self.source: Source = open_source(study.corpus)
+        self.folder = output_folder(study, options, self.source)
+        self.store = absolute(options.store) if options.store else self.folder / "store"
+        self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, self.folder)
+        self.stages: dict[str, float] = {}
+
+    def work(self) -> int:
+        """All stages; returns the exit code."""
+        for place in (self.folder, self.store):
+            check_writable(place)
+        check_identity(self.folder, self.study, self.source)
+        if self.options.dry_run:
+            return self._plan()
+        with Lease(self.folder):
+            self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
+            if (known := self._settled()) is not None:
+                self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
+                self._farewell()
+                return 0
+            if self.options.tracking_uri:
+                # What cannot be reached is found before anything is written.
+                self._tracker("")
+            # Another study may be preparing into the same store.
+            shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
+            with shared, undone_if_refused(self.store), self._stage("catalogue"):
+                description = ensure_catalogues(self.source, self.store)
+                self._check_sizes(description.clips - description.holdout)
+                if self.study.checkpoints:
+                    from scaling.training.initialize import check_checkpoints
+
+                    check_checkpoints(self.study, self.store)
+            study_id = mark(self.folder, self.study, self.source)
+            # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
+            with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
+                tracker = beside.submit(self._tracker, study_id)
+                self._start_ray()
+                self._check_cluster()
+                self.study = self.study.resolve(self._prepare())
+            return self._grid_and_report(tracker.result())
+
+    def _plan(self) -> int:
+        """Say what the study will do and cost."""
+        self._start_ray()
+        from scaling.driver.forecast import forecast
+
+        plan = forecast(self.study, self.source, self.store, self.options.resources())
+        plan.show(self.display.console)
+        return 0
+
+    def _check_sizes(self, at_most: int) -> None:
+        """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
+        largest = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
+        if largest > at_most:
+            raise StudyError(f"{largest} clips asked for, the largest possible size here is at most {at_most}")
+
+    def _start_ray(self) -> None:
+        with self._stage("starting Ray"):
+            from scaling.cluster.connect import start_ray
+
+            start_ray()
+        self.signals.install()
+
+    def _check_cluster(self) -> None:
+        """Refuse, before any work, what the cluster's nodes cannot do; wait where they have something else to do."""
+        from scaling.cluster.connect import lane_count, wait_for_room
+        from scaling.cluster.nodes import check_nodes
+
+        resources = self.options.resources()
+        _, gpu = lane_count(resources, len(self.study.runs))
+        wait_for_room(resources, gpu, self.display.say)
+        nodes = check_nodes([self.folder, self.store])
+        if nodes > 1:
+            self.display.say(f"{nodes} nodes, all of them see {self.folder} and run the same versions")
+
+    def _tracker(self, study_id: str) -> Any:
+        from scaling.record.tracker import Tracker
+
+        return Tracker(self.tracking_uri, self.study, study_id, self.artifacts)
+
+    def _settled(self) -> Study | None:
+        """The study as it was when its report was written, where nothing has changed since."""
+        stamp = self.folder / "report" / "stamp.json"
+        if not stamp.exists():
+            return None
+        written = read_json(stamp)
+        resolved = self.study.resolve(written["available"])
+        return resolved if written == self._stamp(resolved, written["available"]) else None
+
+    def _stamp(self, study: Study, available: int) -> dict[str, Any]:
+        done = {run.name: (self.folder / "runs" / run.name / "result.json").exists() for run in study.runs}
+        return {
+            "available": available,
+            "runs": done,
+            "source_hash": source_hash(),
+            # A digest, as a password may stand in it.
+            "tracking": blake2b(self.tracking_uri.encode(), digest_size=8).hexdigest(),
+        }
+
+    def _prepare(self) -> int:
+        from scaling.data.prepare import Preparation, prepare
+        from scaling.data.store import Store
+
+        def report(so_far: Preparation, what: str) -> None:
+            rate = so_far.clips / max(time.monotonic() - began, 1e-9)
+            self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
+
+        sizes = self.study.sizes
+        wanted = None if "all" in sizes else max((size for size in sizes if isinstance(size, int)), default=0)
+        with self._stage("preparing"), Lease(self.store):
+            began = time.monotonic()
+            labelled = self.store / "labelled"
+            prepare(labelled, self.source.labelled.root, None, report=lambda p: report(p, "labelled clips"))
+            index = Store(labelled).index
+            held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
+            began = time.monotonic()
+            available = prepare(
+                self.store,
+                audio_root(self.study.corpus),
+                wanted,
+                test_hashes=held_out["audio_hash"].to_list(),
+                report=lambda p: report(p, "clips"),
+            )
+        largest = max((size for size in sizes if isinstance(size, int)), default=0)
+        if largest > available:
+            raise StudyError(f"{largest} clips asked for, the largest possible size here is {available}")
+        self.display.close()
+        self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
+        return available
+
+    def _grid_and_report(self, tracker: Any) -> int:
+        from scaling.driver.watch import Grid
+        from scaling.record.recorder import Recorder
+
+        grid = Grid(self.study, self.folder, self.store, self.display)
+        recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
+        try:
+            entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
+            if self.signals.arrived:
+                raise StoppedError(self.signals.arrived)
+            return self._report(tracker, recorder, grid.runs, entries)
+        finally:
+            # Ray does not bear a process that ends while threads of it are still at work.
+            grid.close(wait=not self.signals.arrived)
+
+    def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
+        from scaling.data.store import write_parquet
+        from scaling.driver.identity import report_on
+
+        undone = [entry for entry in entries if entry.state != "done"]
+        done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
+        with self._stage("report"):
+            recorded = recorder.settle(done, entries)
+            report = self.folder / "report"
+            make_folder(report)
+            write_parquet(report / "scores.parquet", tracker.scores(self.study, runs))
+            if any(run.objective in ("contrastive", "captioning") for run in done):
+                report_on(self.folder)
+        for entry in undone:
+            self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
+        if undone:
+            self.display.say(
+                f"{len(undone)} of {len(self.study.runs)} runs are not done: the same command tries them again"
+            )
+        elif recorded:
+            available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
+            write_json(report / "stamp.json", self._stamp(self.study, available))
+        if not recorded:
+            where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""
+            self.display.say(
+                f"not all of it is in MLflow: once it answers, scaling sync {self.folder}{where} sends the rest"
+            )
+        self._farewell()
+        return 1 if undone else 0
+
+    def _farewell(self) -> None:
+        self.display.close()
+        self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
+        if self.options.tracking_uri:
+            return
+        # The first experiment of a database is 1. Without the ending MLflow 3 opens on the traces of agents.
+        self.display.say(
+            f"dashboard: mlflow ui --backend-store-uri {self.tracking_uri}, then open "
+            "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=scores&workflowType=machine_learning"
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.stages[name] = time.monotonic() - began

@@ -1,0 +1,120 @@
+"""The grid at work: lanes take its runs, the driver shows and records them, and what it cost is noted."""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from typing import Any
+
+from scaling.cluster.connect import Resources
+from scaling.cluster.lanes import END_SECONDS, Lanes
+from scaling.driver.display import Display, clock
+from scaling.driver.identity import finished_scores, seen_by_nodes
+from scaling.driver.signals import Signals
+from scaling.errors import ClusterLostError
+from scaling.record.recorder import Recorder
+from scaling.runs.place import Place
+from scaling.runs.provenance import commit, source_hash
+from scaling.runs.queue import Entry
+from scaling.storage.files import Location, append_line, make_folder, read_json, write_json
+from scaling.study.study import Study
+
+POLL_SECONDS = 0.5
+
+
+class Grid:
+    """The runs of a study in its folder; those that are done already are kept as they are."""
+
+    def __init__(self, study: Study, folder: Location, store: Location, display: Display) -> None:
+        self._study, self._folder, self._display = study, folder, display
+        self._place = Place(store, folder / "runs", seen_by_nodes(folder, study.checkpoints))
+        self._lanes: Lanes | None = None
+        self._finished = finished_scores(self._place.runs, study.runs)
+        other = [name for name in self._finished if self._result(name)["source_hash"] != source_hash()]
+        if other:
+            display.say(
+                f"{len(other)} finished runs were made by other source than today's ({source_hash()}) "
+                "and are kept as they are"
+            )
+        for run in study.runs:
+            make_folder(self._place.runs / run.name)
+            write_json(self._place.runs / run.name / "run.json", asdict(run))
+
+    @property
+    def runs(self) -> Location:
+        """The folder that holds a folder a run."""
+        return self._place.runs
+
+    def work(self, resources: Resources, recorder: Recorder, signals: Signals, stages: dict[str, float]) -> list[Entry]:
+        """Do the runs that are not done; where every run stands, once each has ended or no lane is left.
+
+        A signal stops the lanes after a checkpoint. Adds the seconds of the grid to `stages`. Lanes need seconds to end
+        when there is nothing left to take: `close` waits for that, and there is work to do meanwhile.
+        """
+        if len(self._finished) == len(self._study.runs):
+            return []
+        began = time.monotonic()
+        name = f"{self._study.name}-{self._study.preset}"
+        scratch = self._folder / ".ray" / str(os.getpid())
+        lanes = Lanes(name, self._study.runs, self._finished, self._place, resources, scratch, self._display.say)
+        self._lanes = lanes
+        try:
+            entries = self._watch(lanes, recorder, signals)
+        except ClusterLostError:
+            # Nothing is left that could be closed.
+            self._lanes = None
+            raise
+        stages["grid"] = time.monotonic() - began
+        self._note_cost(lanes.count, entries, stages)
+        return entries
+
+    def close(self, wait: bool = True) -> None:
+        """Give the lanes time to end, or none, and remove what they leave behind."""
+        if self._lanes is not None:
+            self._lanes.close(END_SECONDS if wait else 0.0)
+
+    def _watch(self, lanes: Lanes, recorder: Recorder, signals: Signals) -> list[Entry]:
+        """Show and record the grid until every run has ended or no lane is left; stopped, until no run is at work."""
+        asked = False
+        with signals.deferred():
+            while True:
+                alive = lanes.alive
+                entries = lanes.entries()
+                self._display.grid(entries, lanes.group)
+                recorder.watch(entries)
+                states = {entry.state for entry in entries}
+                # Stopped, the queue hands out nothing more: a lane that is just starting need not be waited for.
+                if not alive or not states & {"queued", "running"} or (asked and "running" not in states):
+                    break
+                if signals.arrived and not asked:
+                    asked = True
+                    self._display.close()
+                    self._display.say("stopping: every run leaves a checkpoint (again to stop at once)")
+                    lanes.stop()
+                time.sleep(POLL_SECONDS)
+        self._display.close()
+        return entries
+
+    def _note_cost(self, lanes: int, entries: list[Entry], stages: dict[str, float]) -> None:
+        """Note what this start cost, by stage; `orchestration` is the share of the lanes' time spent outside
+        training and probing."""
+        done = [entry.run.name for entry in entries if entry.state == "done" and entry.run.name not in self._finished]
+        busy = sum(sum(self._result(name)["seconds"].values()) for name in done)
+        orchestration = 1 - busy / (lanes * stages["grid"])
+        row = {
+            "time": int(time.time()),
+            "lanes": lanes,
+            "runs": len(done),
+            "busy_seconds": busy,
+            "orchestration": orchestration,
+            "stages": stages,
+            "commit": commit(),
+        }
+        append_line(self._folder / "starts.jsonl", json.dumps(row))
+        self._display.say(
+            f"{len(done)} runs on {lanes} lanes in {clock(stages['grid'])}, {orchestration:.0%} of it orchestration"
+        )
+
+    def _result(self, name: str) -> dict[str, Any]:
+        result: dict[str, Any] = read_json(self._place.runs / name / "result.json")
+        return result
