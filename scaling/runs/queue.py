@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
-from scaling.study.study import Run
+from scaling.study.run import Run
 
 State = Literal["queued", "running", "done", "failed", "skipped"]
 ATTEMPTS = 2
