@@ -24,12 +24,12 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from scaling.cluster.connect import WAIT_SECONDS, Resources, lane_count
-from scaling.driver.display import Group
+from scaling.cluster.connect import WAIT_SECONDS, lane_count
 from scaling.errors import ClusterLostError
 from scaling.runs.place import Place
 from scaling.runs.queue import Entry, RunQueue, Take
 from scaling.storage.files import Location, remove_tree
+from scaling.study.resources import Group, Resources
 from scaling.study.study import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
 

@@ -3,15 +3,13 @@
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from scaling.errors import StudyError
+from scaling.study.resources import Resources
 from scaling.study.study import Corpus, Run
-
-if TYPE_CHECKING:
-    from scaling.cluster.connect import Resources
 
 
 @dataclass(frozen=True)
@@ -131,10 +129,8 @@ class Options:
             max_seconds=self.max_seconds,
         )
 
-    def resources(self) -> "Resources":
+    def resources(self) -> Resources:
         """What the study may use."""
-        from scaling.cluster.connect import Resources
-
         return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes, self.accelerator_type)
 
     def initialization(self) -> tuple[Initialization, dict[str, Path]]:
