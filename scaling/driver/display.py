@@ -3,7 +3,6 @@ terminal."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
@@ -11,18 +10,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from scaling.runs.queue import Entry
+from scaling.study.resources import Group
 
 LINE_SECONDS = 30.0
 STYLES = {"queued": "dim", "running": "bold", "done": "green", "failed": "bold red", "skipped": "red"}
-
-
-@dataclass(frozen=True)
-class Group:
-    """What works on the grid: `lanes` groups of `workers`, each with a GPU or only with CPUs."""
-
-    lanes: int
-    workers: int
-    gpu: bool
 
 
 class Display:

@@ -132,6 +132,7 @@ class Start:
         }
 
     def _prepare(self) -> int:
+        from scaling.cluster.writers import write_parts
         from scaling.data.prepare import Preparation, prepare
         from scaling.data.store import Store
 
@@ -144,7 +145,8 @@ class Start:
         with self._stage("preparing"), Lease(self.store):
             began = time.monotonic()
             labelled = self.store / "labelled"
-            prepare(labelled, self.source.labelled.root, None, report=lambda p: report(p, "labelled clips"))
+            root = self.source.labelled.root
+            prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
             index = Store(labelled).index
             held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()
@@ -152,6 +154,7 @@ class Start:
                 self.store,
                 audio_root(self.study.corpus),
                 wanted,
+                write_parts,
                 test_hashes=held_out["audio_hash"].to_list(),
                 report=lambda p: report(p, "clips"),
             )

@@ -6,7 +6,6 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from scaling.cluster.connect import Resources
 from scaling.cluster.lanes import END_SECONDS, Lanes
 from scaling.driver.display import Display, clock
 from scaling.driver.identity import finished_scores, seen_by_nodes
@@ -17,6 +16,7 @@ from scaling.runs.place import Place
 from scaling.runs.provenance import commit, source_hash
 from scaling.runs.queue import Entry
 from scaling.storage.files import Location, append_line, make_folder, read_json, write_json
+from scaling.study.resources import Resources
 from scaling.study.study import Study
 
 POLL_SECONDS = 0.5

@@ -78,7 +78,7 @@ class RunQueue:
         self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue", journal: Path | None = None
     ) -> None:
         self.name = name
-        self.entries = {run.name: Entry(run) for run in sorted(runs, key=_priority)}
+        self.entries = {run.name: Entry(run) for run in in_order(runs)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
         self.rooms: dict[int, str] = {}
@@ -183,7 +183,7 @@ class RunQueue:
         return list(self.entries.values())
 
     def _waits(self, run: Run) -> bool:
-        parent = self.entries.get(run.parent)
+        parent = self.entries.get(run.initialization.parent)
         return parent is not None and parent.state in ("queued", "running")
 
     def _end_attempt(self, entry: Entry, cause: str) -> None:
@@ -196,13 +196,18 @@ class RunQueue:
 
     def _skip_orphans(self) -> None:
         for entry in self.entries.values():
-            parent = self.entries.get(entry.run.parent)
+            parent = self.entries.get(entry.run.initialization.parent)
             if entry.state == "queued" and parent is not None and parent.state in ("failed", "skipped"):
                 entry.state, entry.cause = "skipped", f"it starts from {parent.run.name}, which failed"
 
 
-def _priority(run: Run) -> tuple[bool, int, int, str]:
-    """Runs that others wait for come first, then the longest ones; references, which train nothing, come
-    last."""
-    size = run.clips if isinstance(run.clips, int) else 0
-    return (run.objective != "supervised", -run.steps * run.batch_size, -size, run.name)
+def in_order(runs: Sequence[Run]) -> list[Run]:
+    """The order in which runs are handed out: those that others wait for first, then what costs most; references, which
+    train nothing, come last."""
+    parents = {run.initialization.parent for run in runs}
+
+    def place(run: Run) -> tuple[bool, float, int, str]:
+        size = run.data.clips if isinstance(run.data.clips, int) else 0
+        return (run.name not in parents, -run.work, -size, run.name)
+
+    return sorted(runs, key=place)

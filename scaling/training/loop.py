@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -30,6 +29,7 @@ from scaling.training.checkpoint import (
     read_state,
     save_checkpoint,
 )
+from scaling.training.group import from_first
 from scaling.training.learning_curve import LearningCurve
 from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
 from scaling.training.optimizers import build_optimizer, learning_rate
@@ -70,7 +70,7 @@ def train(
     module.to(device)
     optimizer = build_optimizer(module, run)
     state: dict[str, Any] = {"step": 0, "wall_seconds": 0.0, "feed_wait_seconds": 0.0}
-    if checkpoint := _first_workers_checkpoint(attempt.folder, device):
+    if checkpoint := _first_workers_checkpoint(attempt.folder):
         finished = read_state(checkpoint)["step"] >= run.steps
         state = load_checkpoint(checkpoint, module, None if finished else optimizer)
     first: int = state["step"]
@@ -78,7 +78,7 @@ def train(
     group.train()
     holdout_steps = {round(run.steps * (i + 1) / HOLDOUT_LOSSES) for i in range(HOLDOUT_LOSSES)}
     log_every = max(1, run.steps // LOGGED_STEPS)
-    meetings = _Meetings(first, device)
+    meetings = _Meetings(first)
     began = saved = time.monotonic()
     waited, pause, held_out = 0.0, checkpoint_seconds, None
 
@@ -187,8 +187,7 @@ class _Meetings:
     `MEETING_SECONDS`, counted in steps so that all workers know when. A request waits for the next meeting.
     """
 
-    def __init__(self, step: int, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, step: int) -> None:
         self._last, self._next = step, step + 1
         self._time = time.monotonic()
         self._stop = False
@@ -204,24 +203,18 @@ class _Meetings:
         now = time.monotonic()
         seconds_a_step = (now - self._time) / (step - self._last)
         steps = max(1, int(MEETING_SECONDS / max(seconds_a_step, 1e-6)))
-        stop_, due_, steps = _from_first([int(self._stop), int(due), steps], self._device)
+        stop, due, steps = from_first(lambda: (self._stop, due, steps))
         self._last, self._next, self._time = step, step + steps, now
-        return bool(stop_), bool(due_)
+        return stop, due
 
 
-def _from_first(numbers: list[int], device: torch.device) -> list[int]:
-    """What the first worker of a group says, on every worker."""
-    if workers() == 1:
-        return numbers
-    said = torch.tensor(numbers, device=device)
-    dist.broadcast(said, 0)
-    heard: list[int] = said.tolist()
-    return heard
-
-
-def _first_workers_checkpoint(folder: Location, device: torch.device) -> Location | None:
+def _first_workers_checkpoint(folder: Location) -> Location | None:
     """The checkpoint to go on from: the one the first worker sees, as an attempt that is being superseded may
     write another one while the workers look."""
-    found = latest_checkpoint(folder)
-    [step] = _from_first([read_state(found)["step"] if found else -1], device)
-    return checkpoint_path(folder, step) if step >= 0 else None
+
+    def step() -> int:
+        found = latest_checkpoint(folder)
+        return int(read_state(found)["step"]) if found else -1
+
+    first = from_first(step)
+    return checkpoint_path(folder, first) if first >= 0 else None

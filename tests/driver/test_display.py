@@ -2,8 +2,9 @@
 
 import time
 
-from scaling.driver.display import Group, seconds_left, spending
+from scaling.driver.display import seconds_left, spending
 from scaling.runs.queue import Entry
+from scaling.study.resources import Group
 from scaling.study.study import Run
 
 
