@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from scaling.runs.queue import Entry
+from scaling.runs.queue import Entry, work
 from scaling.study.resources import Group
 
 LINE_SECONDS = 30.0
@@ -125,20 +125,23 @@ def spending(entries: Sequence[Entry], group: Group) -> str:
 def seconds_left(entries: Sequence[Entry], now: float) -> float | None:
     """Seconds of one lane that are still to come; None before anything is measured.
 
-    A run takes as long as those of its objective have taken, or those of all objectives where none is done.
+    A run takes as long as those of its objective have taken for as much work, or those of all objectives where none
+    is done.
     """
-    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and entry.run.steps]
+    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and work(entry.run)]
     if not done:
         return None
 
-    def a_step(some: Sequence[Entry]) -> float:
-        return sum(entry.seconds for entry in some) / sum(entry.run.steps for entry in some)
+    def pace(some: Sequence[Entry]) -> float:
+        return sum(entry.seconds for entry in some) / sum(work(entry.run) for entry in some)
 
-    rates = {entry.run.objective: a_step([other for other in done if other.run.objective == entry.run.objective])
-             for entry in done}  # fmt: skip
+    paces = {
+        objective: pace([entry for entry in done if entry.run.objective == objective])
+        for objective in {entry.run.objective for entry in done}
+    }
     left = 0.0
     for entry in entries:
-        whole = rates.get(entry.run.objective, a_step(done)) * entry.run.steps
+        whole = paces.get(entry.run.objective, pace(done)) * work(entry.run)
         if entry.state == "queued":
             left += whole
         elif entry.state == "running":
