@@ -30,7 +30,7 @@ from scaling.runs.place import Place
 from scaling.runs.queue import Entry, RunQueue, Take
 from scaling.storage.files import Location, remove_tree
 from scaling.study.resources import Group, Resources
-from scaling.study.study import Run
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
 from scaling.training.group import from_first
 

@@ -200,15 +200,14 @@ class Store:
         """The clips that no subset contains."""
         return np.arange(min(self.description.holdout, len(self)))
 
-    def subset(self, clips: int, sources: Sequence[str] = ()) -> NDArray[np.int64]:
-        """The first `clips` usable clips by rank after the holdout, of the given sources (none given: of
-        all).
+    def subset(self, clips: int, without: Sequence[str] = ()) -> NDArray[np.int64]:
+        """The first `clips` usable clips by rank after the holdout, of all sources but those named.
 
         Raises `StudyError` where there are fewer, naming the largest possible size.
         """
         places = np.arange(self.description.holdout, len(self))
-        if sources:
-            places = places[self.index["source"].is_in(list(sources)).to_numpy()[places]]
+        if without:
+            places = places[~self.index["source"].is_in(list(without)).to_numpy()[places]]
         if clips > len(places):
             raise StudyError(f"{clips} clips asked for, the largest possible size here is {len(places)}")
         return places[:clips]

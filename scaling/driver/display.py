@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from scaling.runs.queue import Entry, work
+from scaling.runs.queue import Entry
 from scaling.study.resources import Group
 
 LINE_SECONDS = 30.0
@@ -128,20 +128,20 @@ def seconds_left(entries: Sequence[Entry], now: float) -> float | None:
     A run takes as long as those of its objective have taken for as much work, or those of all objectives where none
     is done.
     """
-    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and work(entry.run)]
+    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and entry.run.work]
     if not done:
         return None
 
     def pace(some: Sequence[Entry]) -> float:
-        return sum(entry.seconds for entry in some) / sum(work(entry.run) for entry in some)
+        return sum(entry.seconds for entry in some) / sum(entry.run.work for entry in some)
 
     paces = {
-        objective: pace([entry for entry in done if entry.run.objective == objective])
-        for objective in {entry.run.objective for entry in done}
+        objective: pace([entry for entry in done if entry.run.objective_name == objective])
+        for objective in {entry.run.objective_name for entry in done}
     }
     left = 0.0
     for entry in entries:
-        whole = paces.get(entry.run.objective, pace(done)) * work(entry.run)
+        whole = paces.get(entry.run.objective_name, pace(done)) * entry.run.work
         if entry.state == "queued":
             left += whole
         elif entry.state == "running":

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from scaling.record.tracker import Tracker, UnreachableError, reached
 from scaling.runs.queue import Entry
 from scaling.storage.files import Location
-from scaling.study.study import Run
+from scaling.study.run import Run
 
 FORWARD_SECONDS = 5.0
 """Learning curves are forwarded this often: every commit takes time from lanes that have all CPUs."""

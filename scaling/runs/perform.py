@@ -20,7 +20,7 @@ from scaling.probes.probe import Head, score_chance, score_embeddings
 from scaling.runs.place import Place
 from scaling.runs.provenance import commit, source_hash
 from scaling.storage.files import Location, write_json
-from scaling.study.study import Run
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint
 from scaling.training.initialize import Weights, build, first_encoder, read_weights

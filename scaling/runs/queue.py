@@ -17,16 +17,11 @@ from scaling.runs.events import (
     Record,
     Stopped,
 )
-from scaling.study.study import Run
+from scaling.study.run import Run
 
 State = Literal["queued", "running", "done", "failed", "skipped"]
 ATTEMPTS = 2
 """How many attempts in a row, in one start of the study, may end without coming further than those before."""
-
-
-def work(run: Run) -> float:
-    """How much there is to do in a run, in a unit that all runs of an objective share; 0 where nothing is trained."""
-    return float(run.steps * run.batch_size)
 
 
 @dataclass
@@ -71,7 +66,7 @@ class RunQueue:
         self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue", journal: Path | None = None
     ) -> None:
         self.name = name
-        parents = {run.parent for run in runs}
+        parents = {run.initialization.parent for run in runs}
         self.entries = {run.name: Entry(run) for run in sorted(runs, key=lambda run: _priority(run, parents))}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
@@ -205,12 +200,12 @@ class RunQueue:
         return not self.stopping and any(entry.state in ("queued", "running") for entry in self.entries.values())
 
     def _waits(self, run: Run) -> bool:
-        parent = self.entries.get(run.parent)
+        parent = self.entries.get(run.initialization.parent)
         return parent is not None and parent.state in ("queued", "running")
 
     def _skip_orphans(self) -> None:
         for entry in self.entries.values():
-            parent = self.entries.get(entry.run.parent)
+            parent = self.entries.get(entry.run.initialization.parent)
             if entry.state == "queued" and parent is not None and parent.state in ("failed", "skipped"):
                 entry.state, entry.cause = "skipped", f"it starts from {parent.run.name}, which failed"
 
@@ -218,5 +213,5 @@ class RunQueue:
 def _priority(run: Run, parents: set[str]) -> tuple[bool, float, int, str]:
     """Runs that others wait for come first, then those with the most to do; references, which train nothing, come
     last."""
-    size = run.clips if isinstance(run.clips, int) else 0
-    return (run.name not in parents, -work(run), -size, run.name)
+    size = run.data.clips if isinstance(run.data.clips, int) else 0
+    return (run.name not in parents, -run.work, -size, run.name)

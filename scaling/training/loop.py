@@ -16,9 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.feed import Batch, Feed, keyed_generator
 from scaling.errors import StudyError
-from scaling.objectives.objective import Losses, summed_over_workers, workers
+from scaling.objectives.objective import Losses, Objective, summed_over_workers, workers
 from scaling.storage.files import Location
-from scaling.study.study import Run
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
 from scaling.training.checkpoint import (
@@ -46,7 +46,7 @@ MEETING_SECONDS = 0.5
 def train(
     run: Run,
     feed: Feed,
-    module: nn.Module,
+    module: Objective,
     attempt: Attempt,
     *,
     device: torch.device | None = None,
@@ -63,8 +63,8 @@ def train(
     attempt took the run over, `FloatingPointError` where the loss is not finite, and `StudyError` where the
     batch cannot be shared out equally or the disk is full.
     """
-    if run.batch_size % workers():
-        raise StudyError(f"a batch of {run.batch_size} clips cannot be shared out equally to {workers()} workers")
+    if run.optimization.batch_size % workers():
+        raise StudyError(f"a batch of {run.optimization.batch_size} clips cannot be shared out equally to {workers()} workers")
     device = device or torch.device("cpu")
     worker = attempt.worker
     module.to(device)
@@ -108,7 +108,7 @@ def train(
             batch = next(batches)
             waited += time.monotonic() - asked
             losses = _step(run, done - 1, group, optimizer, batch, device, worker)
-            rate = (done - first) * run.batch_size / (time.monotonic() - began)
+            rate = (done - first) * run.optimization.batch_size / (time.monotonic() - began)
             stop = progress(done, rate) if worker == 0 else False
             stop, due = meetings.agreed(done, stop, time.monotonic() - saved >= pause)
             logged = done % log_every == 0 or done in holdout_steps
@@ -140,10 +140,10 @@ def train(
     return {
         "wall_seconds": spent["wall_seconds"],
         "feed_wait_seconds": spent["feed_wait_seconds"],
-        "samples_seen": run.steps * run.batch_size,
-        "epochs": run.steps * run.batch_size / len(feed.places),
+        "samples_seen": run.steps * run.optimization.batch_size,
+        "epochs": run.steps * run.optimization.batch_size / len(feed.places),
         "parameters": parameter_count(module),
-        "encoder_parameters": parameter_count(module.get_submodule("encoder")),
+        "encoder_parameters": parameter_count(module.encoder),
         "flops": training_flops(run, feed, module, device),
         "holdout_loss": holdout_loss(feed, module, device) if held_out is None else held_out,
         "weights": weights_digest(module),
@@ -161,7 +161,7 @@ def _step(
 ) -> Losses:
     """One update; the losses of this worker and the norm of the group's gradient."""
     generator = torch.Generator().manual_seed(int(keyed_generator("step", run.seed, step).integers(2**62)))
-    features = spec_augment(batch["features"], batch["lengths"], run, generator, worker, workers())
+    features = spec_augment(batch["features"], batch["lengths"], run.data, generator, worker, workers())
     batch = {key: value.to(device, non_blocking=True) for key, value in {**batch, "features": features}.items()}
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(run, step) * parameters["scale"]
