@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
@@ -42,6 +42,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
 
+@runtime_checkable
 class JointSpace(Protocol):
     """An objective that has learned a space in which clips and captions lie: unit vectors, float32 [batch, joint]."""
 

@@ -1,4 +1,4 @@
-"""What a study may use of a cluster, and what it is given."""
+"""What a study works with: never a scientific field, and in no run's name."""
 
 from dataclasses import dataclass
 
