@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Known:
     """One line of a table: the class of the options, and "module:callable" of what is made from them."""
 
-    options: type
+    options: type[Any]
     builder: str
 
     def load(self) -> Any:
@@ -76,7 +76,7 @@ def born(value: T, *, now: T | None = None) -> T:
 
 
 def set_fields(options: Any) -> dict[str, Any]:
-    """The fields of a dataclass that do not have their birth value; nested dataclasses likewise, empty ones left out."""
+    """The fields of a dataclass that do not have their birth value."""
     found = {}
     for each in fields(options):
         value = getattr(options, each.name)

@@ -14,7 +14,7 @@ Nothing is downloaded. A study that was stopped goes on where it was when it is 
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from scaling.cli import run_study
 from scaling.objectives.options import CaptioningOptions, ContrastiveOptions
@@ -44,7 +44,7 @@ def data_scale(options: DataScale) -> Study:
     steps, sizes = PRESETS[options.preset]
     audio, checkpoints = named_initialization(options.audio_init, ("supervised", "scratch"))
     text, more = named_initialization(options.text_init, ("scratch",))
-    start = {"initialization.audio": audio, "initialization.text": text}
+    start: dict[str, Any] = {"initialization.audio": audio, "initialization.text": text}
     start |= {"optimization.steps": options.init_steps} if options.init_steps else {}
     return Study(
         name="data-scale",

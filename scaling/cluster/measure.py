@@ -1,6 +1,7 @@
 """What a clip and a step take on this cluster, measured: a few clips of the corpus are prepared and each kind of run
 trains a few steps, in the lanes' place and with their resources."""
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from scaling.data.parts import Limits, part_name, write_part
 from scaling.data.store import Store, create_store, read_parquet, write_index
 from scaling.storage.files import Location
 from scaling.study.resources import Resources
-from scaling.study.study import Run, Study
+from scaling.study.run import Run, run_to_json, with_fields
+from scaling.study.study import Study
 from scaling.training.attempt import Attempt
 from scaling.training.initialize import build
 from scaling.training.loop import train
@@ -43,7 +45,8 @@ class Measured:
 
 def kind(run: Run) -> str:
     """Runs that cost the same a step."""
-    return f"{run.objective}/{run.encoder}/{run.batch_size}/{run.crop_seconds}/{run.model}"
+    parts = run_to_json(with_fields(run, {"data.clips": 0, "data.without": (), "optimization.steps": 0}))
+    return json.dumps([parts[name] for name in ("objective", "encoder", "data")] + [run.optimization.batch_size])
 
 
 Files = dict[str, bytes]
@@ -84,10 +87,12 @@ def measure_step(run: Run, files: Files, resources: Resources, gpu: bool) -> tup
 def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tuple[float, int]:
     torch.set_num_threads(resources.threads)
     places = np.arange(len(store))
-    labels = np.zeros((len(store), 1), np.int64) if run.objective == "supervised" else None
-    share = max(1, run.batch_size // resources.group)
-    few = replace(run, steps=MEASURED_STEPS, batch_size=share)
-    feed = Feed(store, places, places[:1], 0, share, run.crop_seconds, run.model.max_tokens, labels)
+    labels = np.zeros((len(store), 1), np.int64) if run.objective.targets == "labels" else None
+    share = max(1, run.optimization.batch_size // resources.group)
+    few = with_fields(run, {"protocol": "equal-steps", "optimization.steps": MEASURED_STEPS,
+                            "optimization.batch_size": share})  # fmt: skip
+    max_tokens = 0 if labels is not None else run.objective.max_tokens
+    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels)
     module = build(few, len(store.tokenizer), {"task": 2}, None, None, store.statistics)
     times: list[float] = []
 
@@ -118,7 +123,7 @@ def measure(study: Study, source: Source, catalogue: Location, resources: Resour
     kind_of_node: dict[str, Any] = {"accelerator_type": resources.accelerator} if resources.accelerator else {}
     step = ray.remote(num_cpus=resources.threads, num_gpus=int(gpu), **kind_of_node)(measure_step)
     a_step, parameters = {}, {}
-    for run in {kind(run): run for run in study.runs if run.objective != "none"}.values():
+    for run in {kind(run): run for run in study.runs if run.objective is not None}.values():
         # As many at once as there will be: lanes share caches and memory.
         asked = [step.remote(run, files, resources, gpu) for _ in range(lanes)]
         answers = ray.get(asked)

@@ -74,8 +74,6 @@ def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     title = f"{_count(entries)}; {spending(entries, group)}"
     columns = (
         Column("run", no_wrap=True),
-        Column("clips", justify="right", no_wrap=True),
-        Column("seed", justify="right", no_wrap=True),
         Column("state", no_wrap=True),
         Column(),
     )
@@ -85,8 +83,7 @@ def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     shown = {entry.run.name for entry in fits}
     for entry in entries:
         if entry.run.name in shown:
-            clips = f"{entry.run.clips:,}" if entry.run.clips else "–"
-            cells = (entry.run.arm, clips, str(entry.run.seed), entry.state, detail(entry))
+            cells = (entry.run.name.rpartition("-")[0], entry.state, detail(entry))
             table.add_row(*(Text(cell) for cell in cells), style=STYLES[entry.state])
     if len(entries) > len(fits):
         table.add_row(Text(f"… and {len(entries) - len(fits)} more"), style="dim")

@@ -22,7 +22,8 @@ from scaling.driver.display import clock
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
 from scaling.study.resources import Resources
-from scaling.study.study import Run, Study
+from scaling.study.run import Run
+from scaling.study.study import Study
 
 
 @dataclass(frozen=True)

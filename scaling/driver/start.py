@@ -110,7 +110,8 @@ class Start:
     def _tracker(self, study_id: str) -> Any:
         from scaling.record.tracker import Tracker
 
-        return Tracker(self.tracking_uri, self.study, study_id, self.artifacts)
+        experiment = f"{self.study.name}-{self.study.preset}"
+        return Tracker(self.tracking_uri, experiment, self.study.question, study_id, self.artifacts)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -170,7 +171,7 @@ class Start:
         from scaling.record.recorder import Recorder
 
         grid = Grid(self.study, self.folder, self.store, self.display)
-        recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
+        recorder = Recorder(tracker, self.study.cells, grid.runs, {"started_by": source_hash()}, self.display.say)
         try:
             entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
             if self.signals.arrived:
@@ -191,7 +192,7 @@ class Start:
             report = self.folder / "report"
             make_folder(report)
             write_parquet(report / "scores.parquet", tracker.scores(self.study, runs))
-            if any(run.objective in ("contrastive", "captioning") for run in done):
+            if any(cell.run in done and not cell.reference for cell in self.study.cells):
                 report_on(self.folder)
         for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
@@ -200,7 +201,7 @@ class Start:
                 f"{len(undone)} of {len(self.study.runs)} runs are not done: the same command tries them again"
             )
         elif recorded:
-            available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
+            available = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
             write_json(report / "stamp.json", self._stamp(self.study, available))
         if not recorded:
             where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""

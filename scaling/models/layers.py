@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 
-
 def sinusoids(positions: int, width: int, device: torch.device | None = None) -> torch.Tensor:
     """Fixed position encodings (Vaswani et al. 2017): float32 [positions, width]."""
     rates = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width))

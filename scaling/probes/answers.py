@@ -42,8 +42,8 @@ Answers = tuple[list[Score], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Head:
-    """The joint space that an objective has learned: its vector of every labelled clip, float32 [clips, joint], and what
-    makes such vectors of captions."""
+    """The joint space that an objective has learned: its vector of every labelled clip, float32 [clips, joint], and
+    what makes such vectors of captions."""
 
     audio: torch.Tensor
     embed_captions: Callable[[list[str]], torch.Tensor]

@@ -49,4 +49,3 @@ def embed(
         sums.index_add_(0, index, vectors * lengths[:, None])
         weights.index_add_(0, index, lengths.float())
     return sums / weights[:, None]
-

@@ -123,7 +123,7 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict
 
 
 def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:
-    """What is probed: the trained encoder, the untrained one of a reference; None where something stands in its place."""
+    """What is probed: the trained or the untrained encoder; None for a reference with something else in its place."""
     if module is not None:
         return module.encoder
     return None if run.encoder_name in REFERENCES else first_encoder(run, store.statistics)

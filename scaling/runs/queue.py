@@ -66,8 +66,7 @@ class RunQueue:
         self, runs: Sequence[Run], finished: dict[str, str], name: str = "queue", journal: Path | None = None
     ) -> None:
         self.name = name
-        parents = {run.initialization.parent for run in runs}
-        self.entries = {run.name: Entry(run) for run in sorted(runs, key=lambda run: _priority(run, parents))}
+        self.entries = {run.name: Entry(run) for run in in_order(runs)}
         for name, score in finished.items():
             self.entries[name].state, self.entries[name].score = "done", score
         self.rooms: dict[int, str] = {}
@@ -210,8 +209,13 @@ class RunQueue:
                 entry.state, entry.cause = "skipped", f"it starts from {parent.run.name}, which failed"
 
 
-def _priority(run: Run, parents: set[str]) -> tuple[bool, float, int, str]:
-    """Runs that others wait for come first, then those with the most to do; references, which train nothing, come
-    last."""
-    size = run.data.clips if isinstance(run.data.clips, int) else 0
-    return (run.name not in parents, -run.work, -size, run.name)
+def in_order(runs: Sequence[Run]) -> list[Run]:
+    """The order in which runs are handed out: those that others wait for first, then what costs most; references, which
+    train nothing, come last."""
+    parents = {run.initialization.parent for run in runs}
+
+    def place(run: Run) -> tuple[bool, float, int, str]:
+        size = run.data.clips if isinstance(run.data.clips, int) else 0
+        return (run.name not in parents, -run.work, -size, run.name)
+
+    return sorted(runs, key=place)

@@ -99,10 +99,10 @@ class Options:
 
 LEAST = {"seeds": 0, "gpus_per_worker": 0}
 
-O = TypeVar("O", bound=Options)
+Kind = TypeVar("Kind", bound=Options)
 
 
-def parse(kind: type[O], description: str, arguments: list[str] | None = None) -> O:
+def parse(kind: type[Kind], description: str, arguments: list[str] | None = None) -> Kind:
     """Options from a command line; `--help` and mistakes exit as is usual."""
     options = tyro.cli(kind, description=description, args=arguments)
     options.check()

@@ -145,7 +145,7 @@ class Run:
 
 
 def with_fields(run: Run, changes: Mapping[str, Any]) -> Run:
-    """The run with other values in some fields, named by dots: `{"data.clips": 100, "encoder": TransformerOptions(96)}`.
+    """The run with other values in some fields, named by dots: `{"data.clips": 100, "encoder": Mine(96)}`.
 
     Raises `StudyError` for a field that the run does not have.
     """

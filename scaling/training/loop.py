@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling.data.feed import Batch, Feed, keyed_generator
+from scaling.data.feed import Feed, keyed_generator
 from scaling.errors import StudyError
-from scaling.objectives.objective import Losses, Objective, summed_over_workers, workers
+from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
 from scaling.storage.files import Location
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
@@ -64,7 +64,9 @@ def train(
     batch cannot be shared out equally or the disk is full.
     """
     if run.optimization.batch_size % workers():
-        raise StudyError(f"a batch of {run.optimization.batch_size} clips cannot be shared out equally to {workers()} workers")
+        raise StudyError(
+            f"a batch of {run.optimization.batch_size} clips cannot be shared out equally to {workers()} workers"
+        )
     device = device or torch.device("cpu")
     worker = attempt.worker
     module.to(device)

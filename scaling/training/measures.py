@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
-from scaling.data.feed import Batch, Feed
-from scaling.objectives.objective import alone
+from scaling.data.feed import Feed
+from scaling.objectives.objective import Batch, alone
 from scaling.study.run import Run
 
 HOLDOUT_BATCH = 512
