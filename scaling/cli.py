@@ -14,7 +14,8 @@ import tyro
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError
-from scaling.storage.files import absolute, check_writable, is_outage
+from scaling.storage.files import absolute, check_writable, on_disk
+from scaling.storage.objects import is_outage
 from scaling.study.options import Kind, parse
 from scaling.study.study import Study
 
@@ -71,7 +72,7 @@ def report(source: tyro.conf.Positional[str], out: str = "") -> int:
     from scaling.driver.identity import report_on
 
     place = absolute(source)
-    if is_table(source) and isinstance(place, Path):
+    if is_table(source) and on_disk(place):
         from scaling.analysis.report.write import write_table_report
 
         folder = Path(out).expanduser().absolute() if out else place.parent

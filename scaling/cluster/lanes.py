@@ -28,7 +28,7 @@ from scaling.cluster.train_callbacks import LaneTrainer
 from scaling.errors import ClusterLostError, in_one_line
 from scaling.runs.place import Place
 from scaling.runs.queue import Entry, RunQueue, Take
-from scaling.storage.files import Location, remove_tree
+from scaling.storage.files import Location, on_disk, remove_tree
 from scaling.study.resources import Group, Resources
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
@@ -44,7 +44,7 @@ SILENT_SECONDS = 20.0
 
 def ray_storage(place: Location) -> dict[str, Any]:
     """How Ray Train is told to keep its own files in `place`, with the client that all other files go through."""
-    if isinstance(place, Path):
+    if on_disk(place):
         return {"storage_path": str(place)}
     return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
 

@@ -18,6 +18,7 @@ from scaling.storage.files import (
     location,
     make_folder,
     names,
+    on_disk,
     read_bytes,
     read_json,
     remove,
@@ -38,7 +39,7 @@ def output_folder(study: Study, options: Options, source: Source) -> Location:
         suffix = f"-{source.digest[:6]}" if source.manifests else ""
         return Path.home() / "scaling-studies" / f"{study.name}-{study.preset}{suffix}"
     out = location(options.out)
-    if isinstance(out, Path) and not out.expanduser().is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
+    if on_disk(out) and not out.expanduser().is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
         raise StudyError(
             f"--out {out} is relative: a Ray job's working directory is temporary, give an absolute folder"
         )
@@ -96,7 +97,7 @@ def seen_by_nodes(folder: Location, checkpoints: Mapping[str, Path]) -> dict[str
     """The checkpoints that initializations name, where every node can read them: copied beside a study in an object
     store. Their names are digests of them."""
     places: dict[str, Location] = {**checkpoints}
-    if not isinstance(folder, Path):
+    if not on_disk(folder):
         for name, path in checkpoints.items():
             places[name] = folder / "initial" / f"{name}.safetensors"
             if not places[name].exists():
@@ -112,7 +113,7 @@ def report_on(folder: Location) -> Location:
     """
     from scaling.analysis.report.write import write_report
 
-    if isinstance(folder, Path):
+    if on_disk(folder):
         return write_report(folder)
     read = [
         "study.json",

@@ -182,8 +182,8 @@ class Start:
             grid.close(wait=not self.signals.arrived)
 
     def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
-        from scaling.data.store import write_parquet
         from scaling.driver.identity import report_on
+        from scaling.storage.tables import write_parquet
 
         undone = [entry for entry in entries if entry.state != "done"]
         done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]

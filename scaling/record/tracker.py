@@ -27,7 +27,7 @@ from scaling.record.metrics import (
     scores_table,
     view,
 )
-from scaling.storage.files import Location, local_copy, read_json
+from scaling.storage.files import Location, local_copy, on_disk, read_json
 from scaling.study.run import Run, run_to_json
 from scaling.study.study import Cell, Study
 from scaling.training.learning_curve import FILE, read_curve
@@ -45,7 +45,7 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
     Raises `StudyError` where there is no such place: SQLite needs a filesystem.
     """
-    if isinstance(folder, Path):
+    if on_disk(folder):
         return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
     if not uri:
         raise StudyError(

@@ -11,7 +11,7 @@ from torch import nn
 
 from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
-from scaling.data.store import Store, write_parquet
+from scaling.data.store import Store
 from scaling.models.encoder import Encoder
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
@@ -21,6 +21,7 @@ from scaling.probes.probe import score
 from scaling.runs.place import Place
 from scaling.runs.provenance import commit, source_hash
 from scaling.storage.files import Location, write_json
+from scaling.storage.tables import write_parquet
 from scaling.study.run import Run, run_to_json
 from scaling.training.attempt import Attempt, Progress
 from scaling.training.initialize import Sources, build, first_encoder, first_weights

@@ -7,7 +7,6 @@ to the same bits.
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from scaling.data.feed import Feed, keyed_generator
 from scaling.errors import StudyError
 from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
-from scaling.storage.files import Location
+from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
@@ -99,7 +98,7 @@ def train(
             # Before the state it belongs to: a resumed run keeps the rows up to its checkpoint.
             curve.publish()
             save_checkpoint(attempt.folder, step, module, optimizer, costs(), attempt.still_ours)
-        if isinstance(attempt.folder, Path):
+        if on_disk(attempt.folder):
             return checkpoint_seconds
         return max(checkpoint_seconds, min(UPLOAD_SHARE * (time.monotonic() - asked), UPLOAD_SECONDS))
 

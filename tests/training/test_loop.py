@@ -15,10 +15,10 @@ import tiny
 import torch
 from tiny import Pair, tiny_feed, tiny_module, tiny_run
 
-from scaling.data.feed import Batch
 from scaling.data.store import Store
 from scaling.errors import StudyError
-from scaling.study.study import Run
+from scaling.objectives.objective import Batch
+from scaling.study.run import Run
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
@@ -51,7 +51,7 @@ def test_twins_start_from_the_same_encoder_and_see_the_same_clips(
         module = tiny_module(run, len(store.tokenizer))
         seen.append([])
         module.register_forward_pre_hook(lambda module, args, into=seen[-1]: into.append(args[0]))
-        attempt = Attempt(tmp_path / run.objective)
+        attempt = Attempt(tmp_path / run.objective_name)
         attempt.claim()
         train(run, tiny_feed(run, store), module, attempt)
     for one, other in zip(*seen, strict=True):
@@ -67,7 +67,7 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(store: Store, tmp_p
     straight = trained(run, store, tmp_path / "straight", checkpoint_seconds=1e9)
     folder, finished = tmp_path / "killed", None
     for step in [*sorted(random.Random(seed).sample(range(1, run.steps), 3)), None]:
-        command = [sys.executable, tiny.__file__, str(store.folder), str(folder), run.objective]
+        command = [sys.executable, tiny.__file__, str(store.folder), str(folder), run.objective_name]
         done = subprocess.run(command + ([] if step is None else [str(step)]), capture_output=True, text=True)
         assert done.returncode == (0 if step is None else -9), done.stderr
         assert done.stderr == ""
@@ -197,7 +197,7 @@ def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str)
 
 
 def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
-    run = tiny_run(model=replace(tiny.MODEL, layers=3), crop_seconds=0.5)
+    run = tiny_run(encoder=replace(tiny.ENCODER, layers=3), crop_seconds=0.5)
     result = trained(run, store, tmp_path)
     batch = next(tiny_feed(run, store).holdout())
     frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
@@ -212,7 +212,7 @@ def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
     heads = 2 * (w * joint + joint * joint)
     clips = len(batch["lengths"])
     a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
-    assert result["flops"] == 3 * 2 * a_clip * run.steps * run.batch_size
+    assert result["flops"] == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
 
 
 def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
