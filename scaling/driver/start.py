@@ -11,7 +11,6 @@ from scaling.data.corpus import Source, audio_root, ensure_catalogues, open_sour
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
-from scaling.errors import StudyError
 from scaling.record.tracker import shown, tracking_places
 from scaling.runs.provenance import source_hash
 from scaling.runs.queue import Entry
@@ -58,8 +57,8 @@ class Start:
             # Another study may be preparing into the same store.
             shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
             with shared, undone_if_refused(self.store), self._stage("catalogue"):
-                description = ensure_catalogues(self.source, self.store)
-                self._check_sizes(description.clips - description.holdout)
+                ensure_catalogues(self.source, self.store)
+                self._check_sizes()
                 if self.study.checkpoints:
                     from scaling.training.initialize import check_checkpoints
 
@@ -82,11 +81,12 @@ class Start:
         plan.show(self.display.console)
         return 0
 
-    def _check_sizes(self, at_most: int) -> None:
+    def _check_sizes(self) -> None:
         """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
-        largest = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
-        if largest > at_most:
-            raise StudyError(f"{largest} clips asked for, the largest possible size here is at most {at_most}")
+        from scaling.data.prepare import clips_needed
+
+        known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
+        clips_needed(self.store, known)
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
@@ -134,15 +134,13 @@ class Start:
 
     def _prepare(self) -> int:
         from scaling.cluster.writers import write_parts
-        from scaling.data.prepare import Preparation, prepare
+        from scaling.data.prepare import Preparation, prepare, prepare_subsets
         from scaling.data.store import Store
 
         def report(so_far: Preparation, what: str) -> None:
             rate = so_far.clips / max(time.monotonic() - began, 1e-9)
             self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
 
-        sizes = self.study.sizes
-        wanted = None if "all" in sizes else max((size for size in sizes if isinstance(size, int)), default=0)
         with self._stage("preparing"), Lease(self.store):
             began = time.monotonic()
             labelled = self.store / "labelled"
@@ -151,17 +149,14 @@ class Start:
             index = Store(labelled).index
             held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()
-            available = prepare(
+            available = prepare_subsets(
                 self.store,
                 audio_root(self.study.corpus),
-                wanted,
+                self.study.subsets,
                 write_parts,
                 test_hashes=held_out["audio_hash"].to_list(),
                 report=lambda p: report(p, "clips"),
             )
-        largest = max((size for size in sizes if isinstance(size, int)), default=0)
-        if largest > available:
-            raise StudyError(f"{largest} clips asked for, the largest possible size here is {available}")
         self.display.close()
         self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
         return available

@@ -126,11 +126,11 @@ Record = tuple[str, str, Mapping[str, str], Mapping[str, float], Mapping[str, st
 
 
 def scores_table(study: Study, records: Iterable[Record]) -> pl.DataFrame:
-    """The scores that records hold, one row each (`analysis.scores.schema`), and behind them every field of the runs
-    that varies. Runs that the study's grid does not contain are marked as excluded."""
+    """The scores that records hold, one row each (`analysis.scores.schema`), and behind them every field that varies
+    between the runs under study. Runs that the study's grid does not contain are marked as excluded."""
     known = list(records)
     wanted = {cell.run.name for cell in study.cells}
-    fields = varying([params for _, _, params, _, _ in known])
+    fields = varying([params for _, _, params, _, tags in known if not tags.get(REFERENCE_TAG)])
     columns = schema(design_from_json(study.design()))
     rows = []
     for record in known:
