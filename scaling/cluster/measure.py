@@ -106,7 +106,7 @@ def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tu
         attempt.claim()
         device = torch.device("cuda" if gpu else "cpu")
         cost = train(few, feed, module, attempt, device=device, progress=progress)
-    return (times[-1] - times[FIRST_STEPS - 1]) / (len(times) - FIRST_STEPS), int(cost["parameters"])
+    return (times[-1] - times[FIRST_STEPS - 1]) / (len(times) - FIRST_STEPS), cost.parameters
 
 
 def measure(study: Study, source: Source, catalogue: Location, resources: Resources) -> Measured:
