@@ -50,15 +50,25 @@ class Table(dict[str, Known]):
         """The callable that makes what these options describe."""
         return self[self.name_of(options)].load()
 
+    def default(self, name: str) -> Any:
+        """The options of this name with their defaults.
+
+        Raises `StudyError` for an unknown name.
+        """
+        return self._named(name).options()
+
     def from_json(self, described: Mapping[str, Any]) -> Any:
         """The options that `to_json` described.
 
         Raises `StudyError` for an unknown name or unknown fields.
         """
-        name = str(described.get("name"))
+        known = self._named(str(described.get("name")))
+        return read_fields(known.options, {key: value for key, value in described.items() if key != "name"})
+
+    def _named(self, name: str) -> Known:
         if name not in self:
             raise StudyError(f"there is no {self.kind} {name}: known are {', '.join(self)}")
-        return read_fields(self[name].options, {key: value for key, value in described.items() if key != "name"})
+        return self[name]
 
     def to_json(self, options: Any) -> dict[str, Any]:
         """The options as plain data: `name`, then every field."""

@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from scaling.cli import run_study
-from scaling.objectives.options import CaptioningOptions, ContrastiveOptions
+from scaling.objectives.options import ContrastiveOptions
 from scaling.study.checkpoints import named_initialization
 from scaling.study.options import Options, default
 from scaling.study.run import Optimization, Run
-from scaling.study.study import Factor, Study, clips_axis
+from scaling.study.study import Factor, Study, clips_axis, objective_factor
 
 PRESETS = {"laptop": (700, (100, 320, 1000, 3200)), "smoke": (20, (100, 200))}  # steps, sizes
 
 
 @dataclass(frozen=True)
 class DataScale(Options):
+    objectives: tuple[str, ...] = ("contrastive", "captioning")
+    """Objectives to compare."""
     steps: Annotated[int | None, default("the preset's", "INT")] = None
     """Training steps of every run."""
     audio_init: str = "supervised"
@@ -54,14 +56,13 @@ def data_scale(options: DataScale) -> Study:
         template=Run(ContrastiveOptions(), optimization=Optimization(steps=options.steps or steps)),
         axes=(clips_axis(options.clips or sizes),),
         factors=(
-            Factor("objective", {"contrastive": {"objective": ContrastiveOptions()},
-                                 "captioning": {"objective": CaptioningOptions()}}),
+            objective_factor(options.objectives),
             Factor("initialization", {"from scratch": {}, "initialized": start}, baseline="from scratch"),
         ),
         seeds=options.seeds,
         corpus=options.corpus(),
         checkpoints={**checkpoints, **more},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -35,17 +35,16 @@ from scaling.training.initialize import build
 from scaling.training.loop import train
 
 ENCODER = TransformerOptions(width=16, layers=1, heads=2)
-TEXT = {"text_width": 16, "text_layers": 1, "text_heads": 2, "max_tokens": 16}
+TEXT: dict[str, Any] = {"text_width": 16, "text_layers": 1, "text_heads": 2, "max_tokens": 16}
 OBJECTIVES = {
     "contrastive": ContrastiveOptions(**TEXT),
     "captioning": CaptioningOptions(**TEXT),
     "supervised": SupervisedOptions(),
-    "none": None,
 }
-PART_OF = {
-    each.name: f"{part}.{each.name}"
+DOTTED = {
+    field.name: f"{part}.{field.name}"
     for part, kind in (("data", Data), ("initialization", Initialization), ("optimization", Optimization))
-    for each in fields(kind)
+    for field in fields(kind)
 }
 PART_CLIPS = 16
 
@@ -63,10 +62,11 @@ def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
     return Store(folder)
 
 
-def tiny_run(objective: str = "contrastive", **changed: Any) -> Run:
-    """A run of 12 steps of 8 out of 24 clips of half a second; the fields of its parts are named alone: `clips=10`."""
-    run = Run(OBJECTIVES[objective], Data(24, crop_seconds=0.5), ENCODER, optimization=Optimization(12, batch_size=8))
-    return with_fields(run, {PART_OF.get(name, name): value for name, value in changed.items()})
+def tiny_run(objective: str = "contrastive", **changes: Any) -> Run:
+    """A run of 12 steps of 8 out of 24 clips of half a second; `changes` name fields of any part without its name."""
+    optimization = Optimization(steps=12, batch_size=8)
+    run = Run(OBJECTIVES[objective], Data(24, crop_seconds=0.5), ENCODER, optimization=optimization)
+    return with_fields(run, {DOTTED.get(name, name): value for name, value in changes.items()})
 
 
 def tiny_feed(run: Run, store: Store) -> Feed:

@@ -15,7 +15,7 @@ from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there,
 from scaling.data.clip import Clip
 from scaling.data.embedded import sounds
 from scaling.data.labelled import write_tasks
-from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest
+from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
 from scaling.data.store import Description, create_store, holdout_size, read_description
 from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
@@ -51,6 +51,16 @@ def embedded_clips() -> Iterator[Clip]:
         place = f"synthetic:{EMBEDDED_SEED}/{sounds.PRETRAIN}/{index}"
         name = f"{sound.source}/{index:05d}"
         yield Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
+
+
+def source_names(corpus: Corpus) -> tuple[str, ...]:
+    """The sources of the mixture, by name.
+
+    Raises `StudyError` where a manifest is not there.
+    """
+    if corpus.embedded:
+        return tuple(source.name for source in sounds.SOURCES)
+    return tuple(dict.fromkeys(source_name(manifest) for manifest in manifest_files(corpus.manifests)))
 
 
 def open_source(corpus: Corpus) -> Source:

@@ -1,20 +1,52 @@
 """Preparation: parts of the store are written until enough clips are usable, by whatever writers it is handed."""
 
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.store import Description, prepared_parts, read_description, write_index
+from scaling.data.store import Description, Store, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, names, remove
+from scaling.storage.files import Location, cached, free_bytes, names, remove
+from scaling.storage.tables import read_parquet
 
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
 there. Raises `StudyError` where one of them cannot be written."""
+
+
+Subset = tuple[int, tuple[str, ...]]
+"""Which clips a run is trained on: how many by rank, and the sources that are left out."""
+
+
+def clips_needed(folder: Location, subsets: Iterable[Subset]) -> int:
+    """How many clips of the catalogue beside the holdout it takes for every subset, if all of them are usable.
+
+    Raises `StudyError` where a source is not there, or a subset is larger than what the catalogue has.
+    """
+    description = read_description(folder)
+    if description is None:
+        raise StudyError(f"no catalogue in {folder}")
+    sources = read_parquet(folder / "catalogue.parquet", ["source"])["source"].slice(description.holdout)
+    needed = 0
+    for clips, without in subsets:
+        there = sources.unique().sort().to_list()
+        if unknown := sorted(set(without) - set(there)):
+            raise StudyError(f"no clips of source {', '.join(unknown)} here: there are {', '.join(there)}")
+        kept = ~sources.is_in(list(without))
+        if clips > kept.sum():
+            raise StudyError(
+                f"{clips} clips asked for{_besides(without)}, the largest possible size here is at most {kept.sum()}"
+            )
+        if clips:
+            needed = max(needed, int(kept.arg_true()[clips - 1]) + 1)
+    return needed
+
+
+def _besides(without: tuple[str, ...]) -> str:
+    return f" without {', '.join(without)}" if without else ""
 
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
@@ -80,14 +112,43 @@ def prepare(
     return available
 
 
+def prepare_subsets(
+    folder: Location,
+    audio_root: str,
+    subsets: Sequence[tuple[int | Literal["all"], tuple[str, ...]]],
+    write_parts: WriteParts,
+    *,
+    test_hashes: Sequence[bytes] = (),
+    report: Callable[[Preparation], None] = lambda _: None,
+) -> int:
+    """Prepare until every subset is there ("all": every clip of the catalogue); returns the largest size that all of
+    them can have. Raises `StudyError` as `prepare` and `clips_needed` do."""
+    known = [(clips, without) for clips, without in subsets if isinstance(clips, int)]
+    wanted = clips_needed(folder, known) if len(known) == len(subsets) else None
+    while True:
+        prepare(folder, audio_root, wanted, write_parts, test_hashes=test_hashes, report=report)
+        store = Store(folder)
+        available = {without: store.available(without) for _, without in subsets}
+        short = max((clips - available[without] for clips, without in known), default=0)
+        if short <= 0:
+            return min(available.values(), default=0)
+        if wanted is None:
+            clips, without = max(known, key=lambda subset: subset[0] - available[subset[1]])
+            raise StudyError(
+                f"{clips} clips asked for{_besides(without)}, the largest possible size here is {available[without]}"
+            )
+        # Clips of the sources that count were rejected.
+        wanted += short
+
+
 def _check_space(folder: Location, description: Description, parts: list[int]) -> None:
-    if not isinstance(folder, Path):
+    free = free_bytes(folder)
+    if free is None:
         return
-    catalogue = pl.scan_parquet(folder / "catalogue.parquet").select("rank", "seconds")
+    catalogue = pl.scan_parquet(cached(folder / "catalogue.parquet")).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
     needed = int(seconds * SAMPLE_RATE / HOP * MEL_BINS * 2)
-    free = shutil.disk_usage(folder).free
     if needed > free:
         raise StudyError(
             f"no space left for the store: it needs {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free; "

@@ -17,10 +17,11 @@ from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
 from scaling.data.corpus import Source, ensure_catalogues
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.store import read_parquet
+from scaling.data.prepare import clips_needed
 from scaling.driver.display import clock
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
+from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
 from scaling.study.run import Run
 from scaling.study.study import Study
@@ -119,8 +120,8 @@ def forecast(study: Study, source: Source, store: Location, resources: Resources
         measured = measure(study, source, catalogue, resources)
         description = ensure_catalogues(source, catalogue)
         study = study.resolve(description.clips - description.holdout)
-        sizes = [size for size in study.sizes if isinstance(size, int)]
-        needed = min(max(sizes, default=0) + description.holdout, description.clips)
+        subsets = [(clips, without) for clips, without in study.subsets if isinstance(clips, int)]
+        needed = min(clips_needed(catalogue, subsets) + description.holdout, description.clips)
         hours = float(read_parquet(catalogue / "catalogue.parquet", ["seconds"])["seconds"].head(needed).sum())
         labelled = len(source.labelled.clips)
     lanes, gpu = lane_count(resources, len(study.runs))

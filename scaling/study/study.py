@@ -5,13 +5,13 @@ are read against.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from scaling.objectives.options import SupervisedOptions
+from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
 from scaling.study.run import Data, Initialization, Run, with_fields
 
@@ -75,6 +75,14 @@ class Factor:
     baseline: str | None = None
 
 
+def objective_factor(names: Sequence[str]) -> Factor:
+    """The factor of known objectives, each with the defaults of its options.
+
+    Raises `StudyError` for an unknown one.
+    """
+    return Factor("objective", {name: {"objective": OBJECTIVES.default(name)} for name in names})
+
+
 @dataclass(frozen=True)
 class Cell:
     """A run as it stands in its study: with the level of every factor by the factor's name, and, where it is not under
@@ -130,6 +138,11 @@ class Study:
     def sizes(self) -> tuple[int | Literal["all"], ...]:
         """Every number of clips that some run is trained on."""
         return tuple(dict.fromkeys(run.data.clips for run in self.runs if run.data.clips))
+
+    @property
+    def subsets(self) -> tuple[tuple[int | Literal["all"], tuple[str, ...]], ...]:
+        """Every number of clips that some run is trained on, and the sources that it leaves out."""
+        return tuple(dict.fromkeys((run.data.clips, run.data.without) for run in self.runs if run.data.clips))
 
     def resolve(self, available: int) -> "Study":
         """The same study with "all" replaced by the number of usable clips."""

@@ -3,23 +3,29 @@
 checkpoint/step-00000120/  weights.safetensors  optimizer.safetensors  state.json
 """
 
-import errno
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from scaling.errors import StudyError
-from scaling.storage.files import Location, names, read_bytes, read_json, remove, remove_tree, replacing, write_json
+from scaling.storage.files import (
+    Location,
+    local_copy,
+    names,
+    on_disk,
+    read_json,
+    remove,
+    remove_tree,
+    replacing,
+    write_json,
+)
+from scaling.storage.space import room_for
 
 WEIGHTS = "weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"
@@ -52,7 +58,7 @@ def save_checkpoint(
     the checkpoint before stays whole.
     """
     final = checkpoint_path(folder, step)
-    if not isinstance(final, Path):
+    if not on_disk(final):
         _upload_checkpoint(final, module, optimizer, {**state, "step": step}, still_ours)
         return
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
@@ -97,7 +103,8 @@ def _upload_checkpoint(
 
 def read_tensors(path: Location) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, on the CPU."""
-    return load_file(path) if isinstance(path, Path) else load(read_bytes(path))
+    with local_copy(path) as local:
+        return load_file(local)
 
 
 def load_checkpoint(checkpoint: Location, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
@@ -123,21 +130,6 @@ def drop_optimizer(folder: Location) -> None:
     """A finished run keeps its weights alone."""
     if checkpoint := latest_checkpoint(folder):
         remove(checkpoint / OPTIMIZER)
-
-
-@contextmanager
-def room_for(what: str) -> Iterator[None]:
-    """Raise `StudyError` where the block fails for want of space, naming what was being written."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        # safetensors wraps the system's error and leaves only its text.
-        full = isinstance(error, SafetensorError) and any(
-            f"(os error {number})" in str(error) for number in (errno.ENOSPC, errno.EDQUOT)
-        )
-        if full or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
-            raise StudyError(f"no space left for {what}: free some and start again") from error
-        raise
 
 
 def _optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

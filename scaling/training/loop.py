@@ -7,7 +7,6 @@ to the same bits.
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from scaling.data.feed import Feed, keyed_generator
 from scaling.errors import StudyError
 from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
-from scaling.storage.files import Location
+from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
@@ -29,6 +28,7 @@ from scaling.training.checkpoint import (
     read_state,
     save_checkpoint,
 )
+from scaling.training.cost import Cost
 from scaling.training.group import from_first
 from scaling.training.learning_curve import LearningCurve
 from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
@@ -52,7 +52,7 @@ def train(
     device: torch.device | None = None,
     progress: Progress = lambda step, rate: False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> dict[str, Any]:
+) -> Cost:
     """Train `module` (from `build`) for the run's steps, going on from the last checkpoint in the attempt's
     folder.
 
@@ -99,7 +99,7 @@ def train(
             # Before the state it belongs to: a resumed run keeps the rows up to its checkpoint.
             curve.publish()
             save_checkpoint(attempt.folder, step, module, optimizer, costs(), attempt.still_ours)
-        if isinstance(attempt.folder, Path):
+        if on_disk(attempt.folder):
             return checkpoint_seconds
         return max(checkpoint_seconds, min(UPLOAD_SHARE * (time.monotonic() - asked), UPLOAD_SECONDS))
 
@@ -139,17 +139,17 @@ def train(
         attempt.still_ours()
         drop_optimizer(attempt.folder)
     module.eval()
-    return {
-        "wall_seconds": spent["wall_seconds"],
-        "feed_wait_seconds": spent["feed_wait_seconds"],
-        "samples_seen": run.steps * run.optimization.batch_size,
-        "epochs": run.steps * run.optimization.batch_size / len(feed.places),
-        "parameters": parameter_count(module),
-        "encoder_parameters": parameter_count(module.encoder),
-        "flops": training_flops(run, feed, module, device),
-        "holdout_loss": holdout_loss(feed, module, device) if held_out is None else held_out,
-        "weights": weights_digest(module),
-    }
+    return Cost(
+        samples_seen=run.steps * run.optimization.batch_size,
+        epochs=run.steps * run.optimization.batch_size / len(feed.places),
+        wall_seconds=spent["wall_seconds"],
+        feed_wait_seconds=spent["feed_wait_seconds"],
+        parameters=parameter_count(module),
+        encoder_parameters=parameter_count(module.encoder),
+        flops=training_flops(run, feed, module, device),
+        holdout_loss=holdout_loss(feed, module, device) if held_out is None else held_out,
+        weights=weights_digest(module),
+    )
 
 
 def _step(

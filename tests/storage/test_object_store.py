@@ -34,7 +34,7 @@ from scaling.training.checkpoint import checkpoint_path, latest_checkpoint, load
 from scaling.training.initialize import read_weights
 from scaling.training.learning_curve import FILE, LearningCurve, read_curve
 from scaling.training.optimizers import build_optimizer
-from studies.data_scale import data_scale
+from studies.data_scale import DataScale, data_scale
 
 
 def objects(place: Location) -> list[str]:
@@ -235,7 +235,7 @@ def test_what_cannot_be_is_refused_in_one_line(
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["study", *(word for pair in options.items() for word in pair)])
     began = time.monotonic()
-    assert run_study(data_scale, "") == 2
+    assert run_study(data_scale, DataScale, "") == 2
     assert time.monotonic() - began < 10
     said = capsys.readouterr().err.strip()
     assert line in said
@@ -255,7 +255,7 @@ def test_an_outage_that_lasts_ends_a_study_with_one_line(
     object_store.busy_after("lease.json", float("inf"))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setattr(sys, "argv", ["study", "--preset", "smoke", "--out", str(place), "--tracking-uri", uri])
-    assert run_study(data_scale, "") == 1
+    assert run_study(data_scale, DataScale, "") == 1
     said = capsys.readouterr().err.strip()
     assert said == "error: the object store does not answer: start the same command again, it goes on"
     object_store.busy(0.0)

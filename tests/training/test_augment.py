@@ -3,13 +3,12 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import random_batch
+from tiny import random_batch, tiny_run
 
 from scaling.models.encoder import LOG_MEL_MEAN
-from scaling.study.run import Data
 from scaling.training.augment import spec_augment
 
-DATA = Data(time_masks=2, time_mask_frames=20, mel_masks=2, mel_mask_bins=12)
+RUN = tiny_run(time_masks=2, time_mask_frames=20, mel_masks=2, mel_mask_bins=12)
 
 
 def augmented(
@@ -17,7 +16,7 @@ def augmented(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     batch = {key: value[worker::workers] for key, value in random_batch(clips, frames=frames).items()}
     generator = torch.Generator().manual_seed(seed)
-    out = spec_augment(batch["features"], batch["lengths"], DATA, generator, worker, workers)
+    out = spec_augment(batch["features"], batch["lengths"], RUN.data, generator, worker, workers)
     return batch["features"], batch["lengths"], out
 
 

@@ -12,8 +12,8 @@ from scaling.errors import StudyError
 from scaling.training.initialize import build, read_weights
 
 
-def supervised(**sizes: int) -> dict[str, torch.Tensor]:
-    run = tiny_run("supervised", seed=5, encoder=replace(ENCODER, **sizes))
+def supervised(**encoder: int) -> dict[str, torch.Tensor]:
+    run = tiny_run("supervised", seed=5, encoder=replace(ENCODER, **encoder))
     return build(run, 0, {"task": 3}, None, None).state_dict()
 
 
