@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from scaling.errors import StudyError
 from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
 from scaling.study.run import Data, Initialization, Run, with_fields
@@ -113,6 +114,14 @@ class Study:
     seeds: tuple[int, ...] = (0,)
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart."""
+        arms: dict[Run, str] = {}
+        for levels, run in self._arms():
+            arm = Cell(run, levels).arm
+            if (other := arms.setdefault(run, arm)) != arm:
+                raise StudyError(f"{other} and {arm} would be the same runs: one of them must set something else")
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
