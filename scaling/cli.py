@@ -190,7 +190,7 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     uri, artifacts = tracking_places(tracking_uri, place)
     check_writable(place)
     study = recorded_study(place)
-    tracker = Tracker(uri, study.experiment, study.question, study.study_id, artifacts)
+    tracker = Tracker(uri, study.experiment, study.design, study.study_id, artifacts)
     if not Recorder(tracker, study.cells, place / "runs", {}, print).settle(study.done, []):
         return 1
     print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {shown(uri)}")

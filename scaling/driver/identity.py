@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scaling.data.corpus import Source
 from scaling.errors import StudyError
@@ -154,11 +155,11 @@ def read_run(folder: Location) -> Cell:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a folder says of the study in it: the name of its experiment, its question and id, every run that was begun,
+    """What a folder says of the study in it: the name of its experiment, its design and id, every run that was begun,
     and those that are done."""
 
     experiment: str
-    question: str
+    design: dict[str, Any]
     study_id: str
     cells: tuple[Cell, ...]
     done: tuple[Run, ...]
@@ -179,4 +180,4 @@ def recorded_study(folder: Location) -> Recorded:
     cells = {place: read_run(place) for place in begun if (place / "run.json").exists()}
     done = tuple(cell.run for place, cell in cells.items() if (place / "result.json").exists())
     experiment = f"{fields['study']}-{fields['preset']}"
-    return Recorded(experiment, fields["design"]["question"], fields["id"], tuple(cells.values()), done)
+    return Recorded(experiment, fields["design"], fields["id"], tuple(cells.values()), done)
