@@ -65,8 +65,8 @@ the question answered, are in `report/report.html` of the study's folder.
 
 
 def view(result: dict[str, Any], axes: Sequence[str], stamp: int) -> str:
-    """A view of the table of runs as MLflow's page saves one: arm, seed, place on the axes (columns of the scores), mean
-    score, then the tasks.
+    """A view of the table of runs as MLflow's page saves one: arm, seed, place on the axes (columns of the scores),
+    mean score, then the tasks.
 
     Without one the table has no column of a metric, parameter or tag, whatever their names.
     Columns of one kind stand together, or the table names the kind twice.
