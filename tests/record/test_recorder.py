@@ -49,7 +49,7 @@ def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
     write_json(path / "study.json", fields)
 
     def tracker_at(uri: str) -> Tracker:
-        return Tracker(uri, "data-scale-smoke", STUDY.question, "me", path / "mlartifacts")
+        return Tracker(uri, "data-scale-smoke", STUDY.design(), "me", path / "mlartifacts")
 
     tracker = tracker_at(server.uri)
     recorder = Recorder(tracker, CELLS, folder, {"study": STUDY.name}, said.append)

@@ -18,7 +18,7 @@ def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) ->
     folder = StudyFolder(tmp_path)
     scores = score("birds", "accuracy", 0.25), score("rooms", "accuracy", 0.75), score("sounds", "a2t_recall", 1.0)
     finish(folder.run(CELL.run.name), CELL, *scores)
-    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "data-scale-smoke", STUDY.question, "me", tmp_path / "art")
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "data-scale-smoke", STUDY.design(), "me", tmp_path / "art")
     run_id = tracker.begin(CELL, {})
     tracker.finish(CELL.run, folder.run(CELL.run.name))
 
