@@ -193,7 +193,7 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     check_writable(place)
     files = StudyFolder(place)
     study = recorded_study(files)
-    tracker = Tracker(uri, study.experiment, study.question, study.study_id, artifacts)
+    tracker = Tracker(uri, study.experiment, study.design, study.study_id, artifacts)
     if not Recorder(tracker, study.cells, files, {}, print).settle(study.done, []):
         return 1
     print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {shown(uri)}")

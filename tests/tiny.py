@@ -159,7 +159,7 @@ def main() -> None:
 
     module = tiny_module(run, len(opened.tokenizer))
     result = train(run, tiny_feed(run, opened), module, attempt, progress=progress, checkpoint_seconds=0.03)
-    print(result["weights"])
+    print(result.weights)
 
 
 if __name__ == "__main__":

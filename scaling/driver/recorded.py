@@ -1,6 +1,7 @@
 """What a folder says of the study in it, without the script that made it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from scaling.driver.identity import described
 from scaling.errors import StudyError
@@ -11,11 +12,11 @@ from scaling.study.study import Cell
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a folder says of the study in it: the name of its experiment, its question and id, every run that was begun,
+    """What a folder says of the study in it: the name of its experiment, its design and id, every run that was begun,
     and those that are done."""
 
     experiment: str
-    question: str
+    design: dict[str, Any]
     study_id: str
     cells: tuple[Cell, ...]
     done: tuple[Run, ...]
@@ -32,4 +33,4 @@ def recorded_study(folder: StudyFolder) -> Recorded:
     begun = {run: run.cell() for run in folder.begun()}
     done = tuple(cell.run for run, cell in begun.items() if run.done)
     experiment = f"{fields['study']}-{fields['preset']}"
-    return Recorded(experiment, fields["design"]["question"], fields["id"], tuple(begun.values()), done)
+    return Recorded(experiment, fields["design"], fields["id"], tuple(begun.values()), done)

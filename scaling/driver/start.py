@@ -111,7 +111,7 @@ class Start:
         from scaling.record.tracker import Tracker
 
         experiment = f"{self.study.name}-{self.study.preset}"
-        return Tracker(self.tracking_uri, experiment, self.study.question, study_id, self.artifacts)
+        return Tracker(self.tracking_uri, experiment, self.study.design(), study_id, self.artifacts)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""

@@ -1,7 +1,7 @@
 """What MLflow holds of a run, how its page shows it, and the scores read back from it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -66,14 +66,19 @@ the question answered, are in `report/report.html` of the study's folder.
 """
 
 
-def view(result: Result, stamp: int) -> str:
-    """A view of the table of runs as MLflow's page saves one: arm, seed, clips, mean score, then the tasks.
+def view(result: Result, axes: Sequence[str], stamp: int) -> str:
+    """A view of the table of runs as MLflow's page saves one: arm, seed, place on the axes (columns of the scores),
+    mean score, then the tasks.
 
     Without one the table has no column of a metric, parameter or tag, whatever their names.
     Columns of one kind stand together, or the table names the kind twice.
     """
     tasks = {score_key(score): score.task for score in result.scores if score.metric in SHOWN}
-    columns = {"tags.`arm`": 170, "params.`seed`": 100, "metrics.`clips`": 80, f"metrics.`{ACCURACY}`": 90}
+    measured = {"clips": "clips", "parameters": "cost/encoder_parameters", "samples_seen": "cost/samples_seen"}
+    columns = {"tags.`arm`": 170, "params.`seed`": 100}
+    columns |= {f"params.`{axis}`": 100 for axis in axes if axis not in measured}
+    columns |= {f"metrics.`{measured[axis]}`": 100 for axis in axes if axis in measured}
+    columns[f"metrics.`{ACCURACY}`"] = 90
     columns |= {f"metrics.`{key}`": 60 + 8 * len(task) for key, task in tasks.items()}
     state = {
         "selectedColumns": list(columns),

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,13 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
 
 class Tracker:
-    """One study's experiment at a tracking URI; `question` stands above its runs.
+    """One study's experiment at a tracking URI, described as `design` says (`Study.design`).
 
     `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
     Raises `StudyError` where the URI cannot be reached.
     """
 
-    def __init__(self, uri: str, experiment: str, question: str, study_id: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, experiment: str, design: Mapping[str, Any], study_id: str, artifacts: Path) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -76,6 +76,7 @@ class Tracker:
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.experiment = experiment
+        self._axes = [axis["column"] for axis in design["axes"]]
         self.study_id = study_id
         try:
             self.client = MlflowClient(tracking_uri=uri)
@@ -83,7 +84,7 @@ class Tracker:
             if found is None:
                 place = artifacts.as_uri() if uri.startswith("sqlite:") else None
                 self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                note = description(question, self.experiment_id)
+                note = description(design["question"], self.experiment_id)
                 self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
             else:
                 self.experiment_id = found.experiment_id
@@ -169,7 +170,9 @@ class Tracker:
         self.client.set_terminated(run_id)
         if not self._viewed and result.scores:
             self._viewed = True
-            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, stamp))
+            self.client.set_experiment_tag(
+                self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, self._axes, stamp)
+            )
 
     def fail(self, run: Run, cause: str) -> None:
         """Record that a run failed, and why."""

@@ -79,9 +79,12 @@ class Factor:
 def objective_factor(names: Sequence[str]) -> Factor:
     """The factor of known objectives, each with the defaults of its options.
 
-    Raises `StudyError` for an unknown one.
+    Raises `StudyError` for an unknown one, or one that does not learn from captions.
     """
-    return Factor("objective", {name: {"objective": OBJECTIVES.default(name)} for name in names})
+    known = {name: OBJECTIVES.default(name) for name in names}
+    if labels := [name for name, options in known.items() if options.targets != "captions"]:
+        raise StudyError(f"{labels[0]} learns from labels and not from the mixture: it has no curve along its clips")
+    return Factor("objective", {name: {"objective": options} for name, options in known.items()})
 
 
 @dataclass(frozen=True)

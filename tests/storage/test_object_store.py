@@ -24,8 +24,8 @@ from upath import UPath
 from scaling.cli import run_study
 from scaling.data.parts import describe, part_name
 from scaling.data.store import Store, write_index
-from scaling.driver.identity import seen_by_nodes
 from scaling.errors import StudyError
+from scaling.runs.folder import StudyFolder
 from scaling.storage import lease
 from scaling.storage.files import Location, location, names, read_bytes, read_json, replacing, write_json
 from scaling.storage.lease import Lease
@@ -200,8 +200,8 @@ def test_a_store_is_the_same_in_both_places(
 def test_a_checkpoint_to_start_from_goes_where_nodes_see_it(object_store: ObjectStore, tmp_path: Path):
     save_file({"encoder.x": torch.arange(3.0)}, tmp_path / "mine.safetensors")
     named = {"checkpoint-1": tmp_path / "mine.safetensors"}
-    assert seen_by_nodes(tmp_path / "study", named) == named
-    place = seen_by_nodes(object_store.bucket() / "study", named)["checkpoint-1"]
+    assert StudyFolder(tmp_path / "study").with_checkpoints(named).checkpoints == named
+    place = StudyFolder(object_store.bucket() / "study").with_checkpoints(named).checkpoints["checkpoint-1"]
     assert torch.equal(read_weights(place)["encoder.x"], torch.arange(3.0))
     with pytest.raises(StudyError, match="no checkpoint at s3://"):
         read_weights(place.with_name("other"))

@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from scaling.study.run import Run
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
+from scaling.training.cost import Cost
 from scaling.training.learning_curve import LearningCurve, read_curve
 from scaling.training.loop import train
 from scaling.training.measures import holdout_loss, weights_digest
@@ -29,7 +30,7 @@ from scaling.training.measures import holdout_loss, weights_digest
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 
 
-def trained(run: Run, store: Store, folder: Path, **options: Any) -> dict[str, Any]:
+def trained(run: Run, store: Store, folder: Path, **options: Any) -> Cost:
     attempt = Attempt(folder)
     attempt.claim()
     return train(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), attempt, **options)
@@ -72,7 +73,7 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(store: Store, tmp_p
         assert done.returncode == (0 if step is None else -9), done.stderr
         assert done.stderr == ""
         finished = done.stdout.strip()
-    assert finished == straight["weights"]
+    assert finished == straight.weights
     assert curve(folder) == curve(tmp_path / "straight")
     assert [row["step"] for row in curve(folder)] == list(range(1, run.steps + 1))
 
@@ -88,7 +89,7 @@ def test_a_request_to_stop_leaves_a_checkpoint_to_go_on_from(store: Store, tmp_p
         assert read_state(there)["step"] == asked
         assert len(curve(tmp_path / "run")) == asked
     result = trained(run, store, tmp_path / "run", progress=lambda step, rate: step == run.steps)
-    assert result["weights"] == straight["weights"]
+    assert result.weights == straight.weights
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
 
 
@@ -100,9 +101,7 @@ def test_a_finished_run_is_not_trained_again(store: Store, tmp_path: Path) -> No
     before = curve(tmp_path)
     again = trained(run, store, tmp_path, progress=lambda step, rate: pytest.fail("a step was taken"))
     assert curve(tmp_path) == before
-    assert {k: v for k, v in again.items() if "seconds" not in k} == {
-        k: v for k, v in first.items() if "seconds" not in k
-    }
+    assert again == replace(first, wall_seconds=again.wall_seconds, feed_wait_seconds=again.feed_wait_seconds)
 
 
 def test_time_is_counted_over_all_attempts(store: Store, tmp_path: Path) -> None:
@@ -116,20 +115,20 @@ def test_time_is_counted_over_all_attempts(store: Store, tmp_path: Path) -> None
     began = time.monotonic()
     result = trained(tiny_run(), store, tmp_path, progress=slow)
     last_alone = time.monotonic() - began
-    assert result["wall_seconds"] > 12 * 0.02
-    assert result["wall_seconds"] > (last_alone - 1) + 8 * 0.02
-    assert 0 < result["feed_wait_seconds"] < result["wall_seconds"]
+    assert result.wall_seconds > 12 * 0.02
+    assert result.wall_seconds > (last_alone - 1) + 8 * 0.02
+    assert 0 < result.feed_wait_seconds < result.wall_seconds
 
 
 def test_what_a_run_reports(store: Store, tmp_path: Path) -> None:
     run = tiny_run()
     result = trained(run, store, tmp_path)
-    assert result["samples_seen"] == 96
-    assert result["epochs"] == 4
+    assert result.samples_seen == 96
+    assert result.epochs == 4
     rows = curve(tmp_path)
     assert all(set(TRAIN) < row.keys() for row in rows)
     assert [row["step"] for row in rows if "holdout/loss" in row] == [3, 6, 9, 12]
-    assert rows[-1]["holdout/loss"] == result["holdout_loss"]
+    assert rows[-1]["holdout/loss"] == result.holdout_loss
 
 
 def test_a_superseded_attempt_publishes_nothing(store: Store, tmp_path: Path) -> None:
@@ -212,7 +211,7 @@ def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
     heads = 2 * (w * joint + joint * joint)
     clips = len(batch["lengths"])
     a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
-    assert result["flops"] == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
+    assert result.flops == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
 
 
 def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
@@ -224,7 +223,7 @@ def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) ->
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
     result = train(run, tiny_feed(run, store), module, attempt, progress=lambda step, rate: step == stop_at)
-    return {**result, "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
+    return {**asdict(result), "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "captioning"])
