@@ -2,6 +2,7 @@
 
 import pytest
 
+from scaling.errors import StudyError
 from scaling.models.options import ENCODERS, TransformerOptions
 
 
@@ -15,3 +16,9 @@ def test_the_parameters_of_a_transformer_are_those_of_the_one_that_is_built(widt
 
 def test_heads_are_no_parameters() -> None:
     assert TransformerOptions(heads=2).parameters == TransformerOptions(heads=8).parameters
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (33, 1, 1), (64, 1, 5)])
+def test_an_encoder_that_cannot_be_built_is_refused(sizes: tuple[int, int, int]) -> None:
+    with pytest.raises(StudyError, match="the width must be even and a multiple of the heads"):
+        TransformerOptions(*sizes)

@@ -150,7 +150,7 @@ def other(value: Any) -> Any:
     """A value of the same type that is another one."""
     if isinstance(value, tuple):
         return (*value, "x")
-    return value + "x" if isinstance(value, str) else value + 1
+    return value + "x" if isinstance(value, str) else 2 * value or 1
 
 
 @pytest.mark.parametrize("run", NAMES.values(), ids=NAMES)
