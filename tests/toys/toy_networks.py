@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import polars as pl
 import torch
-from toy_options import StackedOptions, WordsOptions
 from torch import nn
+from toy_options import StackedOptions, WordsOptions
 
 from scaling.data.tasks.task import Task
 from scaling.models.encoder import Encoder

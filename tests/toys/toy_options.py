@@ -39,6 +39,11 @@ class NearestOptions:
     kind: ClassVar[TaskKind] = "accuracy"
 
 
-ENCODERS["stacked"] = Known(StackedOptions, "toy_networks:Stacked")
-OBJECTIVES["words"] = Known(WordsOptions, "toy_networks:Words")
-PROBES["nearest"] = Known(NearestOptions, "toy_networks:nearest")
+LINES = {
+    "stacked": Known(StackedOptions, "toy_networks:Stacked"),
+    "words": Known(WordsOptions, "toy_networks:Words"),
+    "nearest": Known(NearestOptions, "toy_networks:nearest"),
+}
+ENCODERS["stacked"] = LINES["stacked"]
+OBJECTIVES["words"] = LINES["words"]
+PROBES["nearest"] = LINES["nearest"]
