@@ -30,7 +30,13 @@ from scaling.storage import lease
 from scaling.storage.files import Location, location, names, read_bytes, read_json, replacing, write_json
 from scaling.storage.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
-from scaling.training.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
+from scaling.training.checkpoint import (
+    State,
+    checkpoint_path,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from scaling.training.initialize import read_weights
 from scaling.training.learning_curve import FILE, LearningCurve, read_curve
 from scaling.training.optimizers import build_optimizer
@@ -124,19 +130,19 @@ def test_checkpoints_come_back_bit_for_bit(object_store: ObjectStore):
     for parameter in module.parameters():
         parameter.grad = torch.randn_like(parameter)
     optimizer.step()
-    save_checkpoint(folder, 5, module, optimizer, {"wall_seconds": 0.5}, lambda: None)
-    save_checkpoint(folder, 9, module, optimizer, {"wall_seconds": 1.5}, lambda: None)
+    save_checkpoint(folder, State(5, 0.5), module, optimizer, lambda: None)
+    save_checkpoint(folder, State(9, 1.5), module, optimizer, lambda: None)
     assert names(folder / "checkpoint") == ["step-00000009"]
 
     def superseded() -> None:
         raise SupersededError
 
     with pytest.raises(SupersededError):
-        save_checkpoint(folder, 12, module, optimizer, {}, superseded)
+        save_checkpoint(folder, State(12), module, optimizer, superseded)
     assert latest_checkpoint(folder) == checkpoint_path(folder, 9)
     other = tiny_module(tiny_run(seed=1), 30)
     again = build_optimizer(other, run)
-    assert load_checkpoint(checkpoint_path(folder, 9), other, again) == {"wall_seconds": 1.5, "step": 9}
+    assert load_checkpoint(checkpoint_path(folder, 9), other, again) == State(9, 1.5)
     for name, value in module.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
     for one, two in zip(module.parameters(), other.parameters(), strict=True):

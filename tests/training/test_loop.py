@@ -19,6 +19,7 @@ from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.objectives.objective import Batch
 from scaling.study.run import Run
+from scaling.training import group
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
@@ -86,7 +87,7 @@ def test_a_request_to_stop_leaves_a_checkpoint_to_go_on_from(store: Store, tmp_p
             trained(run, store, tmp_path / "run", progress=lambda step, rate, at=asked: step == at)
         there = latest_checkpoint(tmp_path / "run")
         assert there is not None
-        assert read_state(there)["step"] == asked
+        assert read_state(there).step == asked
         assert len(curve(tmp_path / "run")) == asked
     result = trained(run, store, tmp_path / "run", progress=lambda step, rate: step == run.steps)
     assert result.weights == straight.weights
@@ -180,7 +181,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
         trained(run, store, tmp_path, checkpoint_seconds=0.0)
     there = latest_checkpoint(tmp_path)
     # The first step's loss was still finite.
-    assert there is None or read_state(there)["step"] == 1
+    assert there is None or read_state(there).step == 1
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "captioning"])
@@ -249,14 +250,14 @@ def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: 
     assert stopped == [f"InterruptedRunError: {run.name}"] * 2
     there = latest_checkpoint(tmp_path / "run")
     assert there is not None
-    assert 2 <= read_state(there)["step"] < run.steps
+    assert 2 <= read_state(there).step < run.steps
     ended = pair.call(in_a_group, run, store.folder, tmp_path / "run", -1)
     assert {result["weights"] for result in ended} == {straight[0]["weights"]}
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
 
 
 def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]:
-    meetings = training._Meetings(0)
+    meetings = group.Meetings(0)
     stopped = []
     for step in range(1, steps + 1):
         if worker == 0:
@@ -267,7 +268,7 @@ def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]
 
 
 def test_slow_steps_are_met_after_each(pair: Pair) -> None:
-    assert pair.call(meetings_of_slow_steps, training.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
+    assert pair.call(meetings_of_slow_steps, group.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(store: Store, tmp_path: Path, pair: Pair) -> None:
