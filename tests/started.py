@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import psutil
 
-from scaling.data.store import read_parquet
 from scaling.storage.files import Location, names, read_json
+from scaling.storage.tables import read_parquet
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]

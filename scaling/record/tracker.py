@@ -27,10 +27,10 @@ from scaling.record.metrics import (
     scores_table,
     view,
 )
-from scaling.storage.files import Location, local_copy, read_json
+from scaling.runs.folder import RunFolder, StudyFolder
+from scaling.storage.files import Location, local_copy, on_disk
 from scaling.study.run import Run, run_to_json
 from scaling.study.study import Cell, Study
-from scaling.training.learning_curve import FILE, read_curve
 
 STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
@@ -45,7 +45,7 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
     Raises `StudyError` where there is no such place: SQLite needs a filesystem.
     """
-    if isinstance(folder, Path):
+    if on_disk(folder):
         return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
     if not uri:
         raise StudyError(
@@ -124,7 +124,7 @@ class Tracker:
 
         self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in parameters(run).items()])
 
-    def forward(self, run: Run, folder: Location) -> None:
+    def forward(self, run: Run, folder: RunFolder) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
         restarted."""
         from mlflow.entities import Metric
@@ -133,7 +133,7 @@ class Tracker:
         if run.name not in self._forwarded:
             sent = self.client.get_metric_history(run_id, "train/loss")
             self._forwarded[run.name] = max((metric.step for metric in sent), default=0)
-        rows = [row for row in read_curve(folder / FILE) if row["step"] > self._forwarded[run.name]]
+        rows = [row for row in folder.curve() if row["step"] > self._forwarded[run.name]]
         metrics = [
             Metric(key, value, int(row["time"]), int(row["step"]))
             for row in rows
@@ -145,7 +145,7 @@ class Tracker:
         if rows:
             self._forwarded[run.name] = int(rows[-1]["step"])
 
-    def finish(self, run: Run, folder: Location) -> None:
+    def finish(self, run: Run, folder: RunFolder) -> None:
         """Record a finished run: learning curve, scores with standard errors, cost. Does nothing where that
         was done."""
         from mlflow.entities import Metric, RunTag
@@ -156,20 +156,19 @@ class Tracker:
         # A driver may have died between making the MLflow run and describing it.
         self._log_parameters(run)
         self.forward(run, folder)
-        path = folder / "result.json"
-        result, stamp = read_json(path), int(path.stat().st_mtime * 1000)
+        result, stamp = folder.result(), int(folder.done_at * 1000)
         metrics = [Metric(key, value, stamp, run.steps) for key, value in recorded_metrics(result).items()]
         for first in range(0, len(metrics), ENTRIES_A_BATCH):
             self.client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])
         tags = recorded_tags(result)
         # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        with local_copy(folder / "predictions.parquet") as predictions:
+        with local_copy(folder.predictions) as predictions:
             self.client.log_artifact(run_id, str(predictions))
         self.client.log_dict(run_id, run_to_json(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
-        if not self._viewed and result["scores"]:
+        if not self._viewed and result.scores:
             self._viewed = True
             self.client.set_experiment_tag(
                 self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, self._axes, stamp)
@@ -181,10 +180,10 @@ class Tracker:
             self.client.set_tag(self._ids[run.name], "cause", cause)
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
-    def scores(self, study: Study, runs: Location) -> pl.DataFrame:
+    def scores(self, study: Study, folder: StudyFolder) -> pl.DataFrame:
         """All scores that MLflow holds of this study, one row each (`scores_table`).
 
-        A run that is done in `runs` and not recorded yet is read from its result.
+        A run that is done in `folder` and not recorded yet is read from its result.
         """
         records: list[Record] = []
         with suppress(UnreachableError), reached():
@@ -193,12 +192,10 @@ class Tracker:
                 if data.tags.get(DONE_TAG):
                     records.append((data.tags[RUN_TAG], run.info.run_id, data.params, data.metrics, data.tags))
         held = {name for name, *_ in records}
-        for cell in study.cells:
-            path = runs / cell.run.name / "result.json"
-            if cell.run.name not in held and path.exists():
-                result = read_json(path)
-                tags = {**recorded_tags(result), **level_tags(cell)}
-                records.append((cell.run.name, "", parameters(cell.run), recorded_metrics(result), tags))
+        cells = {cell.run.name: cell for cell in study.cells if cell.run.name not in held}
+        for name, result in folder.results(cell.run for cell in cells.values()).items():
+            tags = {**recorded_tags(result), **level_tags(cells[name])}
+            records.append((name, "", parameters(result.run), recorded_metrics(result), tags))
         return scores_table(study, records)
 
 
