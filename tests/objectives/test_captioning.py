@@ -7,9 +7,10 @@ import torch
 from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling.models.batch import Batch
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
-from scaling.objectives.objective import Batch, share_of_draws
+from scaling.objectives.objective import share_of_draws
 
 OPTIONS = OBJECTIVES["captioning"]
 SMOOTHING = OPTIONS.label_smoothing

@@ -17,7 +17,7 @@ from tiny import Pair, tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
 from scaling.errors import StudyError
-from scaling.objectives.objective import Batch
+from scaling.models.batch import Batch
 from scaling.study.run import Run
 from scaling.training import group
 from scaling.training import loop as training
