@@ -71,23 +71,6 @@ def test_other_tokens_and_the_length_do_not_reach_a_parallel_prediction(monkeypa
     torch.testing.assert_close(longer[:5], logits, atol=1e-6, rtol=0)
 
 
-def test_a_quarter_of_the_clips_is_autoregressive() -> None:
-    generator = torch.Generator().manual_seed(0)
-    share = (share_of_draws(40_000, generator) < 0.25).float().mean()
-    assert share == pytest.approx(0.25, abs=0.01)
-
-
-def draws(worker: int, clips: int) -> torch.Tensor:
-    return share_of_draws(clips, torch.Generator().manual_seed(7)).clone()
-
-
-def test_a_clip_is_drawn_whatever_the_number_of_workers(pair: Pair) -> None:
-    everyone = draws(0, 50)
-    first, second = pair.call(draws, 25)
-    assert torch.equal(first, everyone[0::2])
-    assert torch.equal(second, everyone[1::2])
-
-
 def loss_and_gradients(worker: int, batch: Batch, workers: int) -> tuple[float, dict[str, torch.Tensor]]:
     module = captioning(0.4)
     group = DistributedDataParallel(module) if workers > 1 else module
