@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scaling.analysis.claims.crossover import CLAIMED, Crossover, crossover, overtaken, sought
+from scaling.analysis.curves.crossover import CLAIMED, Crossover, crossover, overtaken, sought
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.curves.replicate import seed_noise
 from scaling.analysis.curves.simulate import CASES, SIZES, Case, crossovers, simulate

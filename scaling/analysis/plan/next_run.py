@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from scaling.analysis.claims.crossover import NEAR, crossover, sought
+from scaling.analysis.curves.crossover import NEAR, crossover, sought
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from scaling.analysis.claims.crossover import crossover, overtaken, sought
+from scaling.analysis.curves.crossover import crossover, overtaken, sought
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST

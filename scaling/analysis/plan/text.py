@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scaling.analysis.claims.crossover import FAR
+from scaling.analysis.curves.crossover import FAR
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.plan.next_run import Candidate
 from scaling.analysis.plan.power import Grid, Power
