@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from scaling.analysis.curves.fit import LEVEL, Interval
-from scaling.analysis.scores.words import Value
+from scaling.analysis.scores.words import Value, capital
 
 ALL_TASKS = "all tasks"
 Ends = tuple[float | None, float | None]
@@ -81,6 +81,11 @@ def over(n: int, scope: str = ALL_TASKS) -> str:
     """What an error is of: "averaged over 9 tasks", "on the one music task"."""
     of = f"{scope} " if scope and scope != ALL_TASKS else ""
     return f"averaged over {n} {of}tasks" if n > 1 else f"on the one {of}task"
+
+
+def led(held: str, text: str) -> str:
+    """A sentence that starts with what it holds for: "From scratch: ..."."""
+    return f"{capital(held)}: {text}" if held else capital(text)
 
 
 def chance(probability: float) -> str:
