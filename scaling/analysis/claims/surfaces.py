@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from scaling.analysis.claims.claim import Claim, Ends, Said, chance, led
+from scaling.analysis.claims.claim import Claim, Ends, Said, chance, led, whole
 from scaling.analysis.claims.two_axes import Plane
 from scaling.analysis.curves.allocation import Cost, best_sizes
 from scaling.analysis.curves.crossover import CLAIMED, share
-from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL, interval
 from scaling.analysis.curves.repetition import Repetition, fresh
 from scaling.analysis.curves.surface import Surface
-from scaling.analysis.scores.words import place, plain, sized, two_digits
+from scaling.analysis.scores.words import place, plain, sized, two_digits, unit
 
 _LEVEL = f"{100 * LEVEL:.0f} % interval"
 _AHEAD = 10.0  # times the dearest run
@@ -27,16 +26,26 @@ def surfaces(found: list[Plane]) -> list[Claim]:
         if isinstance(one.law, Repetition):
             claims += [_passes(one, one.law), _fresh(one, one.law)]
         elif isinstance(one.law, Surface) and one.cost is not None:
-            dearest = float(one.computes[-1])
-            computes = {
-                "what half of the runs cost at most": float(np.median(one.computes)),
-                "what the dearest run cost": dearest,
-                f"{_AHEAD:.0f} times the dearest run": _AHEAD * dearest,
-            }
-            claims += [_optimum(one, one.law, one.cost, compute, which) for which, compute in computes.items()]
+            claims += _optima(one, one.law, one.cost)
         else:
             reasons.setdefault(_open_question(one), []).append(one)
     return claims + [_open(those, *why) for why, those in reasons.items()]
+
+
+def _optima(one: Plane, law: Surface, cost: Cost) -> list[Claim]:
+    """At the median and the largest compute of the runs, and beyond it as long as the best is not the largest size."""
+    dearest = float(one.computes[-1])
+    computes = {
+        "what half of the runs cost at most": float(np.median(one.computes)),
+        "what the dearest run cost": dearest,
+        f"{_AHEAD:.0f} times the dearest run": _AHEAD * dearest,
+    }
+    claims: list[Claim] = []
+    for which, compute in computes.items():
+        claims.append(_optimum(one, law, cost, compute, which))
+        if claims[-1].chances["largest"] >= CLAIMED:
+            break  # more compute asks for no smaller one
+    return claims
 
 
 def _optimum(one: Plane, law: Surface, cost: Cost, compute: float, which: str) -> Claim:
@@ -45,7 +54,7 @@ def _optimum(one: Plane, law: Surface, cost: Cost, compute: float, which: str) -
     smallest, largest = cost.sizes[[0, -1]]
     edges = {"smallest": share(sizes <= smallest), "largest": share(sizes >= largest)}
     number, (low, high) = float(np.median(sizes)), interval(sizes)
-    with_it = f"with {two_digits(compute)} FLOPs ({which})"
+    with_it = f"with {compute:.1e} FLOPs ({which})".replace("e+", "e")
     edge = max(edges, key=lambda name: edges[name])
     status: Said = "said"
     ends: Ends = (low if low > smallest else None, high if high < largest else None)
@@ -63,13 +72,13 @@ def _optimum(one: Plane, law: Surface, cost: Cost, compute: float, which: str) -
         )
     else:
         data = float(cost.affordable(compute, np.array(number)))
-        beyond = ", more than measured" if data > _BEYOND * one.D.max() else ""
+        beyond = " (more than measured)" if data > _BEYOND * one.D.max() else ""
         text = (
             f"{with_it} {sized(one.size, two_digits(number))} and {sized(one.data, two_digits(data))}{beyond} err "
             f"least by the fitted surface ({_LEVEL} {_range(one, low, high, smallest, largest)})."
         )
     return _claim(
-        one, "optimum", text, number if status == "said" else None, one.size.unit or one.size.name, ends, status,
+        one, "optimum", text, number if status == "said" else None, unit(one.size), ends, status,
         at=compute, chances=edges,
     )  # fmt: skip
 
@@ -124,7 +133,7 @@ def _fresh(one: Plane, law: Repetition) -> Claim:
         f"seen once ({_LEVEL} {two_digits(low)} to {two_digits(high)})"
         f"{'.' if status == 'said' else ': too uncertain to say.'}"
     )
-    return _claim(one, "worth", text, number, one.size.unit or one.size.name, (low, high), status, at=clips)
+    return _claim(one, "worth", text, number, unit(one.size), (low, high), status, at=clips)
 
 
 def _times(passes: float) -> str:
@@ -150,17 +159,18 @@ def _open(those: list[Plane], kind: str, question: str, why: str) -> Claim:
     names = "; ".join(one.arm.name for one in those if one.arm.levels)
     return Claim(
         kind=kind, arm=names, sentence=led(names, f"{question} cannot be said: {why}."), number=None,
-        unit="passes" if kind == "worth" else those[0].size.unit or those[0].size.name, status="cannot be said",
+        unit="passes" if kind == "worth" else unit(those[0].size), status="cannot be said",
         covers="nothing", runs=tuple(sorted({run for one in those for run in one.runs})),
     )  # fmt: skip
 
 
 def _claim(
-    one: Plane, kind: str, text: str, number: float | None, unit: str, ends: Ends, status: Said, *,
+    one: Plane, kind: str, text: str, number: float | None, of: str, ends: Ends, status: Said, *,
     at: float | None = None, chances: dict[str, float] | None = None,
 ) -> Claim:  # fmt: skip
     name = one.arm.name if one.arm.levels else ""
     return Claim(
-        kind=kind, arm=name, sentence=led(name, text), number=number, unit=unit, interval=ends, at=at,
-        chances=chances or {}, status=status, covers=one.covers, runs=one.runs,
+        kind=kind, arm=name, at=None if at is None else whole(at), sentence=led(name, text), number=number, unit=of,
+        interval=None if ends == (None, None) else ends, chances=chances or {}, status=status, covers=one.covers,
+        runs=one.runs,
     )  # fmt: skip

@@ -68,12 +68,12 @@ def planes(draws: Draws, scores: pl.DataFrame, design: Design) -> list[Plane]:
     """
     if len(design.axes) != 2 or any(axis.scale == "nominal" for axis in design.axes):
         return []
-    first, second = design.axes
+    second = design.axes[1]
     main = draws.cells.filter(primary()).with_columns(pl.col("x").alias("first"), pl.col(second.column).alias("second"))
     # Places in one row, so that both axes are averaged and resampled as one is.
     places = main.select("first", "second").unique().sort("first", "second").with_row_index("place")
     main = main.join(places, on=["first", "second"], maintain_order="left").with_columns(x=pl.col("place"))
-    runs = trained(scores, design).unique(["run", "seed"], maintain_order=True).sort("flops")
+    runs = trained(scores, design).unique(["run", "seed"], maintain_order=True)
     factors_alone = replace(design, axes=design.axes[:1])
     cells = {arm: main.filter(arm.rows()) for arm in arms(main, factors_alone)}
     seen = means(draws, cells)
@@ -101,10 +101,9 @@ def _plane(arm: Arm, one: Mean, seen: Means, where: Floats, runs: pl.DataFrame, 
     except ValueError as error:
         return replace(found, why=str(error), covers="nothing")
     found = replace(found, law=law)
-    flops = runs["flops"].drop_nulls().to_numpy()
     try:
-        own = runs.select(pl.col(axis.column).cast(pl.Float64) for axis in (size, data)).to_numpy().T
-        return replace(found, cost=fit_cost(*own, runs["flops"].to_numpy()), computes=flops)
+        own = [runs[name].cast(pl.Float64).to_numpy() for name in (size.column, data.column, "flops")]
+        return replace(found, cost=fit_cost(own[0], own[1], own[2]), computes=np.sort(own[2]))
     except ValueError as error:
         return replace(found, why_no_cost=str(error))
 

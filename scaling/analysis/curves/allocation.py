@@ -72,4 +72,6 @@ def best_sizes(surface: Surface, cost: Cost, compute: float) -> Floats:
         error = E + A * N**-a + B * cost.affordable(compute, N) ** -b
         best = np.take_along_axis(grid, error.argmin(axis=1)[:, None], axis=1)
         grid = np.clip(best + np.linspace(-step, step, _GRID), low, high)
-    return np.asarray(np.clip(np.exp(best[:, 0]), *cost.sizes[[0, -1]]))
+    smallest, largest = cost.sizes[[0, -1]]
+    # A logarithm and back would leave 499999.9999999997 of an end.
+    return np.where(best <= low, smallest, np.where(best >= high, largest, np.exp(best)))[:, 0]
