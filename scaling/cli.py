@@ -15,20 +15,20 @@ from scaling.driver.display import Display
 from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError
 from scaling.storage.files import absolute, check_writable, is_outage
-from scaling.study.options import Options, parse
+from scaling.study.options import Kind, parse
 from scaling.study.study import Study
 
 if TYPE_CHECKING:
     from scaling.analysis.curves.simulate import Law
 
 
-def run_study(make: Callable[[Options], Study], description: str | None) -> int:
-    """Parse the command line, do the study it describes, and return the exit code."""
+def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str | None) -> int:
+    """Parse the command line into a study's own options, do the study they describe, and return the exit code."""
     signals = Signals()
     signals.install()
     display = Display()
     try:
-        options = parse(description or "")
+        options = parse(kind, description or "")
         # Torch takes seconds to import; help and mistakes need none of it.
         from scaling.driver.start import Start
 
@@ -189,11 +189,11 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     place = absolute(folder)
     uri, artifacts = tracking_places(tracking_uri, place)
     check_writable(place)
-    study, study_id, done = recorded_study(place)
-    tracker = Tracker(uri, study, study_id, artifacts)
-    if not Recorder(tracker, place / "runs", {}, print).settle(done, []):
+    study = recorded_study(place)
+    tracker = Tracker(uri, study.experiment, study.question, study.study_id, artifacts)
+    if not Recorder(tracker, study.cells, place / "runs", {}, print).settle(study.done, []):
         return 1
-    print(f"MLflow holds all {len(done)} finished runs of {place}, in {shown(uri)}")
+    print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {shown(uri)}")
     return 0
 
 

@@ -13,40 +13,57 @@ Nothing is downloaded. A study that was stopped goes on where it was when it is 
 """
 
 import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from scaling.cli import run_study
-from scaling.study.options import Options
-from scaling.study.study import Corpus, Run, Study, grid, references, with_parents
+from scaling.objectives.options import ContrastiveOptions
+from scaling.study.checkpoints import named_initialization
+from scaling.study.options import Options, default
+from scaling.study.run import Optimization, Run
+from scaling.study.study import Factor, Study, clips_axis, objective_factor
 
-QUESTION = "Which objective, how much data, and does a supervised initialization pay?"
-
-PRESETS = {
-    "laptop": (Run("contrastive", steps=700), (100, 320, 1000, 3200)),
-    "smoke": (Run("contrastive", steps=20), (100, 200)),
-}
+PRESETS = {"laptop": (700, (100, 320, 1000, 3200)), "smoke": (20, (100, 200))}  # steps, sizes
 
 
-def data_scale(options: Options) -> Study:
+@dataclass(frozen=True)
+class DataScale(Options):
+    objectives: tuple[str, ...] = ("contrastive", "captioning")
+    """Objectives to compare."""
+    steps: Annotated[int | None, default("the preset's", "INT")] = None
+    """Training steps of every run."""
+    audio_init: str = "supervised"
+    """What the encoder of the initialized arm starts from: supervised (a run of its own that classifies
+    labelled clips first), scratch, or the path of a weights.safetensors."""
+    text_init: str = "scratch"
+    """What the text side of the initialized arm starts from: scratch, or the path of a weights.safetensors."""
+    init_steps: Annotated[int | None, default("as many as from scratch", "INT")] = None
+    """Training steps of the initialized arm."""
+
+
+def data_scale(options: DataScale) -> Study:
     """The full study that the options describe."""
-    template, sizes = PRESETS[options.preset]
-    template = options.adjusted(template)
-    init, checkpoints = options.initialization()
-    arms = [template, init.applied(template)]
-    runs = [
-        run
-        for arm in arms
-        for run in grid(arm, objective=["contrastive", "captioning"], clips=options.clips or sizes, seed=options.seeds)
-    ]
-    supervised = grid(template, objective=["supervised"])[0]
+    steps, sizes = PRESETS[options.preset]
+    audio, checkpoints = named_initialization(options.audio_init, ("supervised", "scratch"))
+    text, more = named_initialization(options.text_init, ("scratch",))
+    start: dict[str, Any] = {"initialization.audio": audio, "initialization.text": text}
+    start |= {"optimization.steps": options.init_steps} if options.init_steps else {}
     return Study(
         name="data-scale",
         preset=options.preset,
-        question=QUESTION,
-        corpus=options.corpus(Corpus()),
-        runs=(*references(template, options.seeds), *with_parents(runs, supervised)),
-        checkpoints=checkpoints,
+        title="How does an audio encoder grow with captioned data?",
+        question="Which objective, how much data, and does a supervised initialization pay?",
+        template=Run(ContrastiveOptions(), optimization=Optimization(steps=options.steps or steps)),
+        axes=(clips_axis(options.clips or sizes),),
+        factors=(
+            objective_factor(options.objectives),
+            Factor("initialization", {"from scratch": {}, "initialized": start}, baseline="from scratch"),
+        ),
+        seeds=options.seeds,
+        corpus=options.corpus(),
+        checkpoints={**checkpoints, **more},
     )
 
 
 if __name__ == "__main__":
-    sys.exit(run_study(data_scale, __doc__))
+    sys.exit(run_study(data_scale, DataScale, __doc__))

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -14,28 +13,12 @@ import ray.data
 import ray.train
 
 from scaling.errors import StudyError
+from scaling.study.resources import Resources
 
 WAIT_SECONDS = 0.5
 WAITING_SECONDS = 30.0
 ACCELERATOR = "accelerator_type:"
 """What Ray puts before a type where it lists what a node has."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a study may use: `threads` CPU threads a worker, `group` workers a lane, `gpus` (0 or 1) a worker
-    (None: one where there are any), on nodes with `accelerator` (a type as Ray names it; empty: on any node).
-
-    `lanes` is how many groups work side by side (None: as many as the cluster has room for). The thread count
-    decides the bits of a run on a CPU, so it is set explicitly and recorded.
-    """
-
-    threads: int = 1
-    group: int = 1
-    gpus: int | None = None
-    lanes: int | None = None
-    accelerator: str = ""
-    checkpoint_seconds: float = 10.0
 
 
 SETTINGS = {
@@ -88,6 +71,12 @@ def living_nodes() -> list[dict[str, Any]]:
     """What Ray says of every node that is alive."""
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node for node in nodes if node["Alive"]]
+
+
+def cluster_cpus() -> int:
+    """The CPUs of all living nodes together."""
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(there.get("CPU", 1)))
 
 
 def lane_count(resources: Resources, runs: int) -> tuple[int, bool]:

@@ -19,19 +19,20 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
-import torch.distributed as dist
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from scaling.cluster.connect import WAIT_SECONDS, Resources, lane_count
-from scaling.driver.display import Group
-from scaling.errors import ClusterLostError
+from scaling.cluster.connect import WAIT_SECONDS, lane_count
+from scaling.cluster.train_callbacks import LaneTrainer
+from scaling.errors import ClusterLostError, in_one_line
 from scaling.runs.place import Place
 from scaling.runs.queue import Entry, RunQueue, Take
 from scaling.storage.files import Location, remove_tree
-from scaling.study.study import Run
+from scaling.study.resources import Group, Resources
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
+from scaling.training.group import from_first
 
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
@@ -102,7 +103,7 @@ class Lanes:
                 )
             snapshot: list[Entry] = ray.get(asked)
         except ray.exceptions.RayError as error:
-            raise ClusterLostError(first_line(error)) from error
+            raise ClusterLostError(in_one_line(error)) from error
         return snapshot
 
     def stop(self) -> None:
@@ -131,7 +132,7 @@ class Lanes:
                 self._trainer(lane, place, resources, gpu).fit()
             except Exception as error:
                 # A lane that is lost must not take the others with it.
-                cause = first_line(error)
+                cause = in_one_line(error)
                 self._free_room(lane)
             try:
                 if not ray.get(self._queue.lane_ended.remote(lane, cause)):
@@ -155,8 +156,8 @@ class Lanes:
                 if room.endswith(mine) and room not in others:
                     remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(room))))
 
-    def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> ray.train.torch.TorchTrainer:
-        return _Trainer(
+    def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> LaneTrainer:
+        return LaneTrainer(
             work_lane,
             train_loop_config={"queue": self._queue, "lane": lane, "place": place, "resources": resources},
             scaling_config=ray.train.ScalingConfig(
@@ -173,18 +174,6 @@ class Lanes:
         )
 
 
-class _Trainer(ray.train.torch.TorchTrainer):
-    """Without Ray Train's cleaner of placement groups, a process a lane whose work `Lanes._free_room` does.
-
-    It asks the dashboard's API. Where a cluster has none, stopping it makes a lane's end 12 s longer, and fails.
-    """
-
-    def _create_default_callbacks(self) -> list[Any]:
-        # Ray's types show the trainer of its former version.
-        made = super()._create_default_callbacks()  # type: ignore[misc]
-        return [callback for callback in made if type(callback).__name__ != "PlacementGroupCleanerCallback"]
-
-
 def work_lane(config: dict[str, Any]) -> None:
     """What every worker of a lane's group runs: take, perform, tell, until there is no run left."""
     # Here and not above: a lane's controller loads this module too, and takes seconds less without what does the work.
@@ -198,7 +187,7 @@ def work_lane(config: dict[str, Any]) -> None:
     if rank == 0 and room is not None:
         ray.get(queue.occupy.remote(lane, room.id.hex()))
     while True:
-        take: Take = _from_first(lambda: ray.get(queue.take.remote(lane, secrets.token_hex(4))))
+        take: Take = from_first(lambda: ray.get(queue.take.remote(lane, secrets.token_hex(4))))
         if take.kind == "none":
             return
         if take.run is None:
@@ -223,19 +212,10 @@ def work_lane(config: dict[str, Any]) -> None:
                 ray.get(queue.interrupted.remote(name))
             continue
         except BaseException as error:
-            ray.get(queue.failed.remote(name, lane, first_line(error)))
+            ray.get(queue.failed.remote(name, lane, in_one_line(error)))
             raise
         if rank == 0:
             ray.get(queue.done.remote(name, main_score(result)))
-
-
-def _from_first(ask: Callable[[], Any]) -> Any:
-    """What the first worker's call returns, on every worker of the group."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return ask()
-    answer = [ask() if dist.get_rank() == 0 else None]
-    dist.broadcast_object_list(answer)
-    return answer[0]
 
 
 class _Beat:
@@ -263,9 +243,3 @@ class _Beat:
             phase = "training" if step < self._steps else "probing"
             self._answer = self._queue.beat.options(name=self._task).remote(self._name, step, rate, phase)
         return stop
-
-
-def first_line(error: BaseException) -> str:
-    """An exception in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]

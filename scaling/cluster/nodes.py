@@ -11,7 +11,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from scaling.cluster.connect import living_nodes
-from scaling.errors import StudyError
+from scaling.errors import StudyError, in_one_line
 from scaling.runs.provenance import source_hash
 from scaling.storage.files import Location, location, remove
 
@@ -77,8 +77,7 @@ def _agrees(answer: Any, node: dict[str, Any], folders: Sequence[Location], mine
     except ray.exceptions.RayError as error:
         if node["NodeID"] not in {living["NodeID"] for living in living_nodes()}:
             return False
-        cause = str(error).strip().splitlines()[-1][:200]
-        raise StudyError(f"node {address} cannot run this project ({type(error).__name__}: {cause})") from None
+        raise StudyError(f"node {address} cannot run this project ({in_one_line(error)})") from None
     for folder, there in zip(folders, seen, strict=True):
         if not there:
             raise StudyError(

@@ -13,11 +13,13 @@ import polars as pl
 
 from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
 from scaling.data.clip import Clip
-from scaling.data.embedded import sounds as synthetic
+from scaling.data.embedded import sounds
 from scaling.data.labelled import write_tasks
-from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest
+from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
 from scaling.data.store import Description, create_store, holdout_size, read_description
-from scaling.data.tasks.toml import Labelled, embedded_tasks, read_tasks
+from scaling.data.tasks.embedded import embedded_tasks
+from scaling.data.tasks.task import Labelled
+from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
 from scaling.storage.files import Location, remove, remove_if_empty, remove_tree
 from scaling.study.study import Corpus
@@ -44,11 +46,21 @@ class Source:
 
 def embedded_clips() -> Iterator[Clip]:
     """The pretraining clips of the embedded corpus."""
-    for index in range(synthetic.SIZE):
-        sound = synthetic.sound(index, seed=EMBEDDED_SEED, split=synthetic.PRETRAIN)
-        place = f"synthetic:{EMBEDDED_SEED}/{synthetic.PRETRAIN}/{index}"
+    for index in range(sounds.SIZE):
+        sound = sounds.sound(index, seed=EMBEDDED_SEED, split=sounds.PRETRAIN)
+        place = f"synthetic:{EMBEDDED_SEED}/{sounds.PRETRAIN}/{index}"
         name = f"{sound.source}/{index:05d}"
         yield Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
+
+
+def source_names(corpus: Corpus) -> tuple[str, ...]:
+    """The sources of the mixture, by name.
+
+    Raises `StudyError` where a manifest is not there.
+    """
+    if corpus.embedded:
+        return tuple(source.name for source in sounds.SOURCES)
+    return tuple(dict.fromkeys(source_name(manifest) for manifest in manifest_files(corpus.manifests)))
 
 
 def open_source(corpus: Corpus) -> Source:
@@ -148,7 +160,7 @@ def _held_out_audio(labelled: Labelled) -> set[str]:
 
 
 def _embedded_code() -> list[Path]:
-    return sorted(Path(synthetic.__file__).parent.glob("*.py"))
+    return sorted(Path(sounds.__file__).parent.glob("*.py"))
 
 
 def _digest(*pieces: str | bytes) -> str:

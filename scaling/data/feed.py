@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from scaling.data.features import HOP, SAMPLE_RATE
 from scaling.data.store import Store
-from scaling.data.tokenizer import PAD, normalized
-
-Batch = dict[str, torch.Tensor]
+from scaling.data.tokenizer import normalized
+from scaling.models.tokens import PAD
+from scaling.objectives.objective import Batch
 
 
 def keyed_generator(*key: int | str) -> np.random.Generator:

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.data.store import Store, read_parquet, write_parquet
-from scaling.data.tasks.toml import Labelled, Task
+from scaling.data.tasks.task import Labelled, Task
 from scaling.storage.files import Location, make_folder, read_json, write_json
 
 

@@ -1,49 +1,53 @@
-"""Preparation on Ray Data: parts of the store, written by one actor a CPU, until enough clips are usable."""
+"""Preparation: parts of the store are written until enough clips are usable, by whatever writers it is handed."""
 
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import polars as pl
-import ray
-import torch
 
-from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE, log_mel
-from scaling.data.parts import Limits, part_name, write_part
-from scaling.data.store import Description, prepared_parts, read_description, write_index
+from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
+from scaling.data.store import Description, Store, prepared_parts, read_description, read_parquet, write_index
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, location, names, remove
+from scaling.storage.files import Location, cached, names, remove
+
+WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
+"""Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
+there. Raises `StudyError` where one of them cannot be written."""
 
 
-class _PartWriter:
-    """Writes parts, one after another, in a process of its own."""
+Subset = tuple[int, tuple[str, ...]]
+"""Which clips a run is trained on: how many by rank, and the sources that are left out."""
 
-    def __init__(self, folder: str, audio_root: str, part_clips: int, limits: Limits) -> None:
-        torch.set_num_threads(1)
-        self.folder, self.audio_root, self.part_clips, self.limits = location(folder), audio_root, part_clips, limits
-        # Seconds of imports, all writers at once, instead of inside the first clip of each.
-        log_mel(torch.zeros(SAMPLE_RATE))
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Write the parts of a batch; says of each on which node, when it was begun, when it was there (seconds since
-        the epoch), and in a line meant for the user what kept it from being written."""
-        batch.update(began=[], ended=[], node=[], error=[])
-        for number in batch["part"]:
-            batch["began"].append(time.time())
-            batch["node"].append(ray.get_runtime_context().get_node_id())
-            error = ""
-            try:
-                rows = catalogue_rows(self.folder, int(number), self.part_clips)
-                write_part(rows, self.folder / part_name(int(number)), self.audio_root, self.limits)
-            except StudyError as refused:
-                # Told rather than raised: Ray wraps an exception until its message is a page of tracebacks.
-                error = str(refused)
-            batch["error"].append(error)
-            batch["ended"].append(time.time())
-        return batch
+def clips_needed(folder: Location, subsets: Iterable[Subset]) -> int:
+    """How many clips of the catalogue beside the holdout it takes for every subset, if all of them are usable.
+
+    Raises `StudyError` where a source is not there, or a subset is larger than what the catalogue has.
+    """
+    description = read_description(folder)
+    if description is None:
+        raise StudyError(f"no catalogue in {folder}")
+    sources = read_parquet(folder / "catalogue.parquet", ["source"])["source"].slice(description.holdout)
+    needed = 0
+    for clips, without in subsets:
+        there = sources.unique().sort().to_list()
+        if unknown := sorted(set(without) - set(there)):
+            raise StudyError(f"no clips of source {', '.join(unknown)} here: there are {', '.join(there)}")
+        kept = ~sources.is_in(list(without))
+        if clips > kept.sum():
+            raise StudyError(
+                f"{clips} clips asked for{_besides(without)}, the largest possible size here is at most {kept.sum()}"
+            )
+        if clips:
+            needed = max(needed, int(kept.arg_true()[clips - 1]) + 1)
+    return needed
+
+
+def _besides(without: tuple[str, ...]) -> str:
+    return f" without {', '.join(without)}" if without else ""
 
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
@@ -64,6 +68,7 @@ def prepare(
     folder: Location,
     audio_root: str,
     wanted: int | None,
+    write_parts: WriteParts,
     *,
     test_hashes: Iterable[bytes] = (),
     report: Callable[[Preparation], None] = lambda _: None,
@@ -108,32 +113,33 @@ def prepare(
     return available
 
 
-def write_parts(
-    folder: Location, audio_root: str, description: Description, numbers: list[int]
-) -> Iterator[dict[str, Any]]:
-    """Write the parts of these numbers, on every CPU of the cluster; yields `part`, `node`, `began` and `ended` of
-    each once it is there.
-
-    Raises `StudyError` where one of them cannot be written.
-    """
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    writers = max(1, min(len(numbers), int(there.get("CPU", 1))))
-    parts = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
-    written = parts.map_batches(
-        _PartWriter,
-        fn_constructor_args=(str(folder), audio_root, description.part_clips, description.limits),
-        batch_size=1,
-        num_cpus=1,
-        # One part at work and one waiting: with more a writer that started early takes more than its share.
-        compute=ray.data.ActorPoolStrategy(size=writers, max_tasks_in_flight_per_actor=2),
-    )
-    for row in written.iter_rows():
-        if row["error"]:
-            raise StudyError(row["error"])
-        yield row
+def prepare_subsets(
+    folder: Location,
+    audio_root: str,
+    subsets: Sequence[tuple[int | Literal["all"], tuple[str, ...]]],
+    write_parts: WriteParts,
+    *,
+    test_hashes: Sequence[bytes] = (),
+    report: Callable[[Preparation], None] = lambda _: None,
+) -> int:
+    """Prepare until every subset is there ("all": every clip of the catalogue); returns the largest size that all of
+    them can have. Raises `StudyError` as `prepare` and `clips_needed` do."""
+    known = [(clips, without) for clips, without in subsets if isinstance(clips, int)]
+    wanted = clips_needed(folder, known) if len(known) == len(subsets) else None
+    while True:
+        prepare(folder, audio_root, wanted, write_parts, test_hashes=test_hashes, report=report)
+        store = Store(folder)
+        available = {without: store.available(without) for _, without in subsets}
+        short = max((clips - available[without] for clips, without in known), default=0)
+        if short <= 0:
+            return min(available.values(), default=0)
+        if wanted is None:
+            clips, without = max(known, key=lambda subset: subset[0] - available[subset[1]])
+            raise StudyError(
+                f"{clips} clips asked for{_besides(without)}, the largest possible size here is {available[without]}"
+            )
+        # Clips of the sources that count were rejected.
+        wanted += short
 
 
 def _check_space(folder: Location, description: Description, parts: list[int]) -> None:

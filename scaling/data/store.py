@@ -200,18 +200,23 @@ class Store:
         """The clips that no subset contains."""
         return np.arange(min(self.description.holdout, len(self)))
 
-    def subset(self, clips: int, sources: Sequence[str] = ()) -> NDArray[np.int64]:
-        """The first `clips` usable clips by rank after the holdout, of the given sources (none given: of
-        all).
+    def subset(self, clips: int, without: Sequence[str] = ()) -> NDArray[np.int64]:
+        """The first `clips` usable clips by rank after the holdout, of all sources but those named.
 
         Raises `StudyError` where there are fewer, naming the largest possible size.
         """
-        places = np.arange(self.description.holdout, len(self))
-        if sources:
-            places = places[self.index["source"].is_in(list(sources)).to_numpy()[places]]
+        places = self._places(without)
         if clips > len(places):
             raise StudyError(f"{clips} clips asked for, the largest possible size here is {len(places)}")
         return places[:clips]
+
+    def available(self, without: Sequence[str] = ()) -> int:
+        """How many clips the largest subset has, of all sources but those named."""
+        return len(self._places(without))
+
+    def _places(self, without: Sequence[str]) -> NDArray[np.int64]:
+        places = np.arange(self.description.holdout, len(self))
+        return places[~self.index["source"].is_in(list(without)).to_numpy()[places]] if without else places
 
     def log_mel(self, place: int) -> NDArray[np.float16]:
         """float16 [frames, 80], read-only."""

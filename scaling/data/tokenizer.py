@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from scaling.models.tokens import BEGIN, END, UNKNOWN
 from scaling.storage.files import Location, read_json, write_json
 
-PAD, UNKNOWN, BEGIN, END, MASK = range(5)
 SPECIAL = ("[PAD]", "[UNK]", "[BOS]", "[EOS]", "[MASK]")
 VOCABULARY = 4096
 CAPTIONS = 20_000

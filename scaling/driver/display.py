@@ -3,7 +3,6 @@ terminal."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
@@ -11,18 +10,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from scaling.runs.queue import Entry
+from scaling.study.resources import Group
 
 LINE_SECONDS = 30.0
 STYLES = {"queued": "dim", "running": "bold", "done": "green", "failed": "bold red", "skipped": "red"}
-
-
-@dataclass(frozen=True)
-class Group:
-    """What works on the grid: `lanes` groups of `workers`, each with a GPU or only with CPUs."""
-
-    lanes: int
-    workers: int
-    gpu: bool
 
 
 class Display:
@@ -83,8 +74,6 @@ def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     title = f"{_count(entries)}; {spending(entries, group)}"
     columns = (
         Column("run", no_wrap=True),
-        Column("clips", justify="right", no_wrap=True),
-        Column("seed", justify="right", no_wrap=True),
         Column("state", no_wrap=True),
         Column(),
     )
@@ -94,8 +83,7 @@ def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     shown = {entry.run.name for entry in fits}
     for entry in entries:
         if entry.run.name in shown:
-            clips = f"{entry.run.clips:,}" if entry.run.clips else "–"
-            cells = (entry.run.arm, clips, str(entry.run.seed), entry.state, detail(entry))
+            cells = (entry.run.name.rpartition("-")[0], entry.state, detail(entry))
             table.add_row(*(Text(cell) for cell in cells), style=STYLES[entry.state])
     if len(entries) > len(fits):
         table.add_row(Text(f"… and {len(entries) - len(fits)} more"), style="dim")
@@ -134,20 +122,23 @@ def spending(entries: Sequence[Entry], group: Group) -> str:
 def seconds_left(entries: Sequence[Entry], now: float) -> float | None:
     """Seconds of one lane that are still to come; None before anything is measured.
 
-    A run takes as long as those of its objective have taken, or those of all objectives where none is done.
+    A run takes as long as those of its objective have taken for as much work, or those of all objectives where none
+    is done.
     """
-    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and entry.run.steps]
+    done = [entry for entry in entries if entry.state == "done" and entry.seconds > 0 and entry.run.work]
     if not done:
         return None
 
-    def a_step(some: Sequence[Entry]) -> float:
-        return sum(entry.seconds for entry in some) / sum(entry.run.steps for entry in some)
+    def pace(some: Sequence[Entry]) -> float:
+        return sum(entry.seconds for entry in some) / sum(entry.run.work for entry in some)
 
-    rates = {entry.run.objective: a_step([other for other in done if other.run.objective == entry.run.objective])
-             for entry in done}  # fmt: skip
+    paces = {
+        objective: pace([entry for entry in done if entry.run.objective_name == objective])
+        for objective in {entry.run.objective_name for entry in done}
+    }
     left = 0.0
     for entry in entries:
-        whole = rates.get(entry.run.objective, a_step(done)) * entry.run.steps
+        whole = paces.get(entry.run.objective_name, pace(done)) * entry.run.work
         if entry.state == "queued":
             left += whole
         elif entry.state == "running":

@@ -4,7 +4,9 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from scaling.data.corpus import Source
@@ -14,6 +16,7 @@ from scaling.storage.files import (
     Location,
     absolute,
     location,
+    make_folder,
     names,
     read_bytes,
     read_json,
@@ -22,7 +25,11 @@ from scaling.storage.files import (
     write_json,
 )
 from scaling.study.options import Options
-from scaling.study.study import Corpus, Run, Study, run_from_json
+from scaling.study.run import Run, run_from_json, run_to_json
+from scaling.study.study import Cell, Study
+
+VERSION = 2
+"""Of the layout of a study's folder. 1: runs had no parts."""
 
 
 def output_folder(study: Study, options: Options, source: Source) -> Location:
@@ -39,11 +46,13 @@ def output_folder(study: Study, options: Options, source: Source) -> Location:
 
 
 def mark(folder: Location, study: Study, source: Source) -> str:
-    """Note what a folder is for, the first time; returns the id that its runs are known by in MLflow."""
+    """Note what a folder is for, and what the analysis has to know of the study; returns the id that its runs are known
+    by in MLflow."""
     path = folder / "study.json"
-    if not path.exists():
-        write_json(path, {**identity(study, source), "question": study.question, "id": secrets.token_hex(6)})
-    study_id: str = read_json(path)["id"]
+    study_id: str = read_json(path)["id"] if path.exists() else secrets.token_hex(6)
+    fields = {"version": VERSION, **identity(study, source), "id": study_id, "design": study.design()}
+    if not path.exists() or read_json(path) != fields:
+        write_json(path, fields)
     return study_id
 
 
@@ -61,6 +70,11 @@ def check_identity(folder: Location, study: Study, source: Source) -> None:
             raise StudyError(f"{folder} is not empty and holds no study: give another folder with --out")
         return
     theirs = read_json(path)
+    if theirs.get("version") != VERSION:
+        raise StudyError(
+            f"{folder} was written by another version of this project (layout {theirs.get('version', 1)}, "
+            f"not {VERSION}): read it with that version, and give another folder with --out"
+        )
     for key, words in (
         ("study", "of another study"),
         ("preset", "of another preset"),
@@ -78,7 +92,7 @@ def finished_scores(runs: Location, wanted: tuple[Run, ...]) -> dict[str, str]:
     return {name: main_score(read_json(path)) for name, path in results.items() if path.exists()}
 
 
-def seen_by_nodes(folder: Location, checkpoints: dict[str, Path]) -> dict[str, Location]:
+def seen_by_nodes(folder: Location, checkpoints: Mapping[str, Path]) -> dict[str, Location]:
     """The checkpoints that initializations name, where every node can read them: copied beside a study in an object
     store. Their names are digests of them."""
     places: dict[str, Location] = {**checkpoints}
@@ -100,7 +114,11 @@ def report_on(folder: Location) -> Location:
 
     if isinstance(folder, Path):
         return write_report(folder)
-    read = ["report/scores.parquet", *(f"runs/{name}/predictions.parquet" for name in names(folder / "runs"))]
+    read = [
+        "study.json",
+        "report/scores.parquet",
+        *(f"runs/{name}/predictions.parquet" for name in names(folder / "runs")),
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / folder.name
         for name in read:
@@ -121,18 +139,44 @@ def report_on(folder: Location) -> Location:
     return folder / "report" / "report.html"
 
 
-def recorded_study(folder: Location) -> tuple[Study, str, list[Run]]:
-    """What a folder says of the study in it: the study with every run that was begun, its id, and the runs that are
-    done.
+def write_run(folder: Location, cell: Cell) -> None:
+    """Leave what a run is, and its place in its study, in the run's folder."""
+    make_folder(folder)
+    place = {"levels": dict(cell.levels), "reference": cell.reference}
+    write_json(folder / "run.json", {**run_to_json(cell.run), "study": place})
 
-    Raises `StudyError` where the folder holds no study.
+
+def read_run(folder: Location) -> Cell:
+    """What `write_run` left."""
+    fields = read_json(folder / "run.json")
+    return Cell(run_from_json(fields), fields["study"]["levels"], fields["study"]["reference"])
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a folder says of the study in it: the name of its experiment, its question and id, every run that was begun,
+    and those that are done."""
+
+    experiment: str
+    question: str
+    study_id: str
+    cells: tuple[Cell, ...]
+    done: tuple[Run, ...]
+
+
+def recorded_study(folder: Location) -> Recorded:
+    """The study that a folder holds.
+
+    Raises `StudyError` where it holds none, or one of another version.
     """
     path = folder / "study.json"
     if not path.exists():
         raise StudyError(f"{folder} holds no study: give the folder that a study was given as --out")
     fields = read_json(path)
+    if fields.get("version") != VERSION:
+        raise StudyError(f"{folder} was written by another version of this project: read it with that version")
     begun = [folder / "runs" / name for name in names(folder / "runs")]
-    runs = {place: run_from_json(read_json(place / "run.json")) for place in begun if (place / "run.json").exists()}
-    done = [run for place, run in runs.items() if (place / "result.json").exists()]
-    study = Study(fields["study"], fields["preset"], fields["question"], Corpus(), tuple(runs.values()))
-    return study, fields["id"], done
+    cells = {place: read_run(place) for place in begun if (place / "run.json").exists()}
+    done = tuple(cell.run for place, cell in cells.items() if (place / "result.json").exists())
+    experiment = f"{fields['study']}-{fields['preset']}"
+    return Recorded(experiment, fields["design"]["question"], fields["id"], tuple(cells.values()), done)

@@ -11,7 +11,6 @@ from scaling.data.corpus import Source, audio_root, ensure_catalogues, open_sour
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
-from scaling.errors import StudyError
 from scaling.record.tracker import shown, tracking_places
 from scaling.runs.provenance import source_hash
 from scaling.runs.queue import Entry
@@ -58,8 +57,8 @@ class Start:
             # Another study may be preparing into the same store.
             shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
             with shared, undone_if_refused(self.store), self._stage("catalogue"):
-                description = ensure_catalogues(self.source, self.store)
-                self._check_sizes(description.clips - description.holdout)
+                ensure_catalogues(self.source, self.store)
+                self._check_sizes()
                 if self.study.checkpoints:
                     from scaling.training.initialize import check_checkpoints
 
@@ -82,11 +81,12 @@ class Start:
         plan.show(self.display.console)
         return 0
 
-    def _check_sizes(self, at_most: int) -> None:
+    def _check_sizes(self) -> None:
         """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
-        largest = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
-        if largest > at_most:
-            raise StudyError(f"{largest} clips asked for, the largest possible size here is at most {at_most}")
+        from scaling.data.prepare import clips_needed
+
+        known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
+        clips_needed(self.store, known)
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
@@ -110,7 +110,8 @@ class Start:
     def _tracker(self, study_id: str) -> Any:
         from scaling.record.tracker import Tracker
 
-        return Tracker(self.tracking_uri, self.study, study_id, self.artifacts)
+        experiment = f"{self.study.name}-{self.study.preset}"
+        return Tracker(self.tracking_uri, experiment, self.study.question, study_id, self.artifacts)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
@@ -132,32 +133,30 @@ class Start:
         }
 
     def _prepare(self) -> int:
-        from scaling.data.prepare import Preparation, prepare
+        from scaling.cluster.writers import write_parts
+        from scaling.data.prepare import Preparation, prepare, prepare_subsets
         from scaling.data.store import Store
 
         def report(so_far: Preparation, what: str) -> None:
             rate = so_far.clips / max(time.monotonic() - began, 1e-9)
             self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
 
-        sizes = self.study.sizes
-        wanted = None if "all" in sizes else max((size for size in sizes if isinstance(size, int)), default=0)
         with self._stage("preparing"), Lease(self.store):
             began = time.monotonic()
             labelled = self.store / "labelled"
-            prepare(labelled, self.source.labelled.root, None, report=lambda p: report(p, "labelled clips"))
+            root = self.source.labelled.root
+            prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
             index = Store(labelled).index
             held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()
-            available = prepare(
+            available = prepare_subsets(
                 self.store,
                 audio_root(self.study.corpus),
-                wanted,
+                self.study.subsets,
+                write_parts,
                 test_hashes=held_out["audio_hash"].to_list(),
                 report=lambda p: report(p, "clips"),
             )
-        largest = max((size for size in sizes if isinstance(size, int)), default=0)
-        if largest > available:
-            raise StudyError(f"{largest} clips asked for, the largest possible size here is {available}")
         self.display.close()
         self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
         return available
@@ -167,7 +166,7 @@ class Start:
         from scaling.record.recorder import Recorder
 
         grid = Grid(self.study, self.folder, self.store, self.display)
-        recorder = Recorder(tracker, grid.runs, {"started_by": source_hash()}, self.display.say)
+        recorder = Recorder(tracker, self.study.cells, grid.runs, {"started_by": source_hash()}, self.display.say)
         try:
             entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
             if self.signals.arrived:
@@ -188,7 +187,7 @@ class Start:
             report = self.folder / "report"
             make_folder(report)
             write_parquet(report / "scores.parquet", tracker.scores(self.study, runs))
-            if any(run.objective in ("contrastive", "captioning") for run in done):
+            if any(cell.run in done and not cell.reference for cell in self.study.cells):
                 report_on(self.folder)
         for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
@@ -197,7 +196,7 @@ class Start:
                 f"{len(undone)} of {len(self.study.runs)} runs are not done: the same command tries them again"
             )
         elif recorded:
-            available = max((run.clips for run in self.study.runs if isinstance(run.clips, int)), default=0)
+            available = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
             write_json(report / "stamp.json", self._stamp(self.study, available))
         if not recorded:
             where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""

@@ -3,20 +3,19 @@
 import json
 import os
 import time
-from dataclasses import asdict
 from typing import Any
 
-from scaling.cluster.connect import Resources
 from scaling.cluster.lanes import END_SECONDS, Lanes
 from scaling.driver.display import Display, clock
-from scaling.driver.identity import finished_scores, seen_by_nodes
+from scaling.driver.identity import finished_scores, seen_by_nodes, write_run
 from scaling.driver.signals import Signals
 from scaling.errors import ClusterLostError
 from scaling.record.recorder import Recorder
 from scaling.runs.place import Place
 from scaling.runs.provenance import commit, source_hash
 from scaling.runs.queue import Entry
-from scaling.storage.files import Location, append_line, make_folder, read_json, write_json
+from scaling.storage.files import Location, append_line, read_json
+from scaling.study.resources import Resources
 from scaling.study.study import Study
 
 POLL_SECONDS = 0.5
@@ -36,9 +35,8 @@ class Grid:
                 f"{len(other)} finished runs were made by other source than today's ({source_hash()}) "
                 "and are kept as they are"
             )
-        for run in study.runs:
-            make_folder(self._place.runs / run.name)
-            write_json(self._place.runs / run.name / "run.json", asdict(run))
+        for cell in study.cells:
+            write_run(self._place.runs / cell.run.name, cell)
 
     @property
     def runs(self) -> Location:

@@ -4,9 +4,9 @@ et al. 2023)."""
 import torch
 from torch import nn
 
-from scaling.data.tokenizer import MASK
 from scaling.models.encoder import valid
-from scaling.models.transformer import Attention, feed_forward, sinusoids
+from scaling.models.layers import Attention, feed_forward, sinusoids
+from scaling.models.tokens import MASK
 
 
 class DecoderBlock(nn.Module):

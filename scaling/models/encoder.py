@@ -1,8 +1,9 @@
 """What every audio encoder is: frames in, fewer frames out."""
 
-from typing import Protocol
-
 import torch
+from torch import nn
+
+from scaling.models.options import MEL_BINS
 
 # About the mean and standard deviation of log-mels (natural logarithm, floor ln 1e-6) where no corpus says
 # better: measured over the embedded corpus and real recordings.
@@ -10,17 +11,35 @@ LOG_MEL_MEAN = -5.0
 LOG_MEL_STD = 4.5
 
 
-class Encoder(Protocol):
-    """Log-mel frames to encoded frames.
+class Encoder(nn.Module):
+    """Log-mel frames to encoded frames. Built from its options alone: `Mine(options)`.
 
-    Called with features float32 [batch, time, 80] and lengths int64 [batch] (valid frames); returns frames
-    [batch, time / stride, width] and their lengths. Frames past a clip's length carry nothing.
+    Attributes:
+        width: numbers an encoded frame has.
+        stride: log-mel frames an encoded frame stands for.
+        log_mel_mean, log_mel_std: float32 [80], the normalization of the data; buffers, so that an encoder takes it
+            along wherever its weights go.
     """
 
     width: int
     stride: int
+    log_mel_mean: torch.Tensor
+    log_mel_std: torch.Tensor
 
-    def __call__(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("log_mel_mean", torch.full((MEL_BINS,), LOG_MEL_MEAN))
+        self.register_buffer("log_mel_std", torch.full((MEL_BINS,), LOG_MEL_STD))
+
+    def normalized(self, features: torch.Tensor) -> torch.Tensor:
+        """Log-mels [batch, time, 80] with mean 0 and deviation 1 in every bin, as far as the data are like those that
+        the statistics are of."""
+        return (features - self.log_mel_mean) / self.log_mel_std
+
+    def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features float32 [batch, time, 80] and lengths int64 [batch] (valid frames) to frames [batch, time / stride,
+        width] and their lengths. Frames past a clip's length carry nothing."""
+        raise NotImplementedError
 
 
 def valid(lengths: torch.Tensor, size: int) -> torch.Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from scaling.data.tokenizer import PAD
+from scaling.models.layers import Block, sinusoids
 from scaling.models.pooling import masked_mean
-from scaling.models.transformer import Block, sinusoids
+from scaling.models.tokens import PAD
 
 
 class TextEncoder(nn.Module):

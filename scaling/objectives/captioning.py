@@ -1,16 +1,18 @@
 """Captioning as pretraining: autoregressive and parallel prediction mixed (CapPa)."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
-from scaling.data.feed import Batch
-from scaling.data.tokenizer import PAD
 from scaling.models.decoder import CaptionDecoder
-from scaling.objectives.objective import Losses, share_of_draws, summed_over_workers, workers
-from scaling.study.study import Model
+from scaling.models.encoder import Encoder
+from scaling.models.tokens import PAD
+from scaling.objectives.objective import Batch, Losses, Objective, share_of_draws, summed_over_workers, workers
+from scaling.objectives.options import CaptioningOptions
 
 
-class Captioning(nn.Module):
+class Captioning(Objective):
     """A decoder that reads the encoder's frames; each clip is predicted autoregressively with the given
     probability, else in parallel.
 
@@ -18,16 +20,23 @@ class Captioning(nn.Module):
     workers.
     """
 
+    text_part = "decoder."
+
     def __init__(
-        self, encoder: nn.Module, model: Model, vocabulary: int, label_smoothing: float, autoregressive: float
+        self, options: CaptioningOptions, encoder: Encoder, vocabulary: int, classes: Mapping[str, int]
     ) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = CaptionDecoder(vocabulary, model.text_width, model.text_layers, model.heads, model.width)
-        self.label_smoothing = label_smoothing
-        self.autoregressive = autoregressive
+        super().__init__(encoder)
+        sizes = options.text_width, options.text_layers, options.text_heads
+        self.decoder = CaptionDecoder(vocabulary, *sizes, encoder.width)
+        self.label_smoothing = options.label_smoothing
+        self.autoregressive = options.autoregressive
         # As many for every caption: the number of positions must not tell how long it is.
-        self.positions = model.max_tokens - 1
+        self.positions = options.max_tokens - 1
+
+    @torch.no_grad()
+    def start_from(self, log_frequencies: torch.Tensor) -> None:
+        # Else the first hundred steps would go into learning how frequent words are.
+        self.decoder.output.bias.copy_(log_frequencies)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
         frames, lengths = self.encoder(batch["features"], batch["lengths"])

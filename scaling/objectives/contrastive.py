@@ -1,15 +1,17 @@
 """Contrastive audio-text pretraining: symmetric InfoNCE over all workers' clips."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
 from torch import nn
 
-from scaling.data.feed import Batch
+from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
-from scaling.objectives.objective import Losses, workers
-from scaling.study.study import Model
+from scaling.objectives.objective import Batch, Losses, Objective, workers
+from scaling.objectives.options import ContrastiveOptions
 
 JOINT_WIDTH = 128
 
@@ -19,17 +21,20 @@ def projection(width: int, joint: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, joint), nn.GELU(), nn.Linear(joint, joint))
 
 
-class Contrastive(nn.Module):
+class Contrastive(Objective):
     """Masked mean over the encoder's frames and a text encoder, projected, L2-normalized, InfoNCE at a fixed
     temperature."""
 
-    def __init__(self, encoder: nn.Module, model: Model, vocabulary: int, temperature: float) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.text = TextEncoder(vocabulary, model.text_width, model.text_layers, model.heads)
-        self.audio_projection = projection(model.width, JOINT_WIDTH)
-        self.text_projection = projection(model.text_width, JOINT_WIDTH)
-        self.temperature = temperature
+    text_part = "text."
+
+    def __init__(
+        self, options: ContrastiveOptions, encoder: Encoder, vocabulary: int, classes: Mapping[str, int]
+    ) -> None:
+        super().__init__(encoder)
+        self.text = TextEncoder(vocabulary, options.text_width, options.text_layers, options.text_heads)
+        self.audio_projection = projection(encoder.width, JOINT_WIDTH)
+        self.text_projection = projection(options.text_width, JOINT_WIDTH)
+        self.temperature = options.temperature
 
     def embed_audio(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Encoded frames to unit vectors of the joint space: [batch, joint]."""

@@ -3,12 +3,54 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
+from torch import nn
+
+from scaling.models.encoder import Encoder
+
+Batch = dict[str, torch.Tensor]
+"""The clips of a step: `features`, `lengths`, and `tokens` and `caption`, or `labels` (see `data.feed`)."""
 
 Losses = dict[str, torch.Tensor]
 """`loss` is what is minimized; the rest is reported."""
+
+
+class Objective(nn.Module):
+    """What an encoder is trained by. Built from its options, the encoder, the number of words in the vocabulary and the
+    number of classes of every labelled task: `Mine(options, encoder, vocabulary, classes)`.
+
+    Attributes:
+        encoder: what is trained, and probed afterwards.
+        text_part: the prefix of the names of the text side's weights, which `initialization.text` sets; "" without one.
+    """
+
+    encoder: Encoder
+    text_part: str = ""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def start_from(self, log_frequencies: torch.Tensor) -> None:
+        """Set first weights that the data decide: `log_frequencies` float32 [vocabulary] of the words of captions."""
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """The losses of a worker's share of a batch; `generator` is that of the step, equal on all workers."""
+        raise NotImplementedError
+
+
+@runtime_checkable
+class JointSpace(Protocol):
+    """An objective that has learned a space in which clips and captions lie: unit vectors, float32 [batch, joint]."""
+
+    def project_audio(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Of mean frames [batch, width]."""
+
+    def embed_text(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Of captions int64 [batch, length]."""
 
 
 _alone = ContextVar("alone", default=False)

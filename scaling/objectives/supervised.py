@@ -1,24 +1,27 @@
 """Supervised pretraining: the encoder classifies labelled clips, one linear head a task."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
-from scaling.data.feed import Batch
+from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
-from scaling.objectives.objective import Losses, summed_over_workers, workers
+from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
+from scaling.objectives.options import SupervisedOptions
 
 UNLABELLED = -1
 
 
-class Supervised(nn.Module):
+class Supervised(Objective):
     """Cross-entropy summed over the tasks, each averaged over the clips it labels (`labels` int64 [batch,
     tasks])."""
 
-    def __init__(self, encoder: nn.Module, classes: dict[str, int]) -> None:
-        super().__init__()
-        self.encoder = encoder
-        width = int(encoder.width)  # type: ignore[arg-type]
-        self.heads = nn.ModuleList([nn.Linear(width, count) for count in classes.values()])
+    def __init__(
+        self, options: SupervisedOptions, encoder: Encoder, vocabulary: int, classes: Mapping[str, int]
+    ) -> None:
+        super().__init__(encoder)
+        self.heads = nn.ModuleList([nn.Linear(encoder.width, count) for count in classes.values()])
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
         pooled = masked_mean(*self.encoder(batch["features"], batch["lengths"]))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from scaling.data.features import HOP, SAMPLE_RATE
 from scaling.data.feed import padded_log_mels
 from scaling.data.store import Store
+from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 
 BATCH = 64
@@ -30,7 +30,7 @@ def _windows(
 
 @torch.no_grad()
 def embed(
-    store: Store, places: NDArray[np.int64], encoder: nn.Module, crop_seconds: float, device: torch.device
+    store: Store, places: NDArray[np.int64], encoder: Encoder, crop_seconds: float, device: torch.device
 ) -> torch.Tensor:
     """The mean over all frames of each clip: float32 [clips of the store, width], on the CPU.
 
@@ -39,7 +39,7 @@ def embed(
     """
     encoder.eval()
     frames_a_window = 1 + int(crop_seconds * SAMPLE_RATE) // HOP
-    sums = torch.zeros(len(store), int(encoder.width))  # type: ignore[arg-type]
+    sums = torch.zeros(len(store), encoder.width)
     weights = torch.zeros(len(store))
     for some, starts in _windows(store, places, frames_a_window):
         batch = padded_log_mels(store, some, starts, frames_a_window)
@@ -49,13 +49,3 @@ def embed(
         sums.index_add_(0, index, vectors * lengths[:, None])
         weights.index_add_(0, index, lengths.float())
     return sums / weights[:, None]
-
-
-def log_mel_statistics(store: Store) -> torch.Tensor:
-    """The reference features: mean and standard deviation over time of a clip's log-mels, float32 [clips,
-    160]."""
-    rows = []
-    for place in range(len(store)):
-        frames = store.log_mel(place).astype(np.float32)
-        rows.append(np.concatenate([frames.mean(axis=0), frames.std(axis=0)]))
-    return torch.from_numpy(np.stack(rows))

@@ -1,47 +1,23 @@
 """What MLflow holds of a run, how its page shows it, and the scores read back from it."""
 
-import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import polars as pl
 
+from scaling.analysis.scores.design import design_from_json
+from scaling.analysis.scores.schema import schema
 from scaling.runs.perform import mean_accuracy
-from scaling.study.study import Run, Study
+from scaling.study.run import Run, flat_fields
+from scaling.study.study import Cell, Study
 
-DOMAINS_TAG = "scaling.domains"
+DOMAINS_TAG, NOTES_TAG, REFERENCE_TAG = "scaling.domains", "scaling.notes", "scaling.reference"
+"""What no number says of a run's scores: each task's domain, each probe's note, and which reference the run is."""
 ACCURACY = "accuracy"
 VIEW = "scores"
 """The key of the view that this project saves in every experiment, in the address of MLflow's page."""
 SHOWN = ("accuracy", "t2a_recall_at_10")
-
-SCORES = {
-    "study": pl.String,
-    "run": pl.String,
-    "objective": pl.String,
-    "encoder": pl.String,
-    "audio_init": pl.String,
-    "text_init": pl.String,
-    "sources": pl.String,
-    "protocol": pl.String,
-    "clips": pl.Int64,
-    "captions": pl.Int64,
-    "hours": pl.Float64,
-    "samples_seen": pl.Int64,
-    "epochs": pl.Float64,
-    "seed": pl.Int64,
-    "task": pl.String,
-    "domain": pl.String,
-    "pooling": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "stderr": pl.Float64,
-    "n_test": pl.Int64,
-    "excluded": pl.Boolean,
-    "reason": pl.String,
-    "mlflow_run_id": pl.String,
-}
 
 
 def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:
@@ -73,15 +49,15 @@ def beside(key: str, of: Literal["stderr", "n_test"]) -> str:
     return f"{of}/{key.replace('/', ' ')}"
 
 
-def description(study: Study, experiment_id: str) -> str:
+def description(question: str, experiment_id: str) -> str:
     """What the experiment's page says above its runs, in Markdown; a closed page shows the first line."""
     table = f"#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
-    return f"""{study.question}
+    return f"""{question}
 
 [All scores in one table]({table}), once a run is done; the same table is behind *Views*. Numbers with intervals, and
 the question answered, are in `report/report.html` of the study's folder.
 
-- **arm**: objective and audio weights at the start; **clips**: unique clips trained on; **seed**
+- **arm**: the level of every factor; **clips**: unique clips trained on; **seed**
 - **{ACCURACY}**: the mean over the classification tasks, of the frozen encoder
 - **task/pooling/metric**: one score; its standard error and number of test clips are under **stderr/** and **n_test/**
 - **train/** and **holdout/**: learning curves; **cost/**: time, clips seen, parameters, floating-point operations
@@ -108,8 +84,9 @@ def view(result: dict[str, Any], stamp: int) -> str:
 
 
 def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
-    """What MLflow holds of where a run was done, and by what source."""
+    """What MLflow holds of where a run was done, by what source, and of its scores in words."""
     domains = {score["task"]: score["domain"] for score in result["scores"]}
+    notes = {f"{score['task']}/{score['pooling']}": score["note"] for score in result["scores"] if score["note"]}
     tags = {
         "store": result["store"],
         "weights": result["cost"].get("weights", ""),
@@ -117,31 +94,80 @@ def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
         "source_hash": result["source_hash"],
         "commit": result["commit"],
         DOMAINS_TAG: json.dumps(domains),
+        NOTES_TAG: json.dumps(notes),
     }
     return {key: str(value) for key, value in tags.items()}
 
 
-def score_rows(
-    study: Study,
-    name: str,
-    run_id: str,
-    params: Mapping[str, str],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    wanted: bool,
-) -> list[dict[str, Any]]:
-    """The rows of `SCORES` that a run's record holds; excluded where it is not `wanted`."""
-    domains = json.loads(tags[DOMAINS_TAG])
+def level_tags(cell: Cell) -> dict[str, str]:
+    """What MLflow holds of a run's place in its study."""
+    return {
+        "arm": cell.arm,
+        REFERENCE_TAG: cell.reference,
+        **{level_tag(name): cell.levels[name] for name in cell.levels},
+    }
+
+
+def level_tag(factor: str) -> str:
+    """The tag that holds the level of a factor."""
+    return f"factor.{factor}"
+
+
+def parameters(run: Run) -> dict[str, str]:
+    """A run's fields as MLflow parameters: their dotted names; tuples joined by commas."""
+    return {
+        key: ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        for key, value in flat_fields(run).items()
+    }
+
+
+Record = tuple[str, str, Mapping[str, str], Mapping[str, float], Mapping[str, str]]
+"""A finished run's name, its id in MLflow ("" where it is read from its folder), parameters, metrics and tags."""
+
+
+def scores_table(study: Study, records: Iterable[Record]) -> pl.DataFrame:
+    """The scores that records hold, one row each (`analysis.scores.schema`), and behind them every field that varies
+    between the runs under study. Runs that the study's grid does not contain are marked as excluded."""
+    known = list(records)
+    wanted = {cell.run.name for cell in study.cells}
+    fields = varying([params for _, _, params, _, tags in known if not tags.get(REFERENCE_TAG)])
+    columns = schema(design_from_json(study.design()))
+    rows = []
+    for record in known:
+        _, _, params, _, _ = record
+        more = {name: params.get(name, "") for name in fields if name not in columns}
+        rows += [{**row, **more} for row in score_rows(study, record, record[0] in wanted)]
+    shown = [name for name in fields if name not in columns]
+    table = pl.DataFrame(rows, schema={**columns, **dict.fromkeys(shown, pl.String)})
+    return table.sort("run", "task", "pooling", "metric")
+
+
+def varying(runs: list[Mapping[str, str]]) -> list[str]:
+    """The names of the fields that differ between runs, but for those that every table of scores has or that are no
+    more than another run's name."""
+    names = dict.fromkeys(name for params in runs for name in params)
+    apart = [name for name in names if len({params.get(name, "") for params in runs}) > 1]
+    return [name for name in apart if name not in ("data.clips", "seed", "protocol", "initialization.parent")]
+
+
+def score_rows(study: Study, record: Record, wanted: bool) -> list[dict[str, Any]]:
+    """The rows of the table of scores that a run's record holds; excluded where it is not `wanted`."""
+    name, run_id, params, metrics, tags = record
+    domains, notes = json.loads(tags[DOMAINS_TAG]), json.loads(tags.get(NOTES_TAG, "{}"))
     common = {
         "study": study.name,
         "run": name,
-        **{key: params[key] for key in ("objective", "encoder", "audio_init", "text_init", "protocol")},
-        "sources": params["sources"] or "all",
+        "reference": tags.get(REFERENCE_TAG, ""),
+        **{factor.name: tags.get(level_tag(factor.name), "") for factor in study.factors},
+        **{axis.column: _number_or_name(params.get(axis.field, ""), axis.scale) for axis in study.axes},
+        "protocol": params["protocol"],
         "clips": int(metrics["clips"]),
         "captions": int(metrics["captions"]),
         "hours": metrics["hours"],
         "samples_seen": int(metrics["cost/samples_seen"]),
         "epochs": metrics["cost/epochs"],
+        "parameters": int(metrics["cost/encoder_parameters"]),
+        "flops": metrics["cost/flops"],
         "seed": int(params["seed"]),
         "excluded": not wanted,
         "reason": "" if wanted else "not in the grid of the command that made this report",
@@ -155,20 +181,20 @@ def score_rows(
             "value": metrics[key],
             "stderr": metrics[beside(key, "stderr")],
             "n_test": int(metrics[beside(key, "n_test")]),
+            "note": notes.get(f"{task}/{pooling}", ""),
         }
         rows.append({**common, "task": task, "domain": domains[task], "pooling": pooling, "metric": metric, **numbers})
     return rows
 
 
-def flat(run: Run) -> dict[str, str]:
-    """A run's fields as MLflow parameters: nested ones joined by a dot, tuples by commas."""
-    fields: dict[str, str] = {}
-    for key, value in dataclasses.asdict(run).items():
-        if isinstance(value, dict):
-            fields |= {f"{key}.{inner}": str(number) for inner, number in value.items()}
-        else:
-            fields[key] = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
-    return fields
+def _number_or_name(value: str, scale: str) -> float | str | None:
+    """A field's value as its axis's column holds it; a measured column is set over it."""
+    if scale == "nominal":
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def numbers(cost: dict[str, Any]) -> dict[str, float]:

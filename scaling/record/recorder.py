@@ -5,13 +5,14 @@ server is back, at the end of the study, or by `scaling sync`.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from scaling.record.tracker import Tracker, UnreachableError, reached
 from scaling.runs.queue import Entry
 from scaling.storage.files import Location
-from scaling.study.study import Run
+from scaling.study.run import Run
+from scaling.study.study import Cell
 
 FORWARD_SECONDS = 5.0
 """Learning curves are forwarded this often: every commit takes time from lanes that have all CPUs."""
@@ -23,9 +24,15 @@ class Recorder:
     """Keeps MLflow up to date with the runs of one start."""
 
     def __init__(
-        self, tracker: Tracker, runs: Location, provenance: dict[str, str], say: Callable[[str], None]
+        self,
+        tracker: Tracker,
+        cells: Iterable[Cell],
+        runs: Location,
+        provenance: dict[str, str],
+        say: Callable[[str], None],
     ) -> None:
         self._tracker, self._runs, self._provenance, self._say = tracker, runs, provenance, say
+        self._cells = {cell.run.name: cell for cell in cells}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._sent: Future[None] | None = None
         self._due = 0.0
@@ -49,11 +56,11 @@ class Recorder:
         try:
             with reached():
                 for run in done:
-                    self._tracker.begin(run, self._provenance)
+                    self._tracker.begin(self._cells[run.name], self._provenance)
                     self._tracker.finish(run, self._runs / run.name)
                 for entry in entries:
                     if entry.state == "failed":
-                        self._tracker.begin(entry.run, self._provenance)
+                        self._tracker.begin(self._cells[entry.run.name], self._provenance)
                         self._tracker.fail(entry.run, entry.cause)
         except UnreachableError as error:
             self._say(f"MLflow does not answer ({error})")
@@ -79,7 +86,7 @@ class Recorder:
         run = entry.run
         if run.name in self._ended or entry.state == "skipped":
             return
-        self._tracker.begin(run, self._provenance)
+        self._tracker.begin(self._cells[run.name], self._provenance)
         if entry.state == "running":
             self._tracker.forward(run, self._runs / run.name)
             return

@@ -4,7 +4,6 @@ A run of the study is one MLflow run, found again by its tag, so that a restarte
 one. Metrics go by explicit run ids and in batches; there is no ambient active run.
 """
 
-import dataclasses
 import logging
 import os
 import re
@@ -17,9 +16,20 @@ from typing import Any
 import polars as pl
 
 from scaling.errors import StudyError
-from scaling.record.metrics import SCORES, VIEW, description, flat, recorded_metrics, recorded_tags, score_rows, view
+from scaling.record.metrics import (
+    VIEW,
+    Record,
+    description,
+    level_tags,
+    parameters,
+    recorded_metrics,
+    recorded_tags,
+    scores_table,
+    view,
+)
 from scaling.storage.files import Location, local_copy, read_json
-from scaling.study.study import Run, Study
+from scaling.study.run import Run, run_to_json
+from scaling.study.study import Cell, Study
 from scaling.training.learning_curve import FILE, read_curve
 
 STUDY_TAG = "scaling.study"
@@ -46,13 +56,13 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
 
 class Tracker:
-    """One study's experiment at a tracking URI.
+    """One study's experiment at a tracking URI; `question` stands above its runs.
 
     `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
     Raises `StudyError` where the URI cannot be reached.
     """
 
-    def __init__(self, uri: str, study: Study, study_id: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, experiment: str, question: str, study_id: str, artifacts: Path) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -65,7 +75,7 @@ class Tracker:
         # What it cannot store it logs with a page of traceback, and raises as well.
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self.experiment = f"{study.name}-{study.preset}"
+        self.experiment = experiment
         self.study_id = study_id
         try:
             self.client = MlflowClient(tracking_uri=uri)
@@ -73,35 +83,36 @@ class Tracker:
             if found is None:
                 place = artifacts.as_uri() if uri.startswith("sqlite:") else None
                 self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                note = description(study, self.experiment_id)
+                note = description(question, self.experiment_id)
                 self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
             else:
                 self.experiment_id = found.experiment_id
         except (MlflowException, OSError) as error:
             raise StudyError(f"the tracking URI cannot be reached: {str(error).splitlines()[0][:200]}") from error
-        self._ids = self._known_runs()
+        self._ids: dict[str, str] = {run.data.tags[RUN_TAG]: run.info.run_id for run in self._mine()}
         self._forwarded: dict[str, int] = {}
         self._viewed = False
 
-    def _known_runs(self) -> dict[str, str]:
-        known: dict[str, str] = {}
+    def _mine(self) -> Iterator[Any]:
+        """The runs of this study that MLflow holds, with all that it holds of each: a request a page of them."""
         token: str | None = None
         while True:
             mine = f"tags.`{STUDY_TAG}` = '{self.study_id}'"
             page = self.client.search_runs([self.experiment_id], mine, max_results=1000, page_token=token)
-            known |= {run.data.tags[RUN_TAG]: run.info.run_id for run in page}
+            yield from page
             token = page.token
             if not token:
-                return known
+                return
 
-    def begin(self, run: Run, provenance: dict[str, str]) -> str:
+    def begin(self, cell: Cell, provenance: dict[str, str]) -> str:
         """The id of a run's MLflow run, made with all its parameters where there is none yet."""
+        run = cell.run
         if run.name in self._ids:
             return self._ids[run.name]
         made = self.client.create_run(
             self.experiment_id,
             run_name=run.name,
-            tags={"arm": run.arm, **provenance, STUDY_TAG: self.study_id, RUN_TAG: run.name},
+            tags={**level_tags(cell), **provenance, STUDY_TAG: self.study_id, RUN_TAG: run.name},
         )
         self._ids[run.name] = made.info.run_id
         self._log_parameters(run)
@@ -110,7 +121,7 @@ class Tracker:
     def _log_parameters(self, run: Run) -> None:
         from mlflow.entities import Param
 
-        self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in flat(run).items()])
+        self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in parameters(run).items()])
 
     def forward(self, run: Run, folder: Location) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
@@ -154,7 +165,7 @@ class Tracker:
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         with local_copy(folder / "predictions.parquet") as predictions:
             self.client.log_artifact(run_id, str(predictions))
-        self.client.log_dict(run_id, dataclasses.asdict(run), "run.json")
+        self.client.log_dict(run_id, run_to_json(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
         if not self._viewed and result["scores"]:
@@ -168,27 +179,24 @@ class Tracker:
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
     def scores(self, study: Study, runs: Location) -> pl.DataFrame:
-        """All scores that MLflow holds of this experiment, one row each (`SCORES`).
+        """All scores that MLflow holds of this study, one row each (`scores_table`).
 
-        Scores of runs that this study's grid does not contain are marked as excluded. A run that is done in `runs`
-        and not recorded yet is read from its result.
+        A run that is done in `runs` and not recorded yet is read from its result.
         """
-        wanted = {run.name for run in study.runs}
-        rows: list[dict[str, Any]] = []
-        held: set[str] = set()
+        records: list[Record] = []
         with suppress(UnreachableError), reached():
-            for name, run_id in sorted(self._ids.items()):
-                data = self.client.get_run(run_id).data
+            for run in self._mine():
+                data = run.data
                 if data.tags.get(DONE_TAG):
-                    held.add(name)
-                    rows.extend(score_rows(study, name, run_id, data.params, data.metrics, data.tags, name in wanted))
-        for run in study.runs:
-            path = runs / run.name / "result.json"
-            if run.name not in held and path.exists():
+                    records.append((data.tags[RUN_TAG], run.info.run_id, data.params, data.metrics, data.tags))
+        held = {name for name, *_ in records}
+        for cell in study.cells:
+            path = runs / cell.run.name / "result.json"
+            if cell.run.name not in held and path.exists():
                 result = read_json(path)
-                metrics, tags = recorded_metrics(result), recorded_tags(result)
-                rows.extend(score_rows(study, run.name, "", flat(run), metrics, tags, True))
-        return pl.DataFrame(rows, schema=SCORES).sort("run", "task", "pooling", "metric")
+                tags = {**recorded_tags(result), **level_tags(cell)}
+                records.append((cell.run.name, "", parameters(cell.run), recorded_metrics(result), tags))
+        return scores_table(study, records)
 
 
 class UnreachableError(Exception):

@@ -12,19 +12,20 @@ from torch import nn
 from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store, write_parquet
-from scaling.errors import StudyError
-from scaling.objectives.contrastive import Contrastive
-from scaling.objectives.objective import workers
-from scaling.probes.embed import embed, log_mel_statistics
-from scaling.probes.probe import Head, score_chance, score_embeddings
+from scaling.models.encoder import Encoder
+from scaling.objectives.objective import JointSpace, Objective, workers
+from scaling.probes.answers import Answers, Head, Subject
+from scaling.probes.embed import embed
+from scaling.probes.options import REFERENCES
+from scaling.probes.probe import score
 from scaling.runs.place import Place
 from scaling.runs.provenance import commit, source_hash
 from scaling.storage.files import Location, write_json
-from scaling.study.study import Run
+from scaling.study.run import Run, run_to_json
 from scaling.training.attempt import Attempt, Progress
-from scaling.training.checkpoint import WEIGHTS, latest_checkpoint
-from scaling.training.initialize import Weights, build, first_encoder, read_weights
+from scaling.training.initialize import Sources, build, first_encoder, first_weights
 from scaling.training.loop import CHECKPOINT_SECONDS, train
+from scaling.training.measures import parameter_count
 
 
 @lru_cache(maxsize=1)
@@ -56,11 +57,12 @@ def perform(
         "flops": 0.0,
     }
     trained_on = store.index.clear()
-    module: nn.Module | None = None
-    if run.objective != "none":
+    module: Objective | None = None
+    if run.objective is not None:
         feed, classes = feed_of(run, store, labelled)
         trained_on = feed.store.index[feed.places]
-        module = build(run, len(store.tokenizer), classes, *first_weights(run, place), store.statistics)
+        weights = first_weights(run, Sources(place.runs, place.checkpoints))
+        module = build(run, len(store.tokenizer), classes, *weights, store.statistics)
         cost = train(
             run,
             feed,
@@ -74,9 +76,11 @@ def perform(
         return {}
     training_seconds = time.monotonic() - began
     progress(run.steps, 0.0)
-    scores, predictions = _scores(run, store, labelled, module, device)
+    encoder = _encoder(run, store, module)
+    cost.setdefault("encoder_parameters", 0 if encoder is None else parameter_count(encoder))
+    scores, predictions = _scores(run, store, labelled, encoder, module, device)
     result = {
-        "run": asdict(run),
+        "run": run_to_json(run),
         "name": run.name,
         "clips": len(trained_on),
         "captions": int(trained_on["captions"].list.len().sum()),
@@ -102,8 +106,9 @@ def perform(
 
 
 def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict[str, int]]:
-    """The batches of a run, and the classes of every task the supervised run learns."""
-    if run.objective == "supervised":
+    """The batches of a run, and the classes of every task that an objective of labels learns."""
+    batch_size, crop = run.optimization.batch_size, run.data.crop_seconds
+    if run.objective.targets == "labels":
         classes, labels = labelled.label_matrix()
         # What is marked as supervised may have no validation split; its fixed loss is then taken on training
         # clips.
@@ -111,51 +116,48 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict
         val_places = labelled.supervised_places("val")
         fixed = val_places if len(val_places) else train_places[: len(store.holdout)]
         places = np.setdiff1d(train_places, fixed)
-        return Feed(labelled.store, places, fixed, run.seed, run.batch_size, run.crop_seconds, 0, labels), classes
-    assert isinstance(run.clips, int)
-    places = store.subset(run.clips, run.sources)
-    return Feed(store, places, store.holdout, run.seed, run.batch_size, run.crop_seconds, run.model.max_tokens), {}
+        return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels), classes
+    assert isinstance(run.data.clips, int)
+    places = store.subset(run.data.clips, run.data.without)
+    return Feed(store, places, store.holdout, run.seed, batch_size, crop, run.objective.max_tokens), {}
 
 
-def first_weights(run: Run, place: Place) -> tuple[Weights | None, Weights | None]:
-    """The weights that a run's encoder and its text side start from; None is random."""
-
-    def named(init: str) -> Weights | None:
-        if init == "scratch":
-            return None
-        if init == "supervised":
-            checkpoint = latest_checkpoint(place.runs / run.parent)
-            if checkpoint is None:
-                raise StudyError(f"{run.name} starts from {run.parent}, which has left no weights")
-            return read_weights(checkpoint / WEIGHTS)
-        return read_weights(place.checkpoints[init])
-
-    return named(run.audio_init), named(run.text_init)
+def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:
+    """What is probed: the trained or the untrained encoder; None for a reference with something else in its place."""
+    if module is not None:
+        return module.encoder
+    return None if run.encoder_name in REFERENCES else first_encoder(run, store.statistics)
 
 
-def _scores(run: Run, store: Store, labelled: LabelledStore, module: nn.Module | None, device: torch.device) -> Any:
-    if run.encoder == "chance":
-        return score_chance(labelled)
-    if run.encoder == "log-mel":
-        return score_embeddings(labelled, log_mel_statistics(labelled.store), None, device)
-    encoder = first_encoder(run, store.statistics).to(device) if module is None else module.get_submodule("encoder")
-    embeddings = embed(labelled.store, labelled.probed, encoder, run.crop_seconds, device)
-    head = _own_head(run, store, embeddings, module, device) if isinstance(module, Contrastive) else None
-    return score_embeddings(labelled, embeddings, head, device)
+def _scores(
+    run: Run,
+    store: Store,
+    labelled: LabelledStore,
+    encoder: Encoder | None,
+    module: Objective | None,
+    device: torch.device,
+) -> Answers:
+    if encoder is None:
+        answers: Answers = REFERENCES.builder_of(run.encoder)(labelled, device)
+        return answers
+    embeddings = embed(labelled.store, labelled.probed, encoder.to(device), run.data.crop_seconds, device)
+    head = None
+    if isinstance(module, JointSpace):
+        head = _head(module, run.objective.max_tokens, store, embeddings, device)
+    return score(Subject(labelled, embeddings, head, device))
 
 
 @torch.no_grad()
-def _own_head(run: Run, store: Store, embeddings: torch.Tensor, module: Contrastive, device: torch.device) -> Head:
-    """A contrastive run's own joint space: what it makes of mean frames, and of captions."""
+def _head(space: JointSpace, max_tokens: int, store: Store, embeddings: torch.Tensor, device: torch.device) -> Head:
+    """What a run's own joint space makes of mean frames, and of captions."""
 
     @torch.no_grad()
     def embed_captions(captions: list[str]) -> torch.Tensor:
-        tokenizer = store.tokenizer
-        rows = [torch.tensor(tokenizer.encode(caption, run.model.max_tokens)) for caption in captions]
+        rows = [torch.tensor(store.tokenizer.encode(caption, max_tokens)) for caption in captions]
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        return torch.cat([module.embed_text(some.to(device)).cpu() for some in torch.split(padded, 256)])
+        return torch.cat([space.embed_text(some.to(device)).cpu() for some in torch.split(padded, 256)])
 
-    return module.project_audio(embeddings.to(device)).cpu(), embed_captions
+    return Head(space.project_audio(embeddings.to(device)).cpu(), embed_captions)
 
 
 def mean_accuracy(result: dict[str, Any]) -> float | None:

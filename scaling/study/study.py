@@ -1,98 +1,22 @@
-"""What a study is: the runs of its grid, what is fixed, and the question they answer.
+"""A study: a template run, the axes that curves run along, the factors whose levels are compared, seeds and a question.
 
-Only the scientific fields live here. How many CPUs, GPUs or lanes work on them is the launcher's business and
-never changes a run's name.
+Everything else follows from these: the grid, the supervised runs that others start from, and the references that curves
+are read against.
 """
 
-import dataclasses
-import hashlib
 import itertools
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from scaling.errors import StudyError
+from scaling.objectives.options import OBJECTIVES, SupervisedOptions
+from scaling.probes.options import ChanceOptions, LogMelOptions
+from scaling.study.run import Data, Initialization, Run, with_fields
 
-Objective = Literal["contrastive", "captioning", "supervised", "none"]
-"""`none` marks a reference: something that is probed without any pretraining."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """Sizes of the networks. One encoder serves every objective; the text side is the objective's own."""
-
-    width: int = 64
-    layers: int = 1
-    heads: int = 4
-    text_width: int = 64
-    text_layers: int = 1
-    max_tokens: int = 24
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cell of the grid: the fields that decide its numbers, and nothing else.
-
-    `clips` counts unique clips ("all" until the store knows how many there are). `sources` names the corpora
-    the clips come from; empty means all. `parent` is the name of the supervised run whose encoder this run
-    starts from. `text_rate` multiplies the learning rate of all that is not the encoder: a text side from
-    scratch must learn words before an encoder can learn anything from it. `protocol` says what is held equal
-    over the sizes of an arm; the analysis never fits two protocols together.
-    """
-
-    objective: Objective
-    clips: int | Literal["all"] = 0
-    encoder: str = "transformer"
-    audio_init: str = "scratch"
-    text_init: str = "scratch"
-    parent: str = ""
-    sources: tuple[str, ...] = ()
-    protocol: Literal["equal-steps"] = "equal-steps"
-    seed: int = 0
-    steps: int = 0
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    text_rate: float = 5.0
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    crop_seconds: float = 2.0
-    time_masks: int = 1
-    time_mask_frames: int = 5
-    mel_masks: int = 1
-    mel_mask_bins: int = 4
-    temperature: float = 0.07
-    label_smoothing: float = 0.1
-    autoregressive: float = 0.25
-    model: Model = field(default_factory=Model)
-
-    @property
-    def hash(self) -> str:
-        """Eight hex digits over every field."""
-        fields = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.blake2b(fields.encode(), digest_size=4).hexdigest()
-
-    @property
-    def name(self) -> str:
-        """A readable name with a short hash of the fields; the run's folder and its name in MLflow."""
-        if self.objective == "none":
-            what = "untrained" if self.encoder not in ("chance", "log-mel") else self.encoder
-            parts = [what]
-        elif self.objective == "supervised":
-            parts = ["supervised"]
-        else:
-            parts = [self.objective, str(self.clips), self.audio_init]
-        if self.sources:
-            parts.append("+".join(self.sources))
-        return "-".join([*parts, f"s{self.seed}", self.hash])
-
-    @property
-    def arm(self) -> str:
-        """What a person calls the run beside its size and seed."""
-        if self.objective in ("contrastive", "captioning"):
-            return f"{self.objective}, {self.audio_init}"
-        return self.name.rsplit("-", 2)[0]
+Changes = Mapping[str, Any]
+"""Fields of a run by their dotted names, and their values; several may move together."""
 
 
 @dataclass(frozen=True)
@@ -118,57 +42,178 @@ class Corpus:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """A field of the run (dotted) and the values that curves run along.
+
+    `column` is that of the scores (`clips`, `parameters`, `samples_seen` are measured; any other is the field's own),
+    `name` stands at a figure's axis, `unit` behind a number of it. On a "log" scale laws are fitted along it; "nominal"
+    values have no law, and one of them is best.
+    """
+
+    field: str
+    values: tuple[Any, ...]
+    column: str
+    name: str
+    unit: str
+    scale: Literal["log", "nominal"] = "log"
+
+
+def clips_axis(sizes: tuple[int | Literal["all"], ...]) -> Axis:
+    """The axis of unique clips."""
+    return Axis("data.clips", sizes, "clips", "unique clips", "clips")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What is compared: levels, each a name for people and the fields that it sets.
+
+    With a `baseline` every level is compared with that one, else every two.
+    """
+
+    name: str
+    levels: Mapping[str, Changes]
+    baseline: str | None = None
+
+
+def objective_factor(names: Sequence[str]) -> Factor:
+    """The factor of known objectives, each with the defaults of its options.
+
+    Raises `StudyError` for an unknown one.
+    """
+    return Factor("objective", {name: {"objective": OBJECTIVES.default(name)} for name in names})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run as it stands in its study: with the level of every factor by the factor's name, and, where it is not under
+    study itself, as which reference."""
+
+    run: Run
+    levels: Mapping[str, str]
+    reference: str = ""
+
+    @property
+    def arm(self) -> str:
+        """What a person calls the run beside its place on the axes and its seed."""
+        return self.reference or ", ".join(self.levels.values()) or self.run.objective_name
+
+
+@dataclass(frozen=True)
 class Study:
-    """A set of runs, the corpus they see and are probed on, and the question they answer."""
+    """See the module. `checkpoints` says where the weights of an initialization named `checkpoint-…` lie: a path is no
+    scientific field."""
 
     name: str
     preset: str
+    title: str
     question: str
-    corpus: Corpus
-    runs: tuple[Run, ...]
-    checkpoints: dict[str, Path] = field(default_factory=dict)
-    """Where the weights of an `audio_init` or `text_init` named `checkpoint-…` lie; a path is no scientific
-    field."""
+    template: Run
+    axes: tuple[Axis, ...]
+    factors: tuple[Factor, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    corpus: Corpus = field(default_factory=Corpus)
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every run once: references first, then supervised runs, then the grid, as its factors and axes name it."""
+        grid = [
+            self._with_parent(Cell(replace(run, seed=seed), levels))
+            for levels, run in self._arms()
+            for values in itertools.product(*(axis.values for axis in self.axes))
+            for run in [with_fields(run, {axis.field: value for axis, value in zip(self.axes, values, strict=True)})]
+            for seed in self.seeds
+        ]
+        runs = [cell.run for cell in grid]
+        parents = dict.fromkeys(self._parent(run) for run in runs if run.initialization.audio == "supervised")
+        beside = [Cell(run, self._shared(run, grid), run.reference) for run in _references(runs)]
+        beside += [Cell(run, self._shared(run, grid), run.objective_name) for run in parents if run not in set(runs)]
+        return tuple({cell.run: cell for cell in [*beside, *grid]}.values())
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(cell.run for cell in self.cells)
 
     @property
     def sizes(self) -> tuple[int | Literal["all"], ...]:
-        return tuple(dict.fromkeys(run.clips for run in self.runs if run.clips))
+        """Every number of clips that some run is trained on."""
+        return tuple(dict.fromkeys(run.data.clips for run in self.runs if run.data.clips))
+
+    @property
+    def subsets(self) -> tuple[tuple[int | Literal["all"], tuple[str, ...]], ...]:
+        """Every number of clips that some run is trained on, and the sources that it leaves out."""
+        return tuple(dict.fromkeys((run.data.clips, run.data.without) for run in self.runs if run.data.clips))
 
     def resolve(self, available: int) -> "Study":
         """The same study with "all" replaced by the number of usable clips."""
-        runs = tuple(replace(run, clips=available) if run.clips == "all" else run for run in self.runs)
-        return replace(self, runs=tuple(dict.fromkeys(runs)))
+
+        def known(axis: Axis) -> Axis:
+            if axis.field != "data.clips":
+                return axis
+            values = (available if value == "all" else value for value in axis.values)
+            return replace(axis, values=tuple(dict.fromkeys(values)))
+
+        clips = available if self.template.data.clips == "all" else self.template.data.clips
+        template = with_fields(self.template, {"data.clips": clips})
+        return replace(self, template=template, axes=tuple(map(known, self.axes)))
+
+    def design(self) -> dict[str, Any]:
+        """What the analysis has to know of the study, as plain data (`analysis.scores.design`)."""
+        return {
+            "title": self.title,
+            "question": self.question,
+            "axes": [{key: getattr(axis, key) for key in ("column", "name", "unit", "scale")} for axis in self.axes],
+            "factors": [
+                {"name": factor.name, "levels": list(factor.levels), "baseline": factor.baseline}
+                for factor in self.factors
+            ],
+        }
+
+    def _arms(self) -> Iterator[tuple[dict[str, str], Run]]:
+        """Every combination of levels, and the template with what they set."""
+        for combination in itertools.product(*(factor.levels.items() for factor in self.factors)):
+            run = self.template
+            for _, changes in combination:
+                run = with_fields(run, changes)
+            yield {factor.name: name for factor, (name, _) in zip(self.factors, combination, strict=True)}, run
+
+    def _parent(self, run: Run) -> Run:
+        """The supervised run that a run starts from: all that must fit is the run's own, all else the template's."""
+        return replace(
+            self.template,
+            objective=SupervisedOptions(),
+            data=_features(run.data),
+            encoder=run.encoder,
+            initialization=Initialization(),
+            protocol="equal-steps",
+            seed=run.seed,
+        )
+
+    def _with_parent(self, cell: Cell) -> Cell:
+        if cell.run.initialization.audio != "supervised":
+            return cell
+        parent = {"initialization.parent": self._parent(cell.run).name}
+        return replace(cell, run=with_fields(cell.run, parent))
+
+    def _shared(self, run: Run, grid: list[Cell]) -> dict[str, str]:
+        """The levels that every run shares which a run beside the grid belongs to; "" where they differ."""
+        mine = [cell for cell in grid if run.reference in ("chance", "log-mel") or cell.run.encoder == run.encoder]
+        return {
+            factor.name: names.pop() if len(names := {cell.levels[factor.name] for cell in mine}) == 1 else ""
+            for factor in self.factors
+        }
 
 
-def grid(template: Run, **factors: Sequence[Any]) -> tuple[Run, ...]:
-    """Every combination of the factors over a template, in the order given.
-
-    >>> [run.clips for run in grid(Run("contrastive"), clips=[10, 20])]
-    [10, 20]
-    """
-    names = list(factors)
-    return tuple(
-        replace(template, **dict(zip(names, values, strict=True))) for values in itertools.product(*factors.values())
-    )
+def _features(data: Data) -> Data:
+    """What decides how a clip is heard, and not which clips there are."""
+    return replace(data, clips=0, without=())
 
 
-def with_parents(runs: Sequence[Run], supervised: Run) -> tuple[Run, ...]:
-    """The runs, and the supervised run (one a seed) that those with `audio_init="supervised"` wait for."""
-    parents = {run.seed: replace(supervised, seed=run.seed) for run in runs if run.audio_init == "supervised"}
-    children = (replace(run, parent=parents[run.seed].name) if run.audio_init == "supervised" else run for run in runs)
-    return (*parents.values(), *children)
-
-
-def references(template: Run, seeds: Sequence[int]) -> tuple[Run, ...]:
-    """What a curve is read against: chance, log-mel statistics, and the untrained encoder of every seed."""
-    blank = replace(template, objective="none", clips=0, steps=0, audio_init="scratch", text_init="scratch")
-    fixed = [replace(blank, encoder=encoder, seed=0) for encoder in ("chance", "log-mel")]
-    return (*fixed, *(replace(blank, seed=seed) for seed in dict.fromkeys(seeds)))
-
-
-def run_from_json(fields: dict[str, Any]) -> Run:
-    """The run that a `run.json` describes."""
-    known = {f.name for f in dataclasses.fields(Run)}
-    if unknown := set(fields) - known:
-        raise StudyError(f"run.json has fields of another version of this project: {', '.join(sorted(unknown))}")
-    return Run(**{**fields, "sources": tuple(fields["sources"]), "model": Model(**fields["model"])})
+def _references(runs: list[Run]) -> list[Run]:
+    """Chance, log-mel statistics, and the untrained encoder of every seed, encoder and way of hearing."""
+    found = []
+    for run in runs:
+        heard = Run(None, _features(run.data), seed=0)
+        found += [replace(heard, encoder=ChanceOptions()), replace(heard, encoder=LogMelOptions())]
+        found.append(replace(heard, encoder=run.encoder, seed=run.seed))
+    return sorted(dict.fromkeys(found), key=lambda run: run.reference == "untrained")

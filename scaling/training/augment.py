@@ -3,13 +3,13 @@
 import torch
 
 from scaling.models.encoder import LOG_MEL_MEAN
-from scaling.study.study import Run
+from scaling.study.run import Data
 
 
 def spec_augment(
     features: torch.Tensor,
     lengths: torch.Tensor,
-    run: Run,
+    data: Data,
     generator: torch.Generator,
     worker: int,
     workers: int,
@@ -31,8 +31,8 @@ def spec_augment(
         place = torch.arange(positions)
         return ((place >= start[..., None]) & (place < (start + width)[..., None])).any(dim=1)
 
-    widest_time = torch.minimum(torch.full((batch,), run.time_mask_frames), lengths // 5)
-    widest_mel = torch.full((batch,), run.mel_mask_bins)
-    time = masked(frames, draws(run.time_masks), widest_time, lengths)
-    mel = masked(bins, draws(run.mel_masks), widest_mel, torch.full((batch,), bins))
+    widest_time = torch.minimum(torch.full((batch,), data.time_mask_frames), lengths // 5)
+    widest_mel = torch.full((batch,), data.mel_mask_bins)
+    time = masked(frames, draws(data.time_masks), widest_time, lengths)
+    mel = masked(bins, draws(data.mel_masks), widest_mel, torch.full((batch,), bins))
     return features.masked_fill(time[:, :, None] | mel[:, None, :], LOG_MEL_MEAN)

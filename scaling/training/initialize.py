@@ -1,57 +1,83 @@
-"""A run's networks with their first weights: random, a supervised run's encoder, or a checkpoint file."""
+"""A run's networks with their first weights, and the table of known initializations.
 
-from dataclasses import replace
+An initialization is a function of the run and of where files lie; it says which weights (under the names that
+checkpoints hold them by) a part of the run's networks takes, None for random ones. It is found by the name that the run
+gives, up to the first "-": `checkpoint-3f2a` is a `checkpoint`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from torch import nn
 
 from scaling.data.store import Statistics
 from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
-from scaling.models.transformer import Transformer
-from scaling.objectives.captioning import Captioning
-from scaling.objectives.contrastive import Contrastive
-from scaling.objectives.supervised import Supervised
+from scaling.models.encoder import Encoder
+from scaling.models.options import ENCODERS
+from scaling.objectives.objective import Objective
+from scaling.objectives.options import OBJECTIVES
 from scaling.storage.files import Location
-from scaling.study.study import Model, Run, Study
-from scaling.training.checkpoint import read_tensors
+from scaling.study.run import Run
+from scaling.study.study import Study
+from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
 
 Weights = dict[str, torch.Tensor]
-
 AUDIO = "encoder."
-TEXT = ("text.", "decoder.")
 
 
-def build_encoder(name: str, model: Model) -> torch.nn.Module:
-    """The encoder a run names, with random weights from torch's current generator."""
-    encoders = {"transformer": Transformer}
-    return encoders[name](model.width, model.layers, model.heads)
+@dataclass(frozen=True)
+class Sources:
+    """Where weights may come from: the folder of a study's runs, and the files of `checkpoint-…` initializations."""
+
+    runs: Location
+    checkpoints: Mapping[str, Location]
 
 
-def build_objective(run: Run, encoder: nn.Module, vocabulary: int, classes: dict[str, int]) -> nn.Module:
-    """The objective a run names, around its encoder.
-
-    Every objective is called with a batch and a `torch.Generator` of the step, and returns `Losses`.
-    `classes` gives the number of classes of every labelled task (the supervised objective only).
-    """
-    if run.objective == "contrastive":
-        return Contrastive(encoder, run.model, vocabulary, run.temperature)
-    if run.objective == "captioning":
-        return Captioning(encoder, run.model, vocabulary, run.label_smoothing, run.autoregressive)
-    if run.objective == "supervised":
-        return Supervised(encoder, classes)
-    raise StudyError(f"{run.objective} is no objective that trains")
+def scratch(run: Run, init: str, sources: Sources) -> Weights | None:
+    """Random weights."""
+    return None
 
 
-def first_encoder(run: Run, statistics: Statistics | None) -> nn.Module:
+def supervised(run: Run, init: str, sources: Sources) -> Weights | None:
+    """Those that the run's parent has ended with."""
+    parent = run.initialization.parent
+    checkpoint = latest_checkpoint(sources.runs / parent)
+    if checkpoint is None:
+        raise StudyError(f"{run.name} starts from {parent}, which has left no weights")
+    return read_weights(checkpoint / WEIGHTS)
+
+
+def checkpoint(run: Run, init: str, sources: Sources) -> Weights | None:
+    """Those of a file."""
+    return read_weights(sources.checkpoints[init])
+
+
+INITIALIZATIONS: dict[str, Callable[[Run, str, Sources], Weights | None]] = {
+    "scratch": scratch,
+    "supervised": supervised,
+    "checkpoint": checkpoint,
+}
+
+
+def first_weights(run: Run, sources: Sources) -> tuple[Weights | None, Weights | None]:
+    """The weights that a run's encoder and its text side start from; None is random."""
+    audio, text = (
+        INITIALIZATIONS[init.partition("-")[0]](run, init, sources)
+        for init in (run.initialization.audio, run.initialization.text)
+    )
+    return audio, text
+
+
+def first_encoder(run: Run, statistics: Statistics | None) -> Encoder:
     """A run's untrained encoder, normalizing log-mels by the statistics of the data."""
     torch.manual_seed(run.seed)
-    encoder = build_encoder(run.encoder, run.model)
+    encoder: Encoder = ENCODERS.builder_of(run.encoder)(run.encoder)
     if statistics is not None:
-        encoder.get_buffer("log_mel_mean").copy_(torch.from_numpy(statistics.mean))
-        encoder.get_buffer("log_mel_std").copy_(torch.from_numpy(statistics.std))
+        encoder.log_mel_mean.copy_(torch.from_numpy(statistics.mean))
+        encoder.log_mel_std.copy_(torch.from_numpy(statistics.std))
     return encoder
 
 
@@ -59,28 +85,29 @@ def first_encoder(run: Run, statistics: Statistics | None) -> nn.Module:
 def build(
     run: Run,
     vocabulary: int,
-    classes: dict[str, int],
+    classes: Mapping[str, int],
     audio: Weights | None,
     text: Weights | None,
     statistics: Statistics | None = None,
-) -> nn.Module:
+) -> Objective:
     """The objective of a run with its first weights.
 
     The encoder is drawn before anything else: twins of different objectives start from the same one. `audio`
-    and `text` are the weights that initialize the encoder and the text side (None: random). A caption decoder
-    starts from the words' frequencies, or its first hundred steps would go into learning those.
+    and `text` are the weights that initialize the encoder and the text side (None: random). `classes` gives the number
+    of classes of every labelled task.
     """
-    module = build_objective(run, first_encoder(run, statistics), vocabulary, classes)
-    if statistics is not None and isinstance(module, Captioning):
-        module.decoder.output.bias.copy_(torch.from_numpy(statistics.words))
+    encoder = first_encoder(run, statistics)
+    objective: Objective = OBJECTIVES.builder_of(run.objective)(run.objective, encoder, vocabulary, classes)
+    if statistics is not None:
+        objective.start_from(torch.from_numpy(statistics.words))
     if audio is not None:
-        load_part(module, audio, (AUDIO,), f"audio_init {run.audio_init}")
+        load_part(objective, audio, AUDIO, f"initialization {run.initialization.audio} of the encoder")
     if text is not None:
-        load_part(module, text, TEXT, f"text_init {run.text_init}")
-    return module
+        load_part(objective, text, objective.text_part, f"initialization {run.initialization.text} of the text side")
+    return objective
 
 
-def read_weights(path: Location) -> dict[str, torch.Tensor]:
+def read_weights(path: Location) -> Weights:
     """The tensors of a safetensors file.
 
     Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
@@ -96,15 +123,14 @@ def read_weights(path: Location) -> dict[str, torch.Tensor]:
         raise StudyError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def load_part(module: nn.Module, weights: dict[str, torch.Tensor], prefixes: tuple[str, ...], name: str) -> None:
-    """Copy the tensors under `prefixes` into a module in place; every tensor the module has there must come
-    with its shape.
+def load_part(objective: Objective, weights: Weights, prefix: str, name: str) -> None:
+    """Copy the tensors under `prefix` into an objective in place; every tensor it has there must come with its shape.
 
     Raises `StudyError` naming the first tensor that is missing or of another shape.
     """
-    own = {key: value for key, value in module.state_dict().items() if key.startswith(prefixes)}
+    own = {key: value for key, value in objective.state_dict().items() if prefix and key.startswith(prefix)}
     if not own:
-        raise StudyError(f"{name}: this objective has no weights under {' or '.join(prefixes)} to initialize")
+        raise StudyError(f"{name}: this objective has no weights there to initialize")
     for key, value in own.items():
         if key not in weights:
             raise StudyError(f"{name} does not fit: it has no tensor {key}")
@@ -120,7 +146,8 @@ def check_checkpoints(study: Study, store: Location) -> None:
     weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
     seen: set[Run] = set()
     for run in study.runs:
-        kind = replace(run, clips=0, seed=0, parent="")
-        if kind not in seen and not {run.audio_init, run.text_init}.isdisjoint(weights):
+        init = run.initialization
+        kind = replace(run, data=replace(run.data, clips=0), seed=0, initialization=replace(init, parent=""))
+        if kind not in seen and not {init.audio, init.text}.isdisjoint(weights):
             seen.add(kind)
-            build(run, vocabulary, {}, weights.get(run.audio_init), weights.get(run.text_init))
+            build(run, vocabulary, {}, weights.get(init.audio), weights.get(init.text))

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling.data.feed import Batch, Feed, keyed_generator
+from scaling.data.feed import Feed, keyed_generator
 from scaling.errors import StudyError
-from scaling.objectives.objective import Losses, summed_over_workers, workers
+from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
 from scaling.storage.files import Location
-from scaling.study.study import Run
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
 from scaling.training.checkpoint import (
@@ -30,6 +29,7 @@ from scaling.training.checkpoint import (
     read_state,
     save_checkpoint,
 )
+from scaling.training.group import from_first
 from scaling.training.learning_curve import LearningCurve
 from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
 from scaling.training.optimizers import build_optimizer, learning_rate
@@ -46,7 +46,7 @@ MEETING_SECONDS = 0.5
 def train(
     run: Run,
     feed: Feed,
-    module: nn.Module,
+    module: Objective,
     attempt: Attempt,
     *,
     device: torch.device | None = None,
@@ -63,14 +63,16 @@ def train(
     attempt took the run over, `FloatingPointError` where the loss is not finite, and `StudyError` where the
     batch cannot be shared out equally or the disk is full.
     """
-    if run.batch_size % workers():
-        raise StudyError(f"a batch of {run.batch_size} clips cannot be shared out equally to {workers()} workers")
+    if run.optimization.batch_size % workers():
+        raise StudyError(
+            f"a batch of {run.optimization.batch_size} clips cannot be shared out equally to {workers()} workers"
+        )
     device = device or torch.device("cpu")
     worker = attempt.worker
     module.to(device)
     optimizer = build_optimizer(module, run)
     state: dict[str, Any] = {"step": 0, "wall_seconds": 0.0, "feed_wait_seconds": 0.0}
-    if checkpoint := _first_workers_checkpoint(attempt.folder, device):
+    if checkpoint := _first_workers_checkpoint(attempt.folder):
         finished = read_state(checkpoint)["step"] >= run.steps
         state = load_checkpoint(checkpoint, module, None if finished else optimizer)
     first: int = state["step"]
@@ -78,7 +80,7 @@ def train(
     group.train()
     holdout_steps = {round(run.steps * (i + 1) / HOLDOUT_LOSSES) for i in range(HOLDOUT_LOSSES)}
     log_every = max(1, run.steps // LOGGED_STEPS)
-    meetings = _Meetings(first, device)
+    meetings = _Meetings(first)
     began = saved = time.monotonic()
     waited, pause, held_out = 0.0, checkpoint_seconds, None
 
@@ -108,7 +110,7 @@ def train(
             batch = next(batches)
             waited += time.monotonic() - asked
             losses = _step(run, done - 1, group, optimizer, batch, device, worker)
-            rate = (done - first) * run.batch_size / (time.monotonic() - began)
+            rate = (done - first) * run.optimization.batch_size / (time.monotonic() - began)
             stop = progress(done, rate) if worker == 0 else False
             stop, due = meetings.agreed(done, stop, time.monotonic() - saved >= pause)
             logged = done % log_every == 0 or done in holdout_steps
@@ -140,10 +142,10 @@ def train(
     return {
         "wall_seconds": spent["wall_seconds"],
         "feed_wait_seconds": spent["feed_wait_seconds"],
-        "samples_seen": run.steps * run.batch_size,
-        "epochs": run.steps * run.batch_size / len(feed.places),
+        "samples_seen": run.steps * run.optimization.batch_size,
+        "epochs": run.steps * run.optimization.batch_size / len(feed.places),
         "parameters": parameter_count(module),
-        "encoder_parameters": parameter_count(module.get_submodule("encoder")),
+        "encoder_parameters": parameter_count(module.encoder),
         "flops": training_flops(run, feed, module, device),
         "holdout_loss": holdout_loss(feed, module, device) if held_out is None else held_out,
         "weights": weights_digest(module),
@@ -161,7 +163,7 @@ def _step(
 ) -> Losses:
     """One update; the losses of this worker and the norm of the group's gradient."""
     generator = torch.Generator().manual_seed(int(keyed_generator("step", run.seed, step).integers(2**62)))
-    features = spec_augment(batch["features"], batch["lengths"], run, generator, worker, workers())
+    features = spec_augment(batch["features"], batch["lengths"], run.data, generator, worker, workers())
     batch = {key: value.to(device, non_blocking=True) for key, value in {**batch, "features": features}.items()}
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(run, step) * parameters["scale"]
@@ -187,8 +189,7 @@ class _Meetings:
     `MEETING_SECONDS`, counted in steps so that all workers know when. A request waits for the next meeting.
     """
 
-    def __init__(self, step: int, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, step: int) -> None:
         self._last, self._next = step, step + 1
         self._time = time.monotonic()
         self._stop = False
@@ -204,24 +205,18 @@ class _Meetings:
         now = time.monotonic()
         seconds_a_step = (now - self._time) / (step - self._last)
         steps = max(1, int(MEETING_SECONDS / max(seconds_a_step, 1e-6)))
-        stop_, due_, steps = _from_first([int(self._stop), int(due), steps], self._device)
+        stop, due, steps = from_first(lambda: (self._stop, due, steps))
         self._last, self._next, self._time = step, step + steps, now
-        return bool(stop_), bool(due_)
+        return stop, due
 
 
-def _from_first(numbers: list[int], device: torch.device) -> list[int]:
-    """What the first worker of a group says, on every worker."""
-    if workers() == 1:
-        return numbers
-    said = torch.tensor(numbers, device=device)
-    dist.broadcast(said, 0)
-    heard: list[int] = said.tolist()
-    return heard
-
-
-def _first_workers_checkpoint(folder: Location, device: torch.device) -> Location | None:
+def _first_workers_checkpoint(folder: Location) -> Location | None:
     """The checkpoint to go on from: the one the first worker sees, as an attempt that is being superseded may
     write another one while the workers look."""
-    found = latest_checkpoint(folder)
-    [step] = _from_first([read_state(found)["step"] if found else -1], device)
-    return checkpoint_path(folder, step) if step >= 0 else None
+
+    def step() -> int:
+        found = latest_checkpoint(folder)
+        return int(read_state(found)["step"]) if found else -1
+
+    first = from_first(step)
+    return checkpoint_path(folder, first) if first >= 0 else None

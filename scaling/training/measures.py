@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
-from scaling.data.feed import Batch, Feed
-from scaling.objectives.objective import alone
-from scaling.study.study import Run
+from scaling.data.feed import Feed
+from scaling.objectives.objective import Batch, alone
+from scaling.study.run import Run
 
 HOLDOUT_BATCH = 512
 """Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
@@ -70,7 +70,7 @@ def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device
     counter = FlopCounterMode(display=False, custom_mapping=attention)
     with counter, alone(), autocast(device):
         module({key: value.to(device) for key, value in batch.items()}, torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.batch_size
+    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.optimization.batch_size
 
 
 def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

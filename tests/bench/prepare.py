@@ -27,11 +27,12 @@ import ray
 import soundfile
 import torch
 
+from scaling.cluster.writers import write_parts
 from scaling.data.catalogue import catalogue
 from scaling.data.clip import Clip
 from scaling.data.features import SAMPLE_RATE, log_mel
 from scaling.data.parts import Limits, part_name, write_part
-from scaling.data.prepare import catalogue_rows, write_parts
+from scaling.data.prepare import catalogue_rows
 from scaling.data.store import PART_CLIPS, Description, create_store
 
 SECONDS, RATE = 10, 44_100

@@ -1,40 +1,33 @@
-"""Preparation through Ray Data."""
+"""Preparation: how far it reads on, and what it leaves; with a writer in this process."""
 
-import logging
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-import ray
 from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, spoiled, tone, write
 
-from scaling.data import prepare as preparation
-from scaling.data.parts import part_name
-from scaling.data.prepare import Preparation, prepare
-from scaling.data.store import Store, prepared_parts, write_index
+from scaling.data.parts import part_name, write_part
+from scaling.data.prepare import Preparation, catalogue_rows, prepare
+from scaling.data.store import Description, Store, prepared_parts, write_index
 from scaling.errors import StudyError
 
 
-@pytest.fixture(scope="module")
-def _ray() -> Iterator[None]:
-    # Writers import the tests' own package from the working directory.
-    ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    yield
-    ray.shutdown()
+def write_parts(folder: Path, audio_root: str, description: Description, numbers: list[int]) -> Iterator[int]:
+    """One part after another, here."""
+    for number in numbers:
+        rows = catalogue_rows(folder, number, description.part_clips)
+        write_part(rows, folder / part_name(number), audio_root, description.limits)
+        yield number
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.usefixtures("_ray")
 def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
     make_corpus: Callable[..., TinyCorpus], tmp_path: Path
 ):
-    """One story, because every start of writers costs seconds."""
     corpus = make_corpus(birds=20, dogs=10)
     reasons = spoiled(corpus)
     corpus.add("dogs", "copy", tone(3))
@@ -45,7 +38,7 @@ def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
     lay_down(once, corpus)
 
     # A small size: the first parts and no others.
-    assert prepare(grown, str(corpus.root), 8) >= 8
+    assert prepare(grown, str(corpus.root), 8, write_parts) >= 8
     few = prepared_parts(grown)
     assert few == list(range(len(few)))
     assert len(few) * PART_CLIPS < description.clips
@@ -53,13 +46,16 @@ def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
     subset = Store(grown).index["id"].gather(Store(grown).subset(8)).to_list()
 
     # Preparing it again asks Ray for nothing.
-    assert prepare(grown, str(corpus.root), 8, report=lambda _: pytest.fail("there is nothing to prepare")) >= 8
+    assert (
+        prepare(grown, str(corpus.root), 8, write_parts, report=lambda _: pytest.fail("there is nothing to prepare"))
+        >= 8
+    )
 
     # Interrupted while it grows: a hole in the middle, and half a part.
     (grown / part_name(0)).rename(tmp_path / "kept")
     (grown / f".{part_name(2)}.0123abcd.tmp").write_bytes(b"half a part")
     told: list[Preparation] = []
-    assert prepare(grown, str(corpus.root), usable - HOLDOUT, report=told.append) == usable - HOLDOUT
+    assert prepare(grown, str(corpus.root), usable - HOLDOUT, write_parts, report=told.append) == usable - HOLDOUT
     assert told[-1].clips == told[-1].of
     assert (grown / part_name(0)).read_bytes() == (tmp_path / "kept").read_bytes()
     for number in few[1:]:
@@ -80,38 +76,10 @@ def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
 
     # One more than there are: the line names the size that then works.
     with pytest.raises(StudyError, match=f"the largest possible size here is {usable - HOLDOUT}: ") as refused:
-        prepare(grown, str(corpus.root), usable - HOLDOUT + 1)
+        prepare(grown, str(corpus.root), usable - HOLDOUT + 1, write_parts)
     assert "\n" not in str(refused.value)
-    assert prepare(grown, str(corpus.root), None) == usable - HOLDOUT
+    assert prepare(grown, str(corpus.root), None, write_parts) == usable - HOLDOUT
     assert len(Store(grown).subset(usable - HOLDOUT)) == usable - HOLDOUT
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to mount a small disk")
-@pytest.mark.usefixtures("_ray")
-def test_a_disk_that_fills_up_is_told_in_one_line(
-    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    corpus = make_corpus(birds=40)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"mounting a small disk failed: {mounted.stderr.decode().strip()}")
-    try:
-        lay_down(disk / "store", corpus)
-        with pytest.raises(StudyError, match=r"^no space left for the store: it needs 0\.0 GB"):
-            prepare(disk / "store", str(corpus.root), None)
-        assert prepared_parts(disk / "store") == []
-        # What the estimate lets pass, the write itself finds out.
-        monkeypatch.setattr(preparation, "_check_space", lambda *_: None)
-        with pytest.raises(StudyError, match=r"^no space left to write part-\d+\.arrow") as refused:
-            prepare(disk / "store", str(corpus.root), None)
-        assert "\n" not in str(refused.value)
-        assert not list((disk / "store").glob(".*"))
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_an_estimate_of_the_space_stops_before_anything_is_written(
@@ -124,10 +92,10 @@ def test_an_estimate_of_the_space_stops_before_anything_is_written(
     usage = type("Usage", (), {"free": 6 * 100 * 80 * 2 - 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(StudyError, match="no space left for the store"):
-        prepare(tmp_path / "store", str(corpus.root), None)
+        prepare(tmp_path / "store", str(corpus.root), None, write_parts)
     assert bytes_of(tmp_path / "store") == before
 
 
 def test_no_catalogue(tmp_path: Path):
     with pytest.raises(StudyError, match="no catalogue in"):
-        prepare(tmp_path, "", 8)
+        prepare(tmp_path, "", 8, write_parts)

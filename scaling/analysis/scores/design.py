@@ -81,4 +81,6 @@ def read_design(folder: Path) -> Design:
     except FileNotFoundError:
         raise StudyError(f"{folder} holds no study: give the folder that a study was given as --out") from None
     except (KeyError, TypeError, ValueError):
-        raise StudyError(f"{path} was not written by this version: start the study again, or give another folder") from None
+        raise StudyError(
+            f"{path} was not written by this version: start the study again, or give another folder"
+        ) from None

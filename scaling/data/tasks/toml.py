@@ -1,4 +1,4 @@
-"""Probe tasks: labelled clips with fixed splits, from a `tasks.toml` or of the embedded corpus.
+"""Probe tasks from a `tasks.toml`.
 
     [[task]]
     name = "esc10"             # letters, digits, - and _
@@ -19,116 +19,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from scaling.data.clip import Clip
-from scaling.data.embedded import sounds as synthetic
-from scaling.data.tokenizer import normalized
+from scaling.data.tasks.task import RETRIEVAL, SPLITS, Labelled, Row, Task, labelled
 from scaling.errors import StudyError
-
-SPLITS = ("test", "val", "train")
-RETRIEVAL = "retrieval"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip) or "recall"
-    (a caption a clip)."""
-
-    name: str
-    domain: str
-    kind: str = "accuracy"
-    supervised: bool = False
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """All labelled clips of a study.
-
-    `clips` holds each recording once, test clips first (of two that play the same samples the test clip
-    stays); `rows` says which task knows which clip: task, id, split, label. `root` is what the clips' paths
-    are relative to.
-    """
-
-    tasks: tuple[Task, ...]
-    clips: tuple[Clip, ...]
-    rows: pl.DataFrame
-    root: str
-
-    @property
-    def probes(self) -> tuple[Task, ...]:
-        """The tasks that runs are scored on."""
-        return tuple(task for task in self.tasks if not task.supervised)
-
-    @property
-    def supervised(self) -> tuple[Task, ...]:
-        """The tasks that the supervised run learns: those marked so, else every classification task."""
-        marked = tuple(task for task in self.tasks if task.supervised)
-        return marked or tuple(task for task in self.tasks if task.kind == "accuracy")
-
-    def held_out_ids(self) -> set[str]:
-        """The clips that pretraining must never see: those of any task's test or validation split."""
-        return set(self.rows.filter(pl.col("split").is_in(["test", "val"]))["id"])
-
-
-_Row = tuple[str, str, str, str]
-
-
-def _labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[_Row], root: str) -> Labelled:
-    table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
-    table = pl.concat([table, _retrieval_rows(tasks, clips, table)])
-    names = {task.name for task in tasks}
-    domains = [name for name in table["task"].unique(maintain_order=True) if name not in names]
-    retrieval = [Task(name, name.removeprefix(f"{RETRIEVAL}-"), "recall") for name in domains]
-    order = _order(rows)
-    in_order = sorted(clips.values(), key=lambda clip: (order[clip.id], clip.id))
-    return Labelled((*tasks, *retrieval), tuple(in_order), table, root)
-
-
-def _order(rows: Iterable[_Row]) -> dict[str, int]:
-    """Each clip's split as a number of `SPLITS`: the one furthest from training where tasks disagree."""
-    order: dict[str, int] = {}
-    for _, clip_id, split, _ in rows:
-        order[clip_id] = min(order.get(clip_id, len(SPLITS)), SPLITS.index(split))
-    return order
-
-
-def _retrieval_rows(tasks: list[Task], clips: dict[str, Clip], rows: pl.DataFrame) -> pl.DataFrame:
-    """One retrieval task a domain: its captioned clips, each once, with its first caption."""
-    probed = {task.name for task in tasks if not task.supervised}
-    captioned = {clip.id: normalized(clip.captions[0]) for clip in clips.values() if clip.captions}
-    found = [
-        (f"{RETRIEVAL}-{clips[clip_id].domain}", clip_id, SPLITS[split], captioned[clip_id])
-        for clip_id, split in _order(row for row in rows.iter_rows() if row[0] in probed).items()
-        if captioned.get(clip_id)
-    ]
-    return pl.DataFrame(found, schema=rows.schema, orient="row")
-
-
-def embedded_tasks(seed: int) -> Labelled:
-    """The labelled clips of the embedded corpus."""
-    tasks = [Task(task.name, task.domain) for task in synthetic.TASKS]
-    tasks.append(Task("tags", "all", supervised=True))
-    by_domain: dict[str, list[synthetic.SyntheticTask]] = {}
-    for task in synthetic.TASKS:
-        by_domain.setdefault(task.domain, []).append(task)
-    clips: dict[str, Clip] = {}
-    rows: list[_Row] = []
-    for split, size in synthetic.SPLIT_SIZES.items():
-        for index in range(size):
-            sound = synthetic.sound(index, seed=seed, split=split)
-            name = f"{split}/{index:05d}"
-            place = f"synthetic:{seed}/{split}/{index}"
-            clips[name] = Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
-            if split == "tagged":
-                rows.append(("tags", name, "train", sound.labels["tag"]))
-            else:
-                rows.extend((task.name, name, split, sound.labels[task.label]) for task in by_domain[sound.domain])
-    return _labelled(tasks, clips, rows, "")
 
 
 def read_tasks(path: Path) -> Labelled:
@@ -148,7 +46,7 @@ def read_tasks(path: Path) -> Labelled:
         raise StudyError(f"{path} names no task: it needs at least one [[task]]")
     tasks: list[Task] = []
     clips: dict[str, Clip] = {}
-    rows: list[_Row] = []
+    rows: list[Row] = []
     for entry in entries:
         task = _task(entry, path)
         if task.name in {other.name for other in tasks}:
@@ -157,7 +55,7 @@ def read_tasks(path: Path) -> Labelled:
         for clip, split, label in _labelled_clips(entry, task, path):
             clips.setdefault(clip.id, clip)
             rows.append((task.name, clip.id, split, label))
-    return _labelled(tasks, clips, rows, str(path.parent))
+    return labelled(tasks, clips, rows, str(path.parent))
 
 
 def _task(entry: dict[str, Any], path: Path) -> Task:

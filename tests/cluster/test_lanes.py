@@ -18,12 +18,12 @@ from ray.cluster_utils import Cluster
 from started import RUNS, Started, actors, check_equal
 from tiny import shared_pair
 
-from scaling.cluster.connect import Resources
 from scaling.cluster.lanes import Lanes
-from scaling.data.prepare import write_parts
+from scaling.cluster.writers import write_parts
 from scaling.runs.perform import perform
 from scaling.runs.place import Place
 from scaling.storage.files import read_json
+from scaling.study.resources import Resources
 from scaling.study.study import Run, run_from_json
 from scaling.training.attempt import Attempt
 

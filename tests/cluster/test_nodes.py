@@ -16,10 +16,11 @@ from object_store import ObjectStore
 from ray.cluster_utils import Cluster
 
 from scaling.cluster import nodes
-from scaling.cluster.connect import Resources, lane_count, wait_for_room
+from scaling.cluster.connect import lane_count, wait_for_room
 from scaling.cluster.nodes import check_nodes
 from scaling.errors import StudyError
 from scaling.storage.files import names
+from scaling.study.resources import Resources
 
 
 @pytest.fixture(scope="module")

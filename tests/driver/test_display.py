@@ -2,13 +2,15 @@
 
 import time
 
-from scaling.driver.display import Group, seconds_left, spending
+from scaling.driver.display import seconds_left, spending
 from scaling.runs.queue import Entry
+from scaling.study.resources import Group
 from scaling.study.study import Run
 
 
-def entry(objective: str, state: str, *, seconds: float = 0.0, began: float = 0.0, steps: int = 100) -> Entry:
-    return Entry(Run(objective, steps=steps), state, seconds=seconds, began=began)  # type: ignore[arg-type]
+def entry(objective: str, state: str, *, seconds: float = 0.0, began: float = 0.0, **fields: int) -> Entry:
+    run = Run(objective, **{"steps": 100, **fields})  # type: ignore[arg-type]
+    return Entry(run, state, seconds=seconds, began=began)  # type: ignore[arg-type]
 
 
 def test_nothing_is_said_before_anything_is_measured():
@@ -28,6 +30,11 @@ def test_a_run_takes_what_its_objective_has_taken():
         entry("none", "queued", steps=0),
     ]
     assert seconds_left(entries, 100.0) == 60.0 + 20.0 + 30.0
+
+
+def test_a_run_that_has_more_to_do_takes_longer():
+    entries = [entry("contrastive", "done", seconds=20.0), entry("contrastive", "queued", batch_size=96)]
+    assert seconds_left(entries, 100.0) == 60.0
 
 
 def test_spent_hours_count_every_worker():

@@ -257,7 +257,7 @@ def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: 
 
 
 def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]:
-    meetings = training._Meetings(0, torch.device("cpu"))
+    meetings = training._Meetings(0)
     stopped = []
     for step in range(1, steps + 1):
         if worker == 0:

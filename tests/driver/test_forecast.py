@@ -11,7 +11,7 @@ from study_corpus import write_corpus
 from scaling.driver.forecast import schedule
 from scaling.study.study import Run, grid, references, with_parents
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_child_waits_and_lanes_are_shared():

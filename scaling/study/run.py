@@ -1,0 +1,205 @@
+"""A run: one cell of a study's grid, in parts. Only the fields that decide its numbers live here.
+
+How many CPUs, GPUs or lanes work on it, and where its files lie, never changes its name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from scaling.errors import StudyError
+from scaling.known import read_fields, set_fields
+from scaling.models.options import ENCODERS, TransformerOptions
+from scaling.objectives.options import OBJECTIVES
+from scaling.probes.options import REFERENCES
+
+Protocol = Literal["equal-steps", "equal-passes"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which clips a run is trained on, and what is cut and masked of them.
+
+    `clips` counts unique clips ("all" until the store knows how many there are), of all sources but those that are
+    named in `without`. Masks are SpecAugment's: how many of time and of mel bins, and the widest.
+    """
+
+    clips: int | Literal["all"] = 0
+    without: tuple[str, ...] = ()
+    crop_seconds: float = 2.0
+    time_masks: int = 1
+    time_mask_frames: int = 5
+    mel_masks: int = 1
+    mel_mask_bins: int = 4
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """What a run's weights start from, by the name of a known initialization (`training/initialize.py`).
+
+    `parent` is the name of the run whose encoder an `audio` of "supervised" takes.
+    """
+
+    audio: str = "scratch"
+    text: str = "scratch"
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How long and how a run is trained: `steps` under the protocol of equal steps, `passes` over its clips under that
+    of equal passes.
+
+    `text_rate` multiplies the learning rate of all that is not the encoder: a text side from scratch must learn words
+    before an encoder can learn anything from it. `warmup` is a share of the steps.
+    """
+
+    steps: int = 0
+    passes: float = 0.0
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    text_rate: float = 5.0
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid.
+
+    `objective` holds the options of a known objective; None marks a reference, which is probed without any training:
+    the untrained `encoder`, or what stands in its place (`probes.options.REFERENCES`). `protocol` says what is held
+    equal over the sizes of an arm; the analysis never fits two protocols together.
+    """
+
+    objective: Any
+    data: Data = field(default_factory=Data)
+    encoder: Any = field(default_factory=TransformerOptions)
+    initialization: Initialization = field(default_factory=Initialization)
+    optimization: Optimization = field(default_factory=Optimization)
+    protocol: Protocol = "equal-steps"
+    seed: int = 0
+
+    @cached_property
+    def steps(self) -> int:
+        """How many steps it trains."""
+        if self.objective is None:
+            return 0
+        if self.protocol == "equal-steps":
+            return self.optimization.steps
+        clips = self.data.clips if isinstance(self.data.clips, int) else 0
+        return max(1, round(self.optimization.passes * clips / self.optimization.batch_size))
+
+    @property
+    def work(self) -> float:
+        """What it costs, in a unit of no meaning: clips seen in training times the encoder's parameters."""
+        return float(self.steps) * self.optimization.batch_size * max(int(self.encoder.parameters), 1)
+
+    @property
+    def objective_name(self) -> str:
+        """The objective's name in the table; "none" for a reference."""
+        return "none" if self.objective is None else OBJECTIVES.name_of(self.objective)
+
+    @property
+    def encoder_name(self) -> str:
+        """The encoder's name in its table, or that of what stands in its place."""
+        table = REFERENCES if type(self.encoder) in {known.options for known in REFERENCES.values()} else ENCODERS
+        return table.name_of(self.encoder)
+
+    @property
+    def reference(self) -> str:
+        """What a run without an objective is as a reference; "" for a run that is trained."""
+        if self.objective is not None:
+            return ""
+        return self.encoder_name if self.encoder_name in REFERENCES else "untrained"
+
+    @cached_property
+    def hash(self) -> str:
+        """Eight hex digits over every field that does not have its birth value."""
+        parts: dict[str, Any] = {"objective": self.objective_name, "encoder": self.encoder_name, "seed": self.seed}
+        for each in fields(self):
+            part = getattr(self, each.name)
+            if hasattr(part, "__dataclass_fields__"):
+                parts |= {f"{each.name}.{key}": value for key, value in set_fields(part).items()}
+        if self.protocol != "equal-steps":
+            parts["protocol"] = self.protocol
+        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
+
+    @cached_property
+    def name(self) -> str:
+        """A readable name with a short hash of the fields; the run's folder and its name in MLflow."""
+        encoder = [f"{key}{value}" for key, value in set_fields(self.encoder).items()]
+        if self.encoder_name not in ("transformer", *REFERENCES):
+            encoder.insert(0, self.encoder_name)
+        if self.objective is None:
+            parts = [self.reference, *encoder]
+        elif self.objective.targets == "labels":
+            parts = [self.objective_name, *encoder]
+        else:
+            parts = [self.objective_name, str(self.data.clips), self.initialization.audio, *encoder]
+            parts += [f"without-{source}" for source in self.data.without]
+        return "-".join([*parts, f"s{self.seed}", self.hash])
+
+
+def with_fields(run: Run, changes: Mapping[str, Any]) -> Run:
+    """The run with other values in some fields, named by dots: `{"data.clips": 100, "encoder": Mine(96)}`.
+
+    Raises `StudyError` for a field that the run does not have.
+    """
+    for path, value in changes.items():
+        part, _, name = path.partition(".")
+        try:
+            run = replace(run, **{part: replace(getattr(run, part), **{name: value}) if name else value})
+        except (AttributeError, TypeError):
+            raise StudyError(f"a run has no field {path}") from None
+    return run
+
+
+def flat_fields(run: Run) -> dict[str, Any]:
+    """Every field by its dotted name; `objective` and `encoder` are their names, and their own fields follow."""
+    flat: dict[str, Any] = {}
+    for part, value in run_to_json(run).items():
+        if isinstance(value, dict):
+            flat |= {part if key == "name" else f"{part}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[part] = "none" if value is None else value
+    return flat
+
+
+def run_to_json(run: Run) -> dict[str, Any]:
+    """A run as plain data, every field of every part."""
+    table = REFERENCES if run.encoder_name in REFERENCES else ENCODERS
+    return {
+        "objective": None if run.objective is None else OBJECTIVES.to_json(run.objective),
+        "data": asdict(run.data),
+        "encoder": table.to_json(run.encoder),
+        "initialization": asdict(run.initialization),
+        "optimization": asdict(run.optimization),
+        "protocol": run.protocol,
+        "seed": run.seed,
+    }
+
+
+def run_from_json(described: Mapping[str, Any]) -> Run:
+    """The run that `run_to_json` described.
+
+    Raises `StudyError` where it is of another version of this project.
+    """
+    try:
+        encoder = described["encoder"]
+        table = REFERENCES if encoder["name"] in REFERENCES else ENCODERS
+        objective = described["objective"]
+        return Run(
+            None if objective is None else OBJECTIVES.from_json(objective),
+            read_fields(Data, described["data"]),
+            table.from_json(encoder),
+            read_fields(Initialization, described["initialization"]),
+            read_fields(Optimization, described["optimization"]),
+            described["protocol"],
+            described["seed"],
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise StudyError("a run.json of another version of this project") from None

@@ -1,0 +1,63 @@
+"""Writers of the store in processes of Ray's."""
+
+import logging
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from corpora import HOLDOUT, TinyCorpus, lay_down, write
+
+from scaling.cluster.writers import write_parts
+from scaling.data import prepare as preparation
+from scaling.data.parts import part_name
+from scaling.data.prepare import prepare
+from scaling.data.store import prepared_parts
+from scaling.errors import StudyError
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray() -> Iterator[None]:
+    ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def test_parts_are_those_that_are_written_without_ray(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus = make_corpus(birds=20, dogs=10)
+    there, here = tmp_path / "there", tmp_path / "here"
+    description = lay_down(there, corpus)
+    lay_down(here, corpus)
+    assert prepare(there, str(corpus.root), None, write_parts) == 30 - HOLDOUT
+    write(here, corpus, description, *prepared_parts(there))
+    for number in prepared_parts(there):
+        assert (there / part_name(number)).read_bytes() == (here / part_name(number)).read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_a_disk_that_fills_up_is_told_in_one_line(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    corpus = make_corpus(birds=40)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small disk failed: {mounted.stderr.decode().strip()}")
+    try:
+        lay_down(disk / "store", corpus)
+        with pytest.raises(StudyError, match=r"^no space left for the store: it needs 0\.0 GB"):
+            prepare(disk / "store", str(corpus.root), None, write_parts)
+        assert prepared_parts(disk / "store") == []
+        # What the estimate lets pass, the write itself finds out.
+        monkeypatch.setattr(preparation, "_check_space", lambda *_: None)
+        with pytest.raises(StudyError, match=r"^no space left to write part-\d+\.arrow") as refused:
+            prepare(disk / "store", str(corpus.root), None, write_parts)
+        assert "\n" not in str(refused.value)
+        assert not list((disk / "store").glob(".*"))
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
