@@ -1,8 +1,8 @@
 """How many passes is a clip worth?
 
 Unique clips x clips seen in training: few clips passed over often against many passed over once, each run with a
-learning-rate schedule of its own. The report fits how far repeated clips stand in for new ones (Muennighoff et al. 2023)
-and says how many passes pay.
+learning-rate schedule of its own. The report fits how far repeated clips stand in for new ones (Muennighoff et al.
+2023) and says how many passes pay.
 
     python studies/repetition.py                        # laptop: four sizes, three lengths, minutes on two cores
     python studies/repetition.py --preset smoke         # two sizes, two lengths, about a minute
@@ -35,10 +35,10 @@ class Repetition(Options):
 def repetition(options: Repetition) -> Study:
     """The full study that the options describe."""
     lengths, sizes = PRESETS[options.preset]
-    lengths, sizes = options.steps or lengths, options.clips or sizes
+    lengths, wanted = options.steps or lengths, options.clips or sizes
     template = Run(ContrastiveOptions(), optimization=Optimization())
     seen = min(lengths) * template.optimization.batch_size
-    if too_many := [size for size in sizes if isinstance(size, int) and size > seen]:
+    if too_many := [size for size in wanted if isinstance(size, int) and size > seen]:
         raise StudyError(f"--clips {too_many[0]}: the shortest training sees {seen} clips, and must see every one")
     return Study(
         name="repetition",
@@ -46,7 +46,7 @@ def repetition(options: Repetition) -> Study:
         title="How many passes is a clip worth?",
         question="How far does seeing clips again stand in for new ones, and how many passes pay?",
         template=template,
-        axes=(clips_axis(sizes), Axis("optimization.steps", lengths, "samples_seen", "clips seen", "clips seen")),
+        axes=(clips_axis(wanted), Axis("optimization.steps", lengths, "samples_seen", "clips seen", "clips seen")),
         factors=(objective_factor(options.objectives),),
         seeds=options.seeds,
         corpus=options.corpus(),

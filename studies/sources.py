@@ -1,7 +1,8 @@
 """Which source drives which task?
 
 The mixture less one source, for every source, against the whole mixture: every run has the same number of clips, the
-first ones by rank of the sources that are left, from one store. A task that gets worse without a source was driven by it.
+first ones by rank of the sources that are left, from one store. A task that gets worse without a source was driven by
+it.
 
     python studies/sources.py                           # laptop: eight sources, two sizes, two seeds, minutes
     python studies/sources.py --preset smoke            # the first two sources, two sizes, about a minute
