@@ -44,6 +44,4 @@ def gather(scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Desig
     draws = draw(scores, predictions, design)
     compared = pairs(draws.cells, design)
     found = averages(draws, design)
-    return Evidence(
-        design, scores, draws, compared, differences(draws, compared), found, twins(found, compared)
-    )
+    return Evidence(design, scores, draws, compared, differences(draws, compared), found, twins(found, compared))
