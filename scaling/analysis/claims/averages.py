@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
 
+from scaling.analysis.claims.means import Mean, means
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.pool import FEWEST
-from scaling.analysis.curves.replicate import Replicates, replicate, seed_noise
+from scaling.analysis.curves.replicate import Replicates, replicate
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.resamples import Draws
@@ -67,84 +67,41 @@ class Averages:
 
 
 def averages(draws: Draws, design: Design) -> Averages:
-    """Average each arm over the tasks that all have, and replicate those with several seeds.
+    """Average each arm over the tasks that all have (`means`), and replicate those with several seeds.
 
-    Test clips are resampled as everywhere; seeds with their noise pooled over sizes (`replicate.seed_noise`). Without
-    predictions seeds are the only noise. Along a nominal axis there are no curves, and so no averages.
+    Without predictions seeds are the only noise. Along a nominal axis there are no curves, and so no averages.
     """
     main = draws.cells.filter(primary())
     if design.x.scale == "nominal":
         return Averages({}, 0, "nothing", None)
     cells = {arm: main.filter(arm.rows()) for arm in arms(main, design)}
-    common = set(main["task"])
-    for mine in cells.values():
-        complete = mine.filter(pl.len().over("task") == mine["x"].n_unique())
-        common &= set(complete["task"])
-    if not common:
+    seen = means(draws, cells)
+    if not seen.of:
         nothing = np.empty(0)
         none = {arm: Average(arm, nothing, nothing, 0, (), why="no task at all sizes") for arm in cells}
         return Averages(none, 0, "nothing", None)
-    cells = {arm: mine.filter(pl.col("task").is_in(common)).sort("x", "task") for arm, mine in cells.items()}
-    sizes = sorted({size for mine in cells.values() for size in mine["x"]})
-    seeds = sorted({seed for mine in cells.values() for each in mine["seeds"] for seed in each})
-    runs = np.full((len(cells), len(sizes), len(seeds)), np.nan)
-    found = {}
-    for i, (arm, mine) in enumerate(cells.items()):
-        for x, each, errors in _by_size(mine):
-            runs[i, sizes.index(x), [seeds.index(seed) for seed in each]] = errors
-        own = np.isfinite(runs[i]).any(axis=1)
-        behind = tuple(sorted({run for line in mine["runs"] for run in line}))
-        counts = np.isfinite(runs[i, own]).sum(axis=1)
-        mean = mine.group_by("x", maintain_order=True).agg(pl.col("error").mean())["error"].to_numpy()
-        why = ""
-        if counts.max(initial=0) < 2:
-            why = ONE_SEED
-        elif own.sum() < FEWEST or not own.any() or own.sum() != len(mean):
-            why = f"{own.sum()} sizes are too few for a curve"
-        found[arm] = Average(arm, np.array(sorted(set(mine["x"])), dtype=float), mean,
-                             int(counts.min()) if counts.size else 0, behind, why=why)  # fmt: skip
-    return _replicated(draws, cells, found, runs, np.array(sizes, dtype=float), len(common))
-
-
-def _by_size(mine: pl.DataFrame) -> list[tuple[float, list[int], Floats]]:
-    """(size, the seeds that every task has, their errors averaged over tasks)."""
-    found = []
-    for (x,), part in mine.group_by("x", maintain_order=True):
-        lines = [dict(zip(s, e, strict=True)) for s, e in part.select("seeds", "by_seed").iter_rows()]
-        each = sorted(set.intersection(*(set(line) for line in lines)))
-        found.append((x, each, np.array([np.mean([line[seed] for line in lines]) for seed in each])))
-    return found
-
-
-def _replicated(
-    draws: Draws, cells: dict[Arm, pl.DataFrame], found: dict[Arm, Average], runs: Floats, sizes: Floats, n_tasks: int
-) -> Averages:  # fmt: skip
+    found = {arm: _average(arm, one) for arm, one in seen.of.items()}
     usable = [arm for arm, one in found.items() if not one.why]
-    known = all(np.isfinite(draws.clips_only[mine["row"]]).all() for mine in cells.values())
-    n_seeds = min((found[arm].n_seeds for arm in usable), default=1)
-    covers = f"test clips and {n_seeds} seeds" if known else f"{n_seeds} seeds; test-clip noise unknown"
     if not usable:
-        return Averages(found, n_tasks, covers, None)
-    places = [list(found).index(arm) for arm in usable]
-    moved = seed_noise(runs[places], draws.clips_only.shape[1], np.random.default_rng(0))
-    curves, again, counts = [], [], []
-    for k, arm in enumerate(usable):
-        one, mine = found[arm], cells[arm]
-        own = np.isin(sizes, one.sizes)
-        deviation = moved[k][:, own]
-        if known:
-            # The rule for zero errors; a table from elsewhere may not say how many test clips there were.
-            floor = mine.select(0.5 / (pl.col("n_test") + 1)).to_series().fill_null(0).to_numpy()
-            clips = np.maximum(draws.clips_only[mine["row"]], floor[:, None]).reshape(len(one.sizes), n_tasks, -1)
-            deviation = deviation + np.log(clips.mean(axis=1).T) - np.log(one.error)
-        curves.append((one.sizes, one.error))
-        again.append(one.error * np.exp(deviation))
-        counts.append(np.maximum(np.isfinite(runs[places[k]][own]).sum(axis=1), 1).astype(float))
-    replicates = replicate(curves, again, counts)
-    told = dict(found)
+        return Averages(found, seen.tasks, seen.covers, None)
+    those = [seen.of[arm] for arm in usable]
+    replicates = replicate(
+        [(one.x, one.error) for one in those],
+        [one.resampled for one in those if one.resampled is not None],
+        [np.maximum(one.counts, 1) for one in those],
+    )
     for k, (arm, curve) in enumerate(zip(usable, replicates.curves, strict=True)):
         one = found[arm]
         why = {"flat": "its error neither falls nor rises beyond the noise", "rises with data": "its error rises"}
         reason = "" if curve.pool is not None else f"{one.name}: {why.get(curve.status, curve.status)}"
-        told[arm] = replace(one, row=-1 if reason else k, why=reason)
-    return Averages(told, n_tasks, covers, replicates)
+        found[arm] = replace(one, row=-1 if reason else k, why=reason)
+    return Averages(found, seen.tasks, seen.covers, replicates)
+
+
+def _average(arm: Arm, seen: Mean) -> Average:
+    why, sizes = "", int((seen.counts > 0).sum())
+    if seen.counts.max() < 2:
+        why = ONE_SEED
+    elif sizes < FEWEST or seen.resampled is None:
+        why = f"{sizes} sizes are too few for a curve"
+    return Average(arm, seen.x, seen.error, seen.n_seeds, seen.runs, why=why)

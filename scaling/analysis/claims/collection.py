@@ -3,8 +3,10 @@
 from scaling.analysis.claims.claim import Claim
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.claims.measured import measured
+from scaling.analysis.claims.optimum import optima
 from scaling.analysis.claims.prospects import prospects
 from scaling.analysis.claims.questions import order
+from scaling.analysis.claims.surfaces import surfaces
 
 
 def claims(known: Evidence) -> list[Claim]:
@@ -13,4 +15,5 @@ def claims(known: Evidence) -> list[Claim]:
     # What curves tell of the worth, they tell better than lines between sizes.
     told = {claim.pair for claim in ahead if claim.kind == "worth"}
     within = [claim for claim in measured(known) if claim.kind != "worth" or claim.pair not in told]
-    return sorted([*within, *ahead], key=lambda claim: order(claim, known.design))
+    best = [*surfaces(known.planes), *optima(known.values, known.design.x)]
+    return sorted([*best, *within, *ahead], key=lambda claim: order(claim, known.design))

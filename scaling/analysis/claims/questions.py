@@ -10,7 +10,10 @@ KINDS = (*OF_TWO, *OF_ONE)
 
 
 def order(claim: Claim, design: Design) -> tuple[int, int]:
-    """Where a claim stands: by factor, then by question; then what is said of one arm, then all else."""
+    """Where a claim stands: first what a second or a nominal axis was made to ask (of no factor), then by factor, then
+    by question; then what is said of one arm, then all else."""
+    if not claim.factor and claim.kind in ("optimum", "worth"):
+        return -1, 0
     factors = [*(factor.name for factor in design.factors), *(axis.column for axis in design.axes[1:])]
     place = factors.index(claim.factor) if claim.factor in factors and claim.kind in OF_TWO else len(factors)
     return place, KINDS.index(claim.kind) if claim.kind in KINDS else len(KINDS)
@@ -21,6 +24,10 @@ def question(claim: Claim, design: Design) -> str:
     along = unit(design.x)
     if claim.kind in OF_ONE:
         return f"How many {along}?" if design.x.unit else f"How far along {along}?"
+    if claim.kind == "worth" and not claim.factor:
+        return "How many passes is a clip worth?"
+    if claim.kind == "optimum" and len(design.axes) > 1:
+        return "Which size is best for a compute?"
     if claim.kind == "optimum":
         return f"Which {factor_name(claim.factor) or design.x.name} is best?"
     second = next((axis for axis in design.axes[1:] if axis.column == claim.factor), None)

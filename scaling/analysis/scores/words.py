@@ -16,7 +16,7 @@ def thousands(number: float) -> str:
     """A number for an axis or a sentence: 0.003, 400, 1,000, 10,000, 9.3 M, 7 B, 2e18."""
     if number >= 1e12 or 0 < number < 1e-3:
         digits, _, power = f"{number:.3g}".partition("e")
-        return f"{digits}e{int(power)}"
+        return f"{digits}e{int(power)}" if power else digits
     for unit, word in ((1e9, "B"), (1e6, "M")):
         if number >= unit:
             return f"{number / unit:.3g} {word}"
