@@ -55,30 +55,36 @@ def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str 
         display.close()
 
 
-def report(source: tyro.conf.Positional[str], out: str = "") -> int:
+def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips", factors: tuple[str, ...] = ()) -> int:
     """Write the report of a study, or of a table of scores from elsewhere.
 
     A table is a .csv or .parquet file with one score a row and at least the columns objective (the arm's name; "none":
     a reference), clips (unique clips trained on), task, metric, and value (0 to 1, more is better). Where they are
-    given, these are used too: seed, audio_init ("scratch", or what it started from), protocol, samples_seen, epochs,
-    stderr (of the value, over test clips), n_test, domain, excluded and reason (true and why: left out, and listed).
+    given, these are used too: seed, reference ("": a run under study), protocol, samples_seen, epochs, parameters,
+    stderr (of the value, over test clips), n_test, domain, note, excluded and reason (true and why: left out, and
+    listed); and of encoder, audio_init, text_init and sources those that vary are compared.
 
     Args:
         source: a study's folder (what it was given as --out, or its default), or a table of scores.
         out: for a table, the folder that gets report/. Without one: the folder that the table lies in.
+        axis: for a table, the column that curves run along.
+        factors: for a table, the columns whose values are compared, instead of objective and those that vary.
     """
     from scaling.analysis.scores.own_table import is_table
-    from scaling.driver.identity import report_on
 
     place = absolute(source)
     if is_table(source) and isinstance(place, Path):
         from scaling.analysis.report.write import write_table_report
 
         folder = Path(out).expanduser().absolute() if out else place.parent
-        print(write_table_report(place, folder))
+        print(write_table_report(place, folder, axis, factors))
         return 0
-    if out:
-        raise StudyError("--out is for a table of scores (.csv or .parquet); a study's report lies in its folder")
+    if out or axis != "clips" or factors:
+        name = "--out" if out else "--axis" if axis != "clips" else "--factors"
+        raise StudyError(f"{name} is for a table of scores (.csv or .parquet); a study's report lies in its folder")
+    # A table needs neither torch nor what else a study's parts do: seconds of loading.
+    from scaling.driver.identity import report_on
+
     check_writable(place)
     print(report_on(place))
     return 0
@@ -152,10 +158,10 @@ def _next_run(
     from scaling.analysis.plan.next_run import next_runs, so_far
     from scaling.analysis.plan.text import next_text
     from scaling.analysis.scores.own_table import is_table, read_table
-    from scaling.analysis.scores.scores import read_scores
+    from scaling.analysis.scores.study_table import read_study
 
     place = Path(results).expanduser().absolute()
-    known = so_far(read_table(place) if is_table(results) else read_scores(place / "report" / "scores.parquet"))
+    known = so_far(*(read_table(place) if is_table(results) else read_study(place)))
     have = [arm.name for arm in known.arms]
     if not names and len(have) == 2:
         names = tuple(have)

@@ -76,7 +76,7 @@ def _at_size(row: Row, axis: Axis) -> Claim:
     )  # fmt: skip
 
 
-def _told(row: Row) -> dict[str, str]:
+def _told(row: Row) -> dict[str, Any]:
     """Whom a row of differences is about."""
     return {name: row[name] for name in PAIR}
 

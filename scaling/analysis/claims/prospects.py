@@ -105,8 +105,8 @@ def _worth(two: Twins, axis: Axis) -> list[Claim]:
     words = [of.get(value, f"{value:.1f}" if value < 10 else f"{value:.2g}") for value in (low, number, high)]
     need = f"over {FAR:.0f}" if number == np.inf else words[1]
     text = (
-        f"by their curves {names[worse]} needs {need} {times_the} that {names[1 - worse]} has with "
-        f"{thousands(two.largest)} for the same average error ({_LEVEL} {words[0]} to {words[2]})"
+        f"by their curves {names[worse]} needs {need} {times_the} for the average error that {names[1 - worse]} has "
+        f"with {thousands(two.largest)} ({_LEVEL} {words[0]} to {words[2]})"
         f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
     )
     return [
@@ -151,14 +151,16 @@ def _vanishes(two: Twins, axis: Axis) -> Claim:
         (float(x), float(np.median(row)), *interval(row)) for x, row in zip(asked, 100 * (other - arm).T, strict=True)
     )
     where, ahead, *ends = along[-len(_AHEAD)]
+    span = " to ".join(points(sign * end / 100) for end in ends[::sign])
     text = (
         f"the advantage of {names[0]} over {names[1]} {text}; at {place(axis, where)} it would be "
-        f"{points(sign * ahead / 100)} points ({_LEVEL} {' to '.join(points(sign * end / 100) for end in ends[::sign])})."
+        f"{points(sign * ahead / 100)} points ({_LEVEL} {span})."
     )
     return _claim(
         two, kind="shrinks", sentence=led(two.pair.held, text), unit=unit(axis), probability=falls, along=along,
         number=number if falls >= CLAIMED and 0 < number < np.inf else None,
-        interval=_ends(low, high, FAR * two.largest), status="said" if max(falls, stays) >= CLAIMED else "cannot be said",
+        interval=_ends(low, high, FAR * two.largest),
+        status="said" if max(falls, stays) >= CLAIMED else "cannot be said",
         chances={
             f"below_{100 * LEAST:.0f}_point_within_{FAR:.0f}": falls,
             f"above_{100 * LEAST:.0f}_point_up_to_{NEAR:.0f}": stays,

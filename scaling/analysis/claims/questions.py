@@ -35,7 +35,7 @@ def question(claim: Claim, design: Design) -> str:
         return f"How many {second.unit}?" if second and second.unit else f"Which {factor_name(claim.factor)}?"
     asked = {
         "crossover": "do the curves cross?",
-        "steeper": f"which curve gains more from more {along}?",
+        "steeper": "which curve is steeper?",
         "worth": f"what is the advantage worth in {along}?",
         "shrinks": f"does the advantage shrink with more {along}?",
     }.get(claim.kind, f"{claim.kind.replace('_', ' ')}?")

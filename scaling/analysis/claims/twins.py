@@ -5,8 +5,8 @@ from functools import cached_property
 import numpy as np
 
 from scaling.analysis.claims.averages import Averages
-from scaling.analysis.curves.crossover import Crossover, crossover, sought
 from scaling.analysis.claims.pairs import Pair
+from scaling.analysis.curves.crossover import Crossover, crossover, sought
 from scaling.analysis.curves.forms import Floats
 
 

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from scaling.analysis.claims.claim import ALL_TASKS, Claim, behind, chance, points
-from scaling.analysis.claims.questions import KINDS, question
+from scaling.analysis.claims.questions import KINDS, OF_TWO, question
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.words import capital, place
 
@@ -12,17 +12,17 @@ _CLOSE = "too close to call"
 
 
 def verdict(found: list[Claim], design: Design) -> list[Answer]:
-    """(question, answer in a few words, its numbers): of each factor which level is better and whether curves cross,
-    then how far along the axis to go, then what else was asked of the study.
+    """(question, answer in a few words, its numbers): what a second or a nominal axis was made to ask; of each factor
+    which level is better and whether curves cross; and how far along the axis to go.
 
     Numbers are points of average error, with interval and probability in brackets.
     """
     overall = [claim for claim in found if claim.scope == ALL_TASKS]
-    answers = []
-    for _, claims in groupby(overall, key=lambda claim: claim.factor):
-        those = list(claims)
+    answers: list[Answer | None] = [*_others(overall, design)]
+    for factor, claims in groupby(overall, key=lambda claim: claim.factor):
+        those = list(claims) if factor else []
         answers += [_better(those, design), _crosses(those, design)]
-    answers += [_gain(overall, design), *_others(overall, design)]
+    answers.append(_gain(overall, design))
     told = [answer for answer in answers if answer is not None]
     # What cannot be said of any factor, for one reason, is said once.
     same = {text for _, text, numbers in told if text.startswith("cannot be said: ") and not numbers}
@@ -172,9 +172,9 @@ def _gain(found: list[Claim], design: Design) -> Answer | None:
 
 
 def _others(found: list[Claim], design: Design) -> list[Answer]:
-    """Further kinds of claims, in their own sentences."""
+    """What is asked of no factor and no single arm, in the claims' own sentences."""
     by_question: dict[str, list[str]] = {}
     for claim in found:
-        if claim.kind not in KINDS:
+        if claim.kind not in KINDS or (claim.kind in OF_TWO and not claim.factor):
             by_question.setdefault(question(claim, design), []).append(claim.sentence)
     return [(asked, sentences[0], " ".join(sentences[1:])) for asked, sentences in by_question.items()]

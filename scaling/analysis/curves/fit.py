@@ -98,7 +98,9 @@ def fit_batch(
     if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
         raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
     curves = [(sizes, row) for row in error]
-    return fit_observed(observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws, unit=unit)
+    return fit_observed(
+        observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws, unit=unit
+    )
 
 
 def fit_observed(

@@ -18,7 +18,9 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST
 from scaling.analysis.curves.replicate import Replicates, replicate
-from scaling.analysis.scores.scores import ARM, arm_names, by_size, primary, trained
+from scaling.analysis.scores.arms import arm_columns, arms
+from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.rows import by_size, primary, trained
 from scaling.errors import StudyError
 
 Question = Literal["crossover", "exponents"]
@@ -67,40 +69,40 @@ class Candidate:
         return (1 - self.width) / self.hours
 
 
-def so_far(scores: pl.DataFrame) -> SoFar:
+def so_far(scores: pl.DataFrame, design: Design) -> SoFar:
     """Errors averaged over all tasks' primary metrics, a run each; runs that lack a task are left out.
 
     Raises:
         StudyError: mixed protocols, or fewer than two arms with three sizes.
     """
-    by_size(scores)  # refuses mixed protocols
-    rows = trained(scores).filter(primary())
+    by_size(scores, design)  # refuses mixed protocols
+    rows, columns = trained(scores, design).filter(primary()), arm_columns(design)
     n = rows["task"].n_unique()
-    runs = rows.group_by(*ARM, "clips", "seed").agg(
+    runs = rows.group_by(*columns, "x", "seed").agg(
         pl.col("error").mean(), pl.col("samples_seen").mean(), pl.col("task").n_unique().alias("tasks")
     )
     runs = runs.filter(pl.col("tasks") == n).with_columns(pl.col("error").log().alias("ln"))
-    cells = runs.group_by(*ARM, "clips").agg(
+    cells = runs.group_by(*columns, "x").agg(
         pl.col("error").mean(), pl.len().alias("runs"), pl.col("samples_seen").mean(),
         ((pl.col("ln") - pl.col("ln").mean()) ** 2).sum().alias("squares"),
     )  # fmt: skip
-    arms = []
-    for key, name in arm_names(rows).items():
-        mine = cells.filter(pl.struct(ARM) == dict(zip(ARM, key, strict=True))).sort("clips")
+    found = []
+    for arm in arms(rows, design):
+        mine = cells.filter(arm.rows()).sort("x")
         if mine.height >= FEWEST:
-            clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("clips", "error", "runs"))
-            arms.append(ArmSoFar(name, clips, errors, count))
-    if len(arms) < 2:
+            clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("x", "error", "runs"))
+            found.append(ArmSoFar(arm.name, clips, errors, count))
+    if len(found) < 2:
         raise StudyError(f"a next run needs two arms with {FEWEST} sizes or more, scored on all {n} tasks")
     freedom = float((cells["runs"].to_numpy() - 1.0).sum())
     noise = float(np.sqrt(cells["squares"].to_numpy().sum() / freedom)) if freedom else float("nan")
-    return SoFar(tuple(arms), noise, _samples(cells))
+    return SoFar(tuple(found), noise, _samples(cells))
 
 
 def _samples(cells: pl.DataFrame) -> Callable[[float], float]:
     """Clips seen by clips, between sizes on log axes."""
-    seen = cells.group_by("clips").agg(pl.col("samples_seen").mean()).sort("clips")
-    clips, samples = seen["clips"].to_numpy(), seen["samples_seen"].cast(pl.Float64).to_numpy()
+    seen = cells.group_by("x").agg(pl.col("samples_seen").mean()).sort("x")
+    clips, samples = seen["x"].to_numpy(), seen["samples_seen"].cast(pl.Float64).to_numpy()
     if not np.all(samples > 0):
         return lambda size: float("nan")
     return lambda size: float(np.exp(np.interp(np.log(size), np.log(clips), np.log(samples))))
@@ -130,7 +132,7 @@ def next_runs(
         raise ValueError("no falling curve can be fitted to both arms")
     x = sought(float(sizes[0]), float(sizes[-1]))
     one, other = (np.log(curve.predict(x)) for curve in fitted)
-    at = crossover(x, float(sizes[-1]), (other - one)[None]).clips
+    at = crossover(x, float(sizes[-1]), (other - one)[None]).at
     where = np.array([max(at, sizes[0]) if at < np.inf else NEAR * sizes[-1]])
 
     def drawn(arm: ArmSoFar, i: int) -> Floats:

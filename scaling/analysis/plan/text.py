@@ -6,7 +6,7 @@ from scaling.analysis.curves.crossover import FAR
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.plan.next_run import Candidate
 from scaling.analysis.plan.power import Grid, Power
-from scaling.analysis.scores.scores import thousands
+from scaling.analysis.scores.words import thousands
 
 Line = tuple[str, ...]
 _SHOWN = 8

@@ -58,8 +58,10 @@ class Along:
             log_axis(axes, self.sizes, beyond)
             return
         names = [plain(value) for value in self.places]
-        slanted = {"rotation": 25, "ha": "right"} if sum(len(name) for name in names) > _LONG else {}
-        axes.set_xticks(self.sizes, names, **slanted)
+        axes.set_xticks(self.sizes, names)
+        if sum(len(name) for name in names) > _LONG:
+            for label in axes.get_xticklabels():
+                label.set(rotation=25, ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.5, len(names) - 0.5)
 
     def show_linear(self, axes: Axes) -> None:

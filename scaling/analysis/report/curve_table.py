@@ -34,8 +34,7 @@ def curve_table(known: Evidence) -> pl.DataFrame:
     design = known.design
     by = keys(design)
     rows = [_row(*one, design.x.column) for one in fit_curves(known.draws, design)]
-    schema = _schema(design)
-    table = pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None) if rows else pl.DataFrame(None, schema)
+    table = pl.DataFrame(rows, _schema(design))
     table = table.select(*by, "axis", pl.exclude([*by, "axis"])).with_columns(pl.col(pl.Float64).fill_nan(None))
     return table.join(passes(known.scores, design), on=by, nulls_equal=True, maintain_order="left", how="left")
 

@@ -46,5 +46,7 @@ def zeros(cells: pl.DataFrame, design: Design) -> list[str]:
     found = []
     for arm in arms(cells, design):
         rows = cells.filter(arm.rows(), pl.col("zero")).select("x", "task", "metric").unique().sort(pl.all())
-        found += [f"{arm.name}, {place(design.x, x)}: {task} ({metric_name(metric)})" for x, task, metric in rows.rows()]
+        found += [
+            f"{arm.name}, {place(design.x, x)}: {task} ({metric_name(metric)})" for x, task, metric in rows.rows()
+        ]
     return found

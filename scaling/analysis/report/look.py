@@ -155,7 +155,7 @@ def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
         for name in ordered_references(shown)
     ]
     widest = max(len(str(handle.get_label())) for handle in handles)
-    fit = int(figure.get_figwidth() / max(_ENTRY, 0.075 * widest + 0.65))
+    fit = int(figure.get_figwidth() / max(_ENTRY, 0.068 * widest + 0.6))
     columns = 4 if fit >= 4 else max(min(fit, 3 if fit == 3 and widest > 22 else 2), 1)
     figure.legend(
         handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=9, handlelength=3.2,

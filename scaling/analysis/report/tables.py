@@ -8,12 +8,19 @@ from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Axis, Design
 from scaling.analysis.scores.rows import gaps, primary, tasks
+from scaling.analysis.scores.schema import Columns
 from scaling.analysis.scores.words import Value, capital, metric_name, unit
 
 Row = dict[str, Any]
 NUMBERS = ("E", "a", "at_largest", "beyond", "held_out")  # with their intervals, `_low` and `_high`
 _ENDS = ("", "_low", "_high")
-_FIRST = ["task", "domain", "metric", "arm", "protocol", "passes_smallest", "passes_largest", "n_seeds", "n_sizes"]
+_COLUMNS: Columns = {
+    **dict.fromkeys(["task", "domain", "metric", "arm", "protocol"], pl.String),
+    **dict.fromkeys(["passes_smallest", "passes_largest"], pl.Float64),
+    **dict.fromkeys(["n_seeds", "n_sizes"], pl.Int64),
+    **dict.fromkeys(["missing", "status"], pl.String),
+    **dict.fromkeys([*(f"{name}{end}" for name in NUMBERS for end in _ENDS), "level"], pl.Float64),
+}  # fmt: skip
 _SPECIAL = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "→": r"$\to$", "−": "$-$", "½": r"$\frac12$",
@@ -37,10 +44,7 @@ def summary_table(curves: pl.DataFrame, scores: pl.DataFrame, design: Design) ->
             missing = lacking.filter(arm.rows(), pl.col("task") == task)["missing"].to_list()
             for row in main.filter(arm.rows(), pl.col("task") == task).iter_rows(named=True):
                 rows.append(_summary(row, arm.name, missing[0] if missing else []))
-    head = dict.fromkeys([*_FIRST[:5], "missing", "status"], pl.String) | dict.fromkeys(_FIRST[5:], pl.Float64)
-    numbers = dict.fromkeys([f"{name}{end}" for name in NUMBERS for end in _ENDS], pl.Float64)
-    table = pl.DataFrame(rows, {**head, **numbers, "level": pl.Float64})
-    return table.select(*_FIRST, "missing", pl.exclude([*_FIRST, "missing"])).cast({"n_seeds": pl.Int64, "n_sizes": pl.Int64})
+    return pl.DataFrame(rows, _COLUMNS)
 
 
 def _summary(row: Row, arm: str, missing: list[Value]) -> Row:
@@ -58,7 +62,9 @@ def latex(table: pl.DataFrame, covers: str, axis: Axis) -> str:
     Args:
         covers: the noise that the intervals know of.
     """
-    return _HEAD + "".join(_one_domain(part, covers, axis) for part in table.partition_by("domain", maintain_order=True))
+    return _HEAD + "".join(
+        _one_domain(part, covers, axis) for part in table.partition_by("domain", maintain_order=True)
+    )
 
 
 def _one_domain(table: pl.DataFrame, covers: str, axis: Axis) -> str:

@@ -17,10 +17,9 @@ from scaling.analysis.report.figures import figures
 from scaling.analysis.report.page import Picture, content, render
 from scaling.analysis.report.surface_table import surface_table
 from scaling.analysis.report.tables import latex, summary_table
-from scaling.analysis.scores.design import Design, read_design
+from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.own_table import read_table
-from scaling.analysis.scores.rows import trained
-from scaling.analysis.scores.study_table import read_predictions, read_scores
+from scaling.analysis.scores.study_table import read_predictions, read_study
 from scaling.errors import StudyError
 
 
@@ -34,10 +33,7 @@ def write_report(folder: Path) -> Path:
         StudyError: a study or scores that cannot be read or make no sense, mixed protocols, or a folder that cannot be
             written.
     """
-    design = read_design(folder)
-    scores = read_scores(folder / "report" / "scores.parquet", design)
-    if trained(scores, design).is_empty():
-        raise StudyError(f"{folder}: no run under study has scores; only references are there")
+    scores, design = read_study(folder)
     return write(folder / "report", scores, read_predictions(folder, scores), design, "")
 
 

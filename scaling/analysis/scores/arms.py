@@ -81,7 +81,7 @@ def _values(table: pl.DataFrame, column: str, design: Design) -> list[Value]:
     """The levels in the table, in the order in which they are shown."""
     there: list[Value] = table[column].unique().sort().to_list()
     known = next((list(factor.levels) for factor in design.factors if factor.name == column), [])
-    return sorted(there, key=lambda value: (known.index(str(value)) if value in known else len(known)))
+    return sorted(there, key=lambda value: known.index(str(value)) if value in known else len(known))
 
 
 def _label(column: str, value: Value, axis: Axis | None) -> str:

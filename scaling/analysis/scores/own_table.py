@@ -61,7 +61,7 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
         if table[name].null_count():
             raise StudyError(f"{path}: an empty cell in column {name}, row {_first(table[name].is_null())}")
     for name in factors:
-        if name in FIXED and FIXED[name] != pl.String or name == axis:
+        if name == axis or FIXED.get(name, pl.String) != pl.String:
             raise StudyError(f"{path}: column {name} is no factor: what is compared has names")
     table = _with_references(table)
     design = _design(path, table, axis, factors)

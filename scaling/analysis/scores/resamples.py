@@ -94,7 +94,7 @@ def fit_curves(draws: Draws, design: Design) -> list[tuple[dict[str, str | int],
         if len(sizes) > 1:
             smaller = error[rows][:, :-1], resampled[..., :-1], runs[:, :-1]
             fewer = fit_batch(x[:-1], *smaller, FIT_RESAMPLES, unit(design.x))
-        fitted += [(at, told, *two) for (at, told, _), *two in zip(members, curves, fewer, strict=True)]
+        fitted += [(at, told, one, less) for (at, told, _), one, less in zip(members, curves, fewer, strict=True)]
     return [(told, one, less) for _, told, one, less in sorted(fitted, key=lambda entry: entry[0])]
 
 
@@ -105,9 +105,9 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
     measure = ["task", "pooling", "metric"]
     answers, names = _by_clip(predictions)
     counts: dict[bytes, Floats] = {}
-    for keys, group in sorted(rows.partition_by(measure, as_dict=True).items()):
+    for which, group in sorted(rows.partition_by(measure, as_dict=True).items()):
         scores = group.sort("score").select("score", "run", "task", "value").rows()
-        mine = {run: answers[*keys, run] for _, run, _, _ in scores if (*keys, run) in answers}
+        mine = {run: answers[*which, run] for _, run, _, _ in scores if (*which, run) in answers}
         sets = [clips.tobytes() for clips, _ in mine.values()]
         common = max(sorted(set(sets)), key=sets.count, default=b"")
         matched = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from scaling.analysis.scores.arms import arm_columns
-from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.design import Design, read_design
 from scaling.analysis.scores.rows import keys, trained, used
 from scaling.analysis.scores.schema import Columns, schema
 from scaling.errors import StudyError
@@ -29,6 +29,19 @@ def read_scores(path: Path, design: Design) -> pl.DataFrame:
     columns = schema(design)
     table = _read(path, columns)
     return checked(table.select(*columns, pl.exclude(list(columns))), design, path)
+
+
+def read_study(folder: Path) -> tuple[pl.DataFrame, Design]:
+    """The scores of the study in a folder, and its design.
+
+    Raises:
+        StudyError: as `read_design` and `read_scores`; or only references have scores.
+    """
+    design = read_design(folder)
+    scores = read_scores(folder / "report" / "scores.parquet", design)
+    if trained(scores, design).is_empty():
+        raise StudyError(f"{folder}: no run under study has scores; only references are there")
+    return scores, design
 
 
 def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
