@@ -18,6 +18,7 @@ from scaling.analysis.scores.words import Value, plain, thousands
 COLUMNS = 3  # panels in a row
 DOUBLED = 2  # a linear axis ends at this many times the largest size
 _LETTERS = 50  # in a line over a panel
+_HEADING = 36  # in a line of a title
 _DODGE = 0.018  # of the axis, between marks that would lie on each other
 _LONG = 30  # letters of all names of a nominal axis that fit side by side under a panel
 
@@ -103,8 +104,8 @@ def style(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, pad: float = 6) -> None:
-    """A panel's title, at its left, `pad` points above it."""
-    axes.set_title(text, fontsize=10.5, loc="left", fontweight="bold", pad=pad)
+    """A panel's title, at its left, `pad` points above it; a long one in two lines."""
+    axes.set_title(textwrap.fill(text, _HEADING), fontsize=10.5, loc="left", fontweight="bold", pad=pad)
 
 
 def subtitle(axes: Axes, text: str, lines: int) -> None:
