@@ -47,12 +47,13 @@ def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
 
 
 def _summary(known: Evidence, looks: Looks) -> Named:
+    each = "value" if known.design.x.scale == "nominal" else "size"
     caption = (
-        "Averages over all tasks. Left: error at each size (lower is better). Right: what one arm gains over the "
+        f"Averages over all tasks. Left: error at each {each} (lower is better). Right: what one arm gains over the "
         f"other, in points of error, with {_LEVEL} intervals; above 0 it is better."
     )
     if not known.pairs:
-        caption = "Error at each size, averaged over all tasks (lower is better)."
+        caption = f"Error at each {each}, averaged over all tasks (lower is better)."
     return Named("summary", caption, summary(known, looks))
 
 

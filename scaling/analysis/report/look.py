@@ -29,7 +29,7 @@ REFERENCE_NAMES = {
     "chance": "chance", "log-mel": "log-mel statistics", "untrained": "untrained encoder",
     "supervised": "supervised encoder",
 }  # fmt: skip
-_ENTRY = 2.35  # inches of a legend's entry
+_ENTRY, _ROW = 2.35, 0.19  # inches of a legend's entry, at least
 
 _LEVELS: list[tuple[str, str, Dashes]] = [
     ("#0072B2", "o", (0, (3, 2))), ("#D55E00", "s", (0, (1, 1.2))), ("#009E73", "^", (0, (6, 1.5, 1, 1.5))),
@@ -83,17 +83,18 @@ class Looks:
         line = {"markersize": 5.5, "linewidth": 0.9, "linestyle": "-"}
         if contrast.levels:
             return [(pair, {**self.arm(pair.arm), **line}) for pair in contrast.pairs]
-        return [(pair, {**self._held(pair, place), **line}) for place, pair in enumerate(contrast.pairs)]
+        alone = len(contrast.pairs) == 1
+        return [(pair, {**self._held(pair, place, alone), **line}) for place, pair in enumerate(contrast.pairs)]
 
-    def _held(self, pair: Pair, place: int) -> Look:
+    def _held(self, pair: Pair, place: int, alone: bool) -> Look:
         if self._colour is not None and self._colour.name != pair.factor:
             colour, shape, _ = self._level(pair.arm)
             if self._fill is None or self._fill.name == pair.factor:
                 return {"color": colour, "marker": self.arm(pair.arm)["marker"], **_filled(colour, "full")}
             return {"color": colour, "marker": shape, **_filled(colour, self._filling(pair.arm)[0])}
-        if place == 0:
+        if place == 0 and not alone:
             return {"color": "#7d7d7d", "marker": "o", **_filled("#7d7d7d", "none")}
-        return {"color": "#1f1f1f", "marker": _HELDS[place % len(_HELDS)], **_filled("#1f1f1f", "full")}
+        return {"color": "#1f1f1f", "marker": _HELDS[(place + alone) % len(_HELDS)], **_filled("#1f1f1f", "full")}
 
     def _kind(self, arm: Arm) -> tuple[int, int]:
         return _place(self._colour, arm, 0), _place(self._fill, arm, 1)
@@ -161,6 +162,8 @@ def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
     widest = max(len(str(handle.get_label())) for handle in handles)
     fit = int(figure.get_figwidth() / max(_ENTRY, 0.068 * widest + 0.6))
     columns = 4 if fit >= 4 else max(min(fit, 3 if fit == 3 and widest > 22 else 2), 1)
+    # Panels are made with room for two rows.
+    figure.set_figheight(figure.get_figheight() + _ROW * max(-(-len(handles) // columns) - 2, 0))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=9, handlelength=3.2,
         columnspacing=1.6,

@@ -110,12 +110,12 @@ def draw_differences(axes: Axes, rows: pl.DataFrame, along: Along, series: list[
         axes.plot(x, y, **{**look, "linestyle": "none" if along.nominal else "-"})
         axes.vlines(x, 100 * mine["low"].to_numpy(), 100 * mine["high"].to_numpy(), color=look["color"], linewidth=1.1)
     style(axes)
-    along.show(axes)
+    along.show(axes, aside=apart * (len(series) - 1))
 
 
-def draw_crossover(axes: Axes, two: Twins, name: str, looks: Looks, axis: Axis) -> None:
+def draw_crossover(axes: Axes, two: Twins, heading: str, looks: Looks, axis: Axis) -> None:
     """Two arms' curves with intervals of level `LEVEL`, up to `NEAR` times the data or to where they cross; points
-    joined by dots where `two.why` says why there are no curves. `name` is the panel's."""
+    joined by dots where `two.why` says why there are no curves. `heading` is the panel's."""
     sizes = np.union1d(two.arm.sizes, two.other.sizes)
     largest = sizes[-1]
     reach = NEAR
@@ -145,7 +145,7 @@ def draw_crossover(axes: Axes, two: Twins, name: str, looks: Looks, axis: Axis) 
     error_axis(axes, np.concatenate(errors))
     if not two.why and two.crossover.claimed:
         _mark(axes, two.crossover, reach * two.largest)
-    title(axes, capital(name or two.pair.name), pad=28)
+    title(axes, capital(heading or two.pair.name), pad=28)
     subtitle(axes, _said(two, axis), 2)
     legend = axes.legend(fontsize=8.5, loc="upper right", handletextpad=0.3, framealpha=1, edgecolor="white")
     legend.set_zorder(4)
