@@ -9,6 +9,7 @@ from scaling.analysis.scores.words import capital, place
 
 Answer = tuple[str, str, str]
 _CLOSE = "too close to call"
+_FEW = 4  # of many claims of a kind the verdict gives ranges: their sentences stand below it
 
 
 def verdict(found: list[Claim], design: Design) -> list[Answer]:
@@ -64,21 +65,58 @@ def _better(found: list[Claim], design: Design) -> Answer | None:
     claims = [claim for claim in found if claim.kind == "better"]
     if not claims:
         return None
+    baseline = _baseline(claims[0].factor, design)
     every = list(dict.fromkeys(claim.at for claim in claims if claim.at is not None))
     if design.x.scale == "log":
         ends = sorted({min(every), max(every)}, key=float)
-        every = list(ends if _baseline(claims[0].factor, design) else ends[-1:])
+        every = list(ends if baseline else ends[-1:])
     words, numbers = [], []
     for at in every:
         here = [claim for claim in claims if claim.at == at]
-        words.append(_winners(here))
-        numbers.append(f"at {place(design.x, at)}: {'; '.join(_gained(claim) for claim in here)}")
+        beside = baseline and len({claim.arm for claim in here}) > 1
+        words.append(_beside(here) if beside else _winners(here))
+        numbers.append(f"at {place(design.x, at)}: {'; '.join(_ranges(here))}")
     short = words[0]
     if len(set(words)) > 1:
-        short = "; ".join(f"{word} at {place(design.x, at)}" for word, at in zip(words, every, strict=True))
-    trend = _trend(found) if _baseline(claims[0].factor, design) else ""
+        short = "; ".join(f"at {place(design.x, at)} {word}" for word, at in zip(words, every, strict=True))
+    trend = _trend(found) if baseline else ""
     text = f"Points of error gained {'; '.join(numbers)}.{trend}{_worth(found)}"
     return question(claims[0], design), f"{short}.", text
+
+
+def _ranges(claims: list[Claim]) -> list[str]:
+    """What each pair gains; of many pairs, what any two levels do, without intervals."""
+    if len(claims) <= _FEW:
+        return [_gained(claim) for claim in claims]
+    by_levels: dict[str, list[float]] = {}
+    for claim in claims:
+        if claim.number is not None:
+            by_levels.setdefault(f"{claim.arm} over {claim.other}", []).append(claim.number / 100)
+    return [f"{name} {_span(gains)}" for name, gains in by_levels.items()]
+
+
+def _span(shares: list[float]) -> str:
+    ends = list(dict.fromkeys(points(end) for end in (min(shares), max(shares))))
+    return " to ".join(ends)
+
+
+def _beside(claims: list[Claim]) -> str:
+    """Which of several levels are better than their baseline and which worse."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for claim in claims:
+        word = _CLOSE if claim.status != "said" else "better" if _up(claim) else "worse"
+        told.setdefault(word, {}).setdefault(claim.arm, []).append(claim.held)
+    if set(told) == {_CLOSE}:
+        return _CLOSE
+    every = {claim.held for claim in claims}
+    parts = []
+    for word in ("better", "worse", _CLOSE):
+        levels = told.get(word, {})
+        names = [level if set(held) == every else f"{level} ({'; '.join(held)})" for level, held in levels.items()]
+        than = f" than {claims[0].other}" if word != _CLOSE else ""
+        if names:
+            parts.append(f"{word}{than}: {', '.join(names)}")
+    return "; ".join(parts)
 
 
 def _baseline(factor: str, design: Design) -> bool:
@@ -122,7 +160,8 @@ def _trend(found: list[Claim]) -> str:
 
 def _worth(found: list[Claim]) -> str:
     """What the advantages are worth along the axis, where that can be said."""
-    return "".join(f" {claim.sentence}" for claim in found if claim.kind == "worth" and claim.status == "said")
+    said = [claim.sentence for claim in found if claim.kind == "worth" and claim.status == "said"]
+    return "".join(f" {sentence}" for sentence in said) if len(said) <= _FEW else ""
 
 
 def _crosses(found: list[Claim], design: Design) -> Answer | None:
@@ -142,7 +181,12 @@ def _crosses(found: list[Claim], design: Design) -> Answer | None:
         for claim in claims
     ]
     short = answers[0]
-    if len(set(answers)) > 1:
+    if len(claims) > _FEW:
+        counts = {answer: answers.count(answer) for answer in dict.fromkeys(answers)}
+        if len(counts) > 1:
+            short = "; ".join(f"{answer} for {n} of {len(claims)} pairs" for answer, n in counts.items())
+        claims = [claim for claim, answer in zip(claims, answers, strict=True) if answer == "yes"][:_FEW]
+    elif len(set(answers)) > 1:
         each = [f"{claim.arm} v {claim.other}{f' ({claim.held})' if claim.held else ''}" for claim in claims]
         short = "; ".join(f"{answer}: {name}" for answer, name in zip(answers, each, strict=True))
     return asked, f"{short}.", " ".join(claim.sentence for claim in claims)
@@ -155,20 +199,25 @@ def _gain(found: list[Claim], design: Design) -> Answer | None:
         return None
     paying = [claim for claim in claims if _up(claim)]
     if len(paying) == len(claims):
-        short = "all there are: the last step still paid for every arm."
+        short = "as many as there are: the last step still paid for every arm."
     elif paying:
         short = f"the last step still paid for {len(paying)} of {len(claims)} arms."
     else:
         short = "the last step brought nothing that stands out from the noise."
-    numbers = [f"{claim.arm} {_numbers(claim)}" for claim in claims]
     at = claims[0].at
     size = place(design.x, at) if at is not None else "the largest size"
-    gained = f"Points gained by the last step, to {size}: {'; '.join(numbers)}."
-    following = [claim for claim in found if claim.kind == "doubling"]
-    foretold = [f"{claim.arm} {_numbers(claim)}" for claim in following if claim.number is not None]
-    if foretold:
-        gained += f" The next doubling would buy {'; '.join(foretold)}."
+    gained = f"Points gained by the last step, to {size}: {_arms(claims)}."
+    following = [claim for claim in found if claim.kind == "doubling" and claim.number is not None]
+    if following:
+        gained += f" The next doubling would buy {_arms(following)}."
     return question(claims[0], design), short, gained
+
+
+def _arms(claims: list[Claim]) -> str:
+    """What each arm gains; of many arms, the range."""
+    if len(claims) <= _FEW:
+        return "; ".join(f"{claim.arm} {_numbers(claim)}" for claim in claims)
+    return f"{_span([claim.number / 100 for claim in claims if claim.number is not None])} over {len(claims)} arms"
 
 
 def _others(found: list[Claim], design: Design) -> list[Answer]:

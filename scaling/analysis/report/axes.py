@@ -18,6 +18,7 @@ from scaling.analysis.scores.words import Value, plain, thousands
 COLUMNS = 3  # panels in a row
 DOUBLED = 2  # a linear axis ends at this many times the largest size
 _LETTERS = 50  # in a line over a panel
+_HEADING = 31  # in a line of a title
 _DODGE = 0.018  # of the axis, between marks that would lie on each other
 _LONG = 30  # letters of all names of a nominal axis that fit side by side under a panel
 
@@ -52,10 +53,16 @@ class Along:
         step = max((self.sizes[-1] / self.sizes[0]) ** _DODGE, 1.01)
         return np.asarray(x * step**steps)
 
-    def show(self, axes: Axes, beyond: float = 1) -> None:
-        """The horizontal axis: its places as ticks, as many as there is room for, up to `beyond` times the largest."""
+    def show(self, axes: Axes, beyond: float = 1, aside: float = 0) -> None:
+        """The horizontal axis: its places as ticks, as many as there is room for, up to `beyond` times the largest,
+        with room for what stands so many steps `aside`."""
         if not self.nominal:
             log_axis(axes, self.sizes, beyond)
+            ends = [
+                float(self.beside(np.array(self.sizes), steps)[k]) for steps, k in ((-aside - 2, 0), (aside + 2, -1))
+            ]
+            left, right = axes.get_xlim()
+            axes.set_xlim(min(left, ends[0]), max(right, ends[1]))
             return
         names = [plain(value) for value in self.places]
         axes.set_xticks(self.sizes, names)
@@ -103,8 +110,8 @@ def style(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, pad: float = 6) -> None:
-    """A panel's title, at its left, `pad` points above it."""
-    axes.set_title(text, fontsize=10.5, loc="left", fontweight="bold", pad=pad)
+    """A panel's title, at its left, `pad` points above it; a long one in two lines."""
+    axes.set_title(textwrap.fill(text, _HEADING), fontsize=10.5, loc="left", fontweight="bold", pad=pad)
 
 
 def subtitle(axes: Axes, text: str, lines: int) -> None:

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 
 from scaling.analysis.claims.claim import ALL_TASKS
 from scaling.analysis.claims.evidence import Evidence
-from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.claims.twins import Twins
 from scaling.analysis.curves.fit import BEYOND, Floats
 from scaling.analysis.report.axes import Along, error_axis, linear_error_axis, panels_of, style, title
-from scaling.analysis.report.look import Looks, held_handles, legend, reference_lines
+from scaling.analysis.report.contrasts import Contrast, contrasts
+from scaling.analysis.report.look import Looks, legend, reference_lines, series_handles
 from scaling.analysis.report.panels import (
     draw_coverage,
     draw_crossover,
@@ -31,6 +31,8 @@ from scaling.analysis.scores.arms import arm_columns
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.rows import by_size, primary, references, tasks, trained
 from scaling.analysis.scores.words import capital, metric_name
+
+_LETTERS = 34  # of a legend's names that fit beside each other in a panel
 
 
 def along(table: pl.DataFrame, design: Design) -> Along:
@@ -109,37 +111,35 @@ class _Task:
             draw_coverage(axes, self.curves)
 
 
-def differences_by_task(table: pl.DataFrame, two: list[Pair], looks: Looks, design: Design) -> Figure:
+def differences_by_task(contrast: Contrast, table: pl.DataFrame, looks: Looks, design: Design) -> Figure:
     """A panel a task: the difference in points of error between two levels, by size, with intervals.
 
     Args:
-        table: the rows of `Differences.table` of these pairs.
-        two: the pairs of one factor and two levels.
+        table: `Differences.table`.
     """
-    rows = table.filter(pl.col("kind") == "task", primary())
-    domains = rows.with_columns(pl.col("scope").alias("task"))
-    panels = [task for task, _ in tasks(domains)]
+    rows = contrast.rows(table).filter(pl.col("kind") == "task", primary())
+    panels = [task for task, _ in tasks(rows.with_columns(pl.col("scope").alias("task")))]
     figure, grid = panels_of(len(panels), 2.15, 0.8, share_rows=True)
-    series, axis = looks.held(two), along(rows, design)
+    series, axis = looks.series(contrast), along(rows, design)
     for axes, task in zip(grid, panels, strict=True):
         draw_differences(axes, rows.filter(pl.col("scope") == task), axis, series)
         title(axes, task)
     figure.supxlabel(design.x.name, fontsize=9.5)
-    figure.supylabel(f"points of error gained by {two[0].name}", fontsize=9.5)
-    if handles := held_handles(series):
+    figure.supylabel(f"points of error gained{' ' if contrast.levels else ' by '}{contrast.name}", fontsize=9.5)
+    if handles := series_handles(contrast, looks):
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
-def crossover(found: list[Twins], looks: Looks, design: Design) -> Figure:
-    """A panel for what two arms share: their average curves with intervals, and where they cross, if they do.
+def crossover(contrast: Contrast, found: list[Twins], looks: Looks, design: Design) -> Figure:
+    """A panel a pair: both arms' average curves with intervals, and where they cross, if they do.
 
     Args:
-        found: twins of one factor and two levels.
+        found: the contrast's pairs, as far as they have two sizes.
     """
     figure, grid = panels_of(len(found), 3.2, 0.4)
     for axes, two in zip(grid, found, strict=True):
-        draw_crossover(axes, two, looks, design.x)
+        draw_crossover(axes, two, contrast.series(two.pair), looks, design.x)
     figure.supxlabel(f"{design.x.name} (dashed: beyond the data)", fontsize=9.5)
     figure.supylabel("error, mean of all tasks", fontsize=9.5)
     return figure
@@ -150,19 +150,20 @@ def summary(known: Evidence, looks: Looks) -> Figure:
     design = known.design
     cells = by_size(known.scores, design).filter(primary())
     rows = known.differences.table.filter(pl.col("scope") == ALL_TASKS)
-    contrasts = by_levels(known.pairs)
-    figure, grid = panels_of(1 + len(contrasts), 3.45, 0.75)
+    found = contrasts(known.pairs)
+    figure, grid = panels_of(1 + len(found), 3.45, 0.75)
     axis = along(cells, design)
     shown = _averages(grid[0], cells, references(known.scores).filter(primary()), looks, axis, design)
-    for axes, two in zip(grid[1:], contrasts, strict=True):
-        series = looks.held(two)
-        draw_differences(axes, of_pairs(rows, two), axis, series)
-        title(axes, capital(two[0].name))
+    for axes, contrast in zip(grid[1:], found, strict=True):
+        draw_differences(axes, contrast.rows(rows), axis, looks.series(contrast))
+        title(axes, capital(contrast.name))
         axes.set_ylabel("points of error gained", fontsize=9.5)
-        if handles := held_handles(series):
+        # Levels look as their arms, which the legend above names.
+        handles = [] if contrast.levels else series_handles(contrast, looks)
+        if handles:
             # A row of its own above the highest bar.
             low, high = axes.get_ylim()
-            columns = len(handles) if sum(len(held) for held in series) <= 34 else 1
+            columns = len(handles) if sum(len(str(handle.get_label())) for handle in handles) <= _LETTERS else 1
             axes.set_ylim(low, high + 0.16 * -(-len(handles) // columns) * (high - low))
             axes.legend(
                 handles=handles, fontsize=9, frameon=False, loc="upper left", ncols=columns, columnspacing=1.2,
@@ -190,17 +191,3 @@ def _averages(
     error_axis(axes, np.concatenate([averages, levels["error"]]))
     title(axes, f"Error, mean of {n} tasks" if n > 1 else "Error")
     return shown
-
-
-def by_levels(pairs: list[Pair]) -> list[list[Pair]]:
-    """The pairs of each two levels of a factor, in their order."""
-    groups: dict[tuple[str, str], list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault((pair.factor, pair.name), []).append(pair)
-    return list(groups.values())
-
-
-def of_pairs(table: pl.DataFrame, two: list[Pair]) -> pl.DataFrame:
-    """The rows of `Differences.table` of the pairs of two levels."""
-    arm, other = two[0].labels
-    return table.filter(pl.col("factor") == two[0].factor, pl.col("arm") == arm, pl.col("other") == other)

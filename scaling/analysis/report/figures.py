@@ -8,18 +8,17 @@ from matplotlib.figure import Figure
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.curves.crossover import CLAIMED, NEAR
 from scaling.analysis.curves.fit import BEYOND, LEVEL
+from scaling.analysis.report.contrasts import Contrast, contrasts
 from scaling.analysis.report.drawings import (
-    by_levels,
     crossover,
     differences_by_task,
-    of_pairs,
     summary,
     task_curves,
 )
 from scaling.analysis.report.look import Looks
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
 from scaling.analysis.scores.rows import domains, trained
-from scaling.analysis.scores.words import capital, tenfold
+from scaling.analysis.scores.words import capital, factor_name, tenfold
 
 _LEVEL = f"{100 * LEVEL:.0f} %"
 _BARS = "Thin bars: standard errors (test clips and seeds), thick ones: of the test clips alone, dots: single seeds."
@@ -50,12 +49,13 @@ def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
 
 
 def _summary(known: Evidence, looks: Looks) -> Named:
+    each = "value" if known.design.x.scale == "nominal" else "size"
     caption = (
-        "Averages over all tasks. Left: error at each size (lower is better). Right: what one arm gains over the "
+        f"Averages over all tasks. Left: error at each {each} (lower is better). Right: what one arm gains over the "
         f"other, in points of error, with {_LEVEL} intervals; above 0 it is better."
     )
     if not known.pairs:
-        caption = "Error at each size, averaged over all tasks (lower is better)."
+        caption = f"Error at each {each}, averaged over all tasks (lower is better)."
     return Named("summary", caption, summary(known, looks))
 
 
@@ -100,34 +100,44 @@ def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
 
 
 def _differences(known: Evidence, looks: Looks) -> list[Named]:
-    """Two levels, task by task."""
+    """Levels against each other, task by task."""
     found = []
-    for two in by_levels(known.pairs):
-        rows = of_pairs(known.differences.table, two)
+    table = known.differences.table
+    for contrast in contrasts(known.pairs):
         caption = (
-            f"{capital(two[0].name)}, task by task: difference in points of error with {_LEVEL} intervals. Where the "
+            f"{_heading(contrast)}, task by task: difference in points of error with {_LEVEL} intervals. Where the "
             "bar crosses 0, the task cannot tell the two apart."
         )
-        if not rows.is_empty():
-            figure = differences_by_task(rows, two, looks, known.design)
-            found.append(Named(f"difference-{two[0].name}", caption, figure))
+        if not contrast.rows(table).is_empty():
+            figure = differences_by_task(contrast, table, looks, known.design)
+            found.append(Named(f"difference-{_file(contrast)}", caption, figure))
     return found
 
 
 def _crossovers(known: Evidence, looks: Looks) -> list[Named]:
-    """Two levels, and where their averages cross."""
+    """Levels against each other, and where their averages cross."""
     found = []
-    for two in by_levels(known.pairs):
-        those = [twins for twins in known.twins if twins.pair in two and twins.sizes.size > 1]
+    for contrast in contrasts(known.pairs):
+        those = [two for two in known.twins if two.pair in contrast.pairs and two.sizes.size > 1]
         caption = (
-            f"{capital(two[0].name)}: the law of both arms’ average error, {_LEVEL} intervals of it from resampled "
+            f"{_heading(contrast)}: the law of both arms’ average error, {_LEVEL} intervals of it from resampled "
             f"seeds and test clips, to {tenfold(known.design.x, NEAR)}, and where they cross: drawn where the "
             f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
         )
         if those:
-            found.append(Named(f"crossover-{two[0].name}", caption, crossover(those, looks, known.design)))
+            figure = crossover(contrast, those, looks, known.design)
+            found.append(Named(f"crossover-{_file(contrast)}", caption, figure))
     return found
 
 
+def _heading(contrast: Contrast) -> str:
+    return capital(f"{factor_name(contrast.factor)}: {contrast.name}" if contrast.levels else contrast.name)
+
+
+def _file(contrast: Contrast) -> str:
+    return f"{contrast.factor}-{contrast.name}" if contrast.levels else contrast.name
+
+
 def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    letters = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return "-".join(part for part in letters.split("-") if part)

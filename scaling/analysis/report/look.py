@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from scaling.analysis.claims.pairs import Pair
+from scaling.analysis.report.contrasts import Contrast
 from scaling.analysis.scores.arms import Arm, arms, compared
 from scaling.analysis.scores.design import Design, Factor
 
@@ -28,7 +29,7 @@ REFERENCE_NAMES = {
     "chance": "chance", "log-mel": "log-mel statistics", "untrained": "untrained encoder",
     "supervised": "supervised encoder",
 }  # fmt: skip
-_ENTRY = 2.35  # inches of a legend's entry
+_ENTRY, _ROW = 2.35, 0.19  # inches of a legend's entry, at least
 
 _LEVELS: list[tuple[str, str, Dashes]] = [
     ("#0072B2", "o", (0, (3, 2))), ("#D55E00", "s", (0, (1, 1.2))), ("#009E73", "^", (0, (6, 1.5, 1, 1.5))),
@@ -73,23 +74,27 @@ class Looks:
         """The dashes of an arm beyond the data."""
         return self._level(arm)[2]
 
-    def held(self, pairs: list[Pair]) -> dict[str, Look]:
-        """How series of differences are drawn, by what the two arms of each share; pairs of one factor and two levels.
+    def series(self, contrast: Contrast) -> list[tuple[Pair, Look]]:
+        """How the series of differences of a contrast are drawn.
 
-        A series has the colour and shape of what its arms share, filled; black and grey where these are what differs.
+        Levels look as their arms do. What the arms of two levels share gives colour and shape, filled; black and grey
+        where the colour is what differs.
         """
-        return {pair.held: self._series(pair, place) for place, pair in enumerate(pairs)}
-
-    def _series(self, pair: Pair, place: int) -> Look:
         line = {"markersize": 5.5, "linewidth": 0.9, "linestyle": "-"}
+        if contrast.levels:
+            return [(pair, {**self.arm(pair.arm), **line}) for pair in contrast.pairs]
+        alone = len(contrast.pairs) == 1
+        return [(pair, {**self._held(pair, place, alone), **line}) for place, pair in enumerate(contrast.pairs)]
+
+    def _held(self, pair: Pair, place: int, alone: bool) -> Look:
         if self._colour is not None and self._colour.name != pair.factor:
             colour, shape, _ = self._level(pair.arm)
             if self._fill is None or self._fill.name == pair.factor:
-                return {"color": colour, "marker": self.arm(pair.arm)["marker"], **_filled(colour, "full"), **line}
-            return {"color": colour, "marker": shape, **_filled(colour, self._filling(pair.arm)[0]), **line}
-        if place == 0:
-            return {"color": "#7d7d7d", "marker": "o", **_filled("#7d7d7d", "none"), **line}
-        return {"color": "#1f1f1f", "marker": _HELDS[place % len(_HELDS)], **_filled("#1f1f1f", "full"), **line}
+                return {"color": colour, "marker": self.arm(pair.arm)["marker"], **_filled(colour, "full")}
+            return {"color": colour, "marker": shape, **_filled(colour, self._filling(pair.arm)[0])}
+        if place == 0 and not alone:
+            return {"color": "#7d7d7d", "marker": "o", **_filled("#7d7d7d", "none")}
+        return {"color": "#1f1f1f", "marker": _HELDS[(place + alone) % len(_HELDS)], **_filled("#1f1f1f", "full")}
 
     def _kind(self, arm: Arm) -> tuple[int, int]:
         return _place(self._colour, arm, 0), _place(self._fill, arm, 1)
@@ -157,12 +162,15 @@ def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
     widest = max(len(str(handle.get_label())) for handle in handles)
     fit = int(figure.get_figwidth() / max(_ENTRY, 0.068 * widest + 0.6))
     columns = 4 if fit >= 4 else max(min(fit, 3 if fit == 3 and widest > 22 else 2), 1)
+    # Panels are made with room for two rows.
+    figure.set_figheight(figure.get_figheight() + _ROW * max(-(-len(handles) // columns) - 2, 0))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=9, handlelength=3.2,
         columnspacing=1.6,
     )  # fmt: skip
 
 
-def held_handles(looks: dict[str, Look]) -> list[Line2D]:
-    """The legend of series of differences; none where arms share nothing that would tell them apart."""
-    return [Line2D([], [], label=held, **look) for held, look in looks.items() if held]
+def series_handles(contrast: Contrast, looks: Looks) -> list[Line2D]:
+    """The legend of series of differences; none for a single one that needs no name."""
+    named = [(contrast.series(pair), look) for pair, look in looks.series(contrast)]
+    return [Line2D([], [], label=name, **look) for name, look in named if name]

@@ -15,7 +15,7 @@ from scaling.analysis.claims.questions import question
 from scaling.analysis.claims.verdict import verdict
 from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report import left_out
-from scaling.analysis.report.drawings import by_levels, of_pairs
+from scaling.analysis.report.contrasts import of_pair
 from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
 from scaling.analysis.scores.arms import arms
@@ -145,14 +145,12 @@ def _scopes(known: Evidence) -> Row:
     """Differences at each pair's largest size: rows are scopes, columns are pairs."""
     axis = known.design.x
     averages = known.differences.table.filter(pl.col("kind") == "average")
-    parts = []
-    heads = []
-    for two in by_levels(known.pairs):
-        for pair in two:
-            rows = of_pairs(averages, two).filter(pl.col("held") == pair.held)
-            if not rows.is_empty():
-                parts.append(rows.filter(pl.col("x") == pl.col("x").max()))
-                heads.append({"title": pair.name, "held": pair.held, "at": place(axis, parts[-1]["x"][0])})
+    parts, heads = [], []
+    for pair in known.pairs:
+        rows = averages.filter(of_pair(pair))
+        if not rows.is_empty():
+            parts.append(rows.filter(pl.col("x") == pl.col("x").max()))
+            heads.append({"title": pair.name, "held": pair.held, "at": place(axis, parts[-1]["x"][0])})
     cells: dict[str, list[Row | None]] = {}
     for scope in averages["scope"].unique(maintain_order=True):
         found = [rows.filter(pl.col("scope") == scope).rows(named=True) for rows in parts]

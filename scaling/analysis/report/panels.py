@@ -8,16 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
 from scaling.analysis.claims.claim import chance
+from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.claims.twins import Twins
 from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, Crossover
 from scaling.analysis.curves.fit import BEYOND, LEVEL, Floats
 from scaling.analysis.report.axes import Along, error_axis, log_axis, style, subtitle, title
+from scaling.analysis.report.contrasts import of_pair
 from scaling.analysis.report.look import GREY, Dashes, Look, Looks
 from scaling.analysis.scores.design import Axis
 from scaling.analysis.scores.words import capital, sized, tenfold, thousands, two_digits
 
 _LINES = ("line_x", "line", "line_low", "line_high")
 _DODGE = 0.025  # of the axis, between marks that would lie on each other
+_WIDEST = 2.5  # steps to either side that series of differences may take
 _BESIDE = 5 / 72  # inches from a mean to its seeds
 _BANDS: list[tuple[str, Dashes]] = [("", (0, (3, 2))), ("////", (0, (1, 1.2)))]  # two arms' hatches and dashes
 
@@ -96,22 +99,23 @@ def draw_coverage(axes: Axes, curves: pl.DataFrame) -> None:
         axes.text(0, 1.01, text, fontsize=7, color=GREY, transform=axes.transAxes, va="bottom")
 
 
-def draw_differences(axes: Axes, rows: pl.DataFrame, along: Along, looks: dict[str, Look]) -> None:
-    """Differences in points by size; a series for each thing held, drawn beside each other, not over each other."""
+def draw_differences(axes: Axes, rows: pl.DataFrame, along: Along, series: list[tuple[Pair, Look]]) -> None:
+    """Differences in points by size; the series are drawn beside each other, not over each other."""
     axes.axhline(0, color="#404040", linewidth=0.9)
-    for k, (held, look) in enumerate(looks.items()):
-        mine = rows.filter(pl.col("held") == held).sort("x")
-        x = along.beside(along.at(mine["x"]), 2 * k - len(looks) + 1)
+    apart = min(1, _WIDEST / max(len(series) - 1, 1))
+    for k, (pair, look) in enumerate(series):
+        mine = rows.filter(of_pair(pair)).sort("x")
+        x = along.beside(along.at(mine["x"]), apart * (2 * k - len(series) + 1))
         y = 100 * mine["difference"].to_numpy()
         axes.plot(x, y, **{**look, "linestyle": "none" if along.nominal else "-"})
         axes.vlines(x, 100 * mine["low"].to_numpy(), 100 * mine["high"].to_numpy(), color=look["color"], linewidth=1.1)
     style(axes)
-    along.show(axes)
+    along.show(axes, aside=apart * (len(series) - 1))
 
 
-def draw_crossover(axes: Axes, two: Twins, looks: Looks, axis: Axis) -> None:
+def draw_crossover(axes: Axes, two: Twins, heading: str, looks: Looks, axis: Axis) -> None:
     """Two arms' curves with intervals of level `LEVEL`, up to `NEAR` times the data or to where they cross; points
-    joined by dots where `two.why` says why there are no curves."""
+    joined by dots where `two.why` says why there are no curves. `heading` is the panel's."""
     sizes = np.union1d(two.arm.sizes, two.other.sizes)
     largest = sizes[-1]
     reach = NEAR
@@ -141,7 +145,7 @@ def draw_crossover(axes: Axes, two: Twins, looks: Looks, axis: Axis) -> None:
     error_axis(axes, np.concatenate(errors))
     if not two.why and two.crossover.claimed:
         _mark(axes, two.crossover, reach * two.largest)
-    title(axes, capital(two.pair.held or two.pair.name), pad=28)
+    title(axes, capital(heading or two.pair.name), pad=28)
     subtitle(axes, _said(two, axis), 2)
     legend = axes.legend(fontsize=8.5, loc="upper right", handletextpad=0.3, framealpha=1, edgecolor="white")
     legend.set_zorder(4)
