@@ -3,6 +3,7 @@
 Points are averages over tasks and seeds, lines the fitted law. An arm is a row of panels.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,6 +49,8 @@ def sizes_and_data(found: Sequence[Plane]) -> Figure:
             _contours(right, one, one.law)
             if one.cost is not None:
                 _best(right, one, one.law, one.cost)
+        else:
+            _say_why(right, one)
         right.plot(one.D, one.N, ".", color=GREY, markersize=4, zorder=3)
         title(right, "Best size for a compute" if one.cost is not None else "Fitted error")
     handles = [*_size_handles(found)]
@@ -73,6 +76,9 @@ def repetition(found: Sequence[Plane]) -> Figure:
             x = np.geomspace(one.D.min(), one.D.max(), _LINE)
             left.plot(x, one.law.E + one.law.B * x**-one.law.b, color="black", linewidth=1, linestyle=(0, (4, 2)))
             _worth(right, one.law)
+        else:
+            right.set_axis_off()
+            _say_why(right, one)
     new = Line2D([], [], color="black", linewidth=1, linestyle=(0, (4, 2)), label="if every clip were new")
     _legend(figure, [*_size_handles(found), new])
     return figure
@@ -116,6 +122,12 @@ def _rows(n: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     figure = new_figure(_WIDTH, _ROW * n + _LEGEND)
     grid = figure.subplots(n, 2, squeeze=False)
     return figure, [(row[0], row[1]) for row in grid]
+
+
+def _say_why(axes: Axes, one: Plane) -> None:
+    """What stands where there is no law to draw."""
+    words = textwrap.fill(f"Nothing is fitted: {one.why}.", 44)
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=9, color=GREY)
 
 
 def _families(axes: Axes, one: Plane) -> None:
