@@ -13,11 +13,11 @@ from scaling.analysis.scores.resamples import Draws
 from scaling.analysis.scores.rows import MEASURE, domains, is_retrieval, primary
 
 PAIR = ["factor", "arm", "other", "held"]
-SCHEMA: dict[str, type[pl.DataType]] = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys([*PAIR, "kind", "scope", *MEASURE[1:]], pl.String),
     **dict.fromkeys(["n_tasks", "n_seeds"], pl.Int64),
     **dict.fromkeys(["error_arm", "error_other", "difference", "low", "high", "probability"], pl.Float64),
-    "runs": pl.String,
+    "runs": pl.List(pl.String),
 }
 
 
@@ -30,7 +30,7 @@ class Differences:
             differs), arm, other (its levels in words), held (what both share), kind ("task" | "average"), scope (the
             task, or "all tasks", a domain, "classification", "retrieval"), domain, pooling, metric, n_tasks,
             n_seeds, error_arm, error_other, difference (shares, not points), low, high (level `fit.LEVEL`),
-            probability (that `arm` is better), runs (space-separated), x and row.
+            probability (that `arm` is better), runs (sorted), x and row.
         arm_draws, other_draws: (rows, resamples) the two errors, resampled together.
     """
 
@@ -107,6 +107,6 @@ def _of_tasks(
         **scope, "x": tasks[0]["x"], "n_tasks": len(tasks),
         "n_seeds": min(row[key] for row in tasks for key in ("n_seeds", "n_seeds_other")),
         "error_arm": arm, "error_other": other, "difference": other - arm,
-        "low": low, "high": high, "probability": better(y - x), "runs": " ".join(runs),
+        "low": low, "high": high, "probability": better(y - x), "runs": runs,
     }  # fmt: skip
     return row, x, y

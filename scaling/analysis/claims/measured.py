@@ -72,7 +72,7 @@ def _at_size(row: Row, axis: Axis) -> Claim:
         kind="better", **_told(row), scope=row["scope"], at=whole(row["x"]),
         sentence=_at_size_sentence(row, probability, axis), number=100 * row["difference"], unit="points",
         interval=in_points(row["low"], row["high"]), probability=probability, covers=covers(row["n_seeds"]),
-        runs=tuple(row["runs"].split()), status=status(row["low"], row["high"]),
+        runs=tuple(row["runs"]), status=status(row["low"], row["high"]),
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _at_size_sentence(row: Row, probability: float | None, axis: Axis) -> str:
 
 def _between(rows: pl.DataFrame, axis: Axis, at: int = -1) -> dict[str, Any]:
     """What claims about all sizes of a pair share; `at` is the row of the size that is spoken of."""
-    runs = sorted({run for line in rows["runs"] for run in line.split()})
+    runs = sorted({run for line in rows["runs"] for run in line})
     seeds = int(rows["n_seeds"].to_numpy().min())
     return {**_told(rows.row(0, named=True)), "at": whole(rows["x"][at]), "covers": covers(seeds), "runs": tuple(runs)}
 

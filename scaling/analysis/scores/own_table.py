@@ -68,12 +68,12 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
     columns = schema(design)
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in table.columns]
     table = table.with_columns(_truth(table), *absent)
-    scores = conform(table, columns, path).select(columns)
+    scores = conform(table, columns, path).select(*columns)
     scores = scores.with_columns(pl.col(name).fill_null(value) for name, value in _DEFAULTS.items())
-    told = [*(factor.name for factor in design.factors), design.x.column, "seed"]
+    told = [*(factor.name for factor in design.factors), design.x.column]
     scores = scores.with_columns(
         pl.col("study").fill_null(path.stem),
-        pl.col("run").fill_null(pl.concat_str([pl.col(name).cast(pl.String) for name in told], separator="-")),
+        pl.col("run").fill_null(pl.format("{}-s{}", pl.concat_str(told, separator="-"), "seed")),
         pl.col("epochs").fill_null(pl.col("samples_seen") / pl.col("clips")),
     )
     scores = checked(_one_metric_a_task(scores), design, path)
