@@ -26,7 +26,7 @@ class Crossover:
     """Where arm `ahead` (0 or 1), which errs less at the smallest size, is overtaken.
 
     Attributes:
-        clips: the median replicate's crossover; 0 below the smallest size, inf beyond `FAR` times the largest.
+        at: the median replicate's crossover; 0 below the smallest size, inf beyond `FAR` times the largest.
         low, high: the interval of level `LEVEL`: 0 where crossing before the smallest size is not excluded, inf where
             not crossing is not.
         probability: that `ahead` leads at the smallest size and is overtaken by `FAR` times the largest.
@@ -35,7 +35,7 @@ class Crossover:
     """
 
     ahead: int
-    clips: float
+    at: float
     low: float
     high: float
     probability: float
@@ -65,10 +65,10 @@ def crossover(x: Floats, largest: float, apart: Floats) -> Crossover:
     lead = -apart if ahead else apart
     first = overtaken(x, lead)
     # No interpolation between draws: some lie nowhere.
-    low, clips, high = np.quantile(first, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf").tolist()
+    low, at, high = np.quantile(first, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf").tolist()
     near = apart[:, x <= NEAR * largest * (1 + 1e-9)]
     none = [share(np.asarray((part >= 0).all(axis=1) | (part <= 0).all(axis=1))) for part in (near, apart)]
-    return Crossover(ahead, clips, low, high, share((lead[:, 0] > 0) & np.isfinite(first)), *none)
+    return Crossover(ahead, at, low, high, share((lead[:, 0] > 0) & np.isfinite(first)), *none)
 
 
 def overtaken(x: Floats, lead: Floats) -> Floats:

@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from fake_study import make_study
+from scaling.analysis.scores.scores import KEYS
 
 from scaling.analysis.report.write import write_report
-from scaling.analysis.scores.scores import KEYS
 from scaling.errors import StudyError
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from scaling.analysis.curves.replicate import seed_noise
 from scaling.analysis.curves.solve import huber
-from scaling.analysis.curves.surface import fit_repetition, fit_surface
+from scaling.analysis.curves.surface import fit_surface
 
 TRUE = np.array([1.82, 478.0, 2143.0, 0.347, 0.367])
 DELTA = 1e-3
@@ -77,14 +78,22 @@ def test_intervals_of_a_surface_hold_its_parameters_and_new_observations() -> No
     assert np.isnan(fit_surface(N, D, L).interval(1e9, 1e10)).all()
 
 
-def test_unique_clips_and_samples_seen_are_two_axes() -> None:
-    clips = np.repeat([1e3, 4e3, 1.6e4, 6.4e4], 3)
-    samples = clips * np.tile([1.0, 4.0, 16.0], 4)
-    error = 0.1 + 3 * clips**-0.4 + 20 * samples**-0.5
-    found = fit_repetition(clips, samples, error, draws=0)
-    assert found.units == ("unique clips", "samples seen")
-    np.testing.assert_allclose([found.E, found.A, found.B, found.a, found.b], [0.1, 3, 20, 0.4, 0.5], rtol=1e-5)
-    # What more passes cannot buy.
-    assert found.predict(1e3, 1e12) == pytest.approx(0.1 + 3 * 1e3**-0.4, rel=1e-3)
-    with pytest.raises(ValueError, match="fewer samples seen"):
-        fit_repetition(clips, clips / 2, error)
+def test_intervals_at_few_points_hold_as_often_as_they_say() -> None:
+    N, D = np.repeat([2e4, 6e4, 2e5], 4), np.tile([500.0, 1500.0, 4500.0, 13500.0], 3)
+    true = np.array([0.15, 20.0, 3.0, 0.45, 0.4])
+    error = true[0] + true[1] * N ** -true[3] + true[2] * D ** -true[4]
+    rng = np.random.default_rng(0)
+    alone, several = [], []
+    for study in range(30):
+        runs = error[:, None] * np.exp(0.02 * rng.standard_normal((12, 3)))
+        once = fit_surface(N, D, runs[:, 0], draws=200)
+        deviations = seed_noise(runs[None], 200, np.random.default_rng(study))[0]
+        thrice = fit_surface(N, D, runs.mean(axis=1), resampled=runs.mean(axis=1) * np.exp(deviations))
+        for found, hits in ((once, alone), (thrice, several)):
+            low, high = np.quantile(found.draws, [0.05, 0.95], axis=0)
+            hits.append((low < true) & (true < high))
+    # 150 times 5 parameters: three binomial standard errors are 0.06 if the five were one.
+    assert np.mean(alone) >= 0.84
+    assert np.mean(several) >= 0.84
+    with pytest.raises(ValueError, match="resamples, 12 points"):
+        fit_surface(N, D, error, resampled=np.ones((9, 11)))

@@ -1,21 +1,30 @@
 """Paired intervals cover planted differences as often as they say, over test clips and over seeds."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
-from fake_study import describe
+from fake_study import CLIPS, OBJECTIVE, describe
 from scipy.stats import binom
 
-from scaling.analysis.claims.differences import differences
+from scaling.analysis.claims.differences import Differences, differences
+from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.claims.pairs import pairs
 from scaling.analysis.curves.fit import LEVEL
+from scaling.analysis.scores import Design
 from scaling.analysis.scores.resamples import Draws, draw
+
+Read = Callable[[Path], tuple[pl.DataFrame, pl.DataFrame, Design]]
+ASKED = Design("One factor", "Which objective?", (CLIPS,), (OBJECTIVE,))
 
 
 def tiny(answers: dict[tuple[str, int], np.ndarray], task: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Scores and predictions of one task from (objective, seed) -> correct (n,)."""
     scores, predictions = [], []
     for (objective, seed), correct in answers.items():
-        run = describe(f"{objective}-{seed}", objective, "transformer", "scratch", 400, seed)
+        run = describe(f"{objective}-{seed}", seed, {"objective": objective, "clips": 400})
         value, n = float(correct.mean()), correct.size
         scores.append({
             **run, "task": task, "domain": "speech", "pooling": "mean", "metric": "accuracy", "value": value,
@@ -27,6 +36,11 @@ def tiny(answers: dict[tuple[str, int], np.ndarray], task: str) -> tuple[pl.Data
             *(pl.lit(v).alias(k) for k, v in keys.items())
         ))  # fmt: skip
     return pl.DataFrame(scores), pl.concat(predictions)
+
+
+def compared(scores: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Draws, Differences]:
+    draws = draw(scores, predictions, ASKED)
+    return draws, differences(draws, pairs(draws.cells, ASKED))
 
 
 def covered(hits: int, trials: int) -> bool:
@@ -46,7 +60,7 @@ def test_test_clip_intervals_cover_a_planted_difference() -> None:
         }
         tables.append(tiny(answers, f"trial-{trial}"))
     scores, predictions = (pl.concat(part) for part in zip(*tables, strict=True))
-    rows = differences(draw(scores, predictions)).table.filter(pl.col("kind") == "task")
+    rows = compared(scores, predictions)[1].table.filter(pl.col("kind") == "task")
     # Clipping at the edges of the difficulty bends the planted difference a little: take the mean as the truth.
     truth = rows["difference"].mean()
     assert truth == pytest.approx(planted, abs=0.005)
@@ -68,7 +82,7 @@ def test_seed_intervals_cover_when_seeds_are_the_noise(k: int) -> None:
                 answers[name, seed] = np.r_[np.zeros(wrong), np.ones(n - wrong)]
         tables.append(tiny(answers, f"trial-{trial}"))
     scores, predictions = (pl.concat(part) for part in zip(*tables, strict=True))
-    rows = differences(draw(scores, predictions)).table.filter(pl.col("kind") == "task")
+    rows = compared(scores, predictions)[1].table.filter(pl.col("kind") == "task")
     assert covered(rows.filter(pl.col("low") <= 0.1, pl.col("high") >= 0.1).height, trials)
 
 
@@ -84,28 +98,29 @@ def test_scores_without_matching_predictions_have_no_interval() -> None:
         pl.when(pl.col("run") == "contrastive-0").then(1 - pl.col("correct")).otherwise("correct").alias("correct")
     )
     for table, reason in ((absent, "no predictions"), (other, "other test clips"), (wrong, "do not add up")):
-        draws = draw(scores, table)
+        draws, found = compared(scores, table)
         assert len(draws.unmatched) == 1
         assert reason in draws.unmatched[0][2]
-        row = differences(draws).table.row(0, named=True)
+        row = found.table.row(0, named=True)
         assert np.isnan(row["low"])
         assert np.isfinite(row["difference"])
 
 
-def test_draws_do_not_hang_on_the_order_of_rows(study_draws: Draws, study_tables: tuple[pl.DataFrame, ...]) -> None:
-    scores, predictions = study_tables
-    again = draw(scores.reverse(), predictions.sample(fraction=1, shuffle=True, seed=1))
-    assert again.cells.drop("row").equals(study_draws.cells.drop("row"))
-    np.testing.assert_array_equal(again.errors, study_draws.errors)
+def test_draws_do_not_hang_on_the_order_of_rows(study_evidence: Evidence, study: Path, tables: Read) -> None:
+    scores, predictions, design = tables(study)
+    again = draw(scores.reverse(), predictions.sample(fraction=1, shuffle=True, seed=1), design)
+    assert again.cells.drop("row").equals(study_evidence.draws.cells.drop("row"))
+    np.testing.assert_array_equal(again.errors, study_evidence.draws.errors)
 
 
-def test_draws_centre_on_the_scores(study_draws: Draws) -> None:
-    np.testing.assert_allclose(study_draws.errors.mean(axis=1), study_draws.cells["raw"].to_numpy(), atol=0.01)
+def test_draws_centre_on_the_scores(study_evidence: Evidence) -> None:
+    draws = study_evidence.draws
+    np.testing.assert_allclose(draws.errors.mean(axis=1), draws.cells["raw"].to_numpy(), atol=0.01)
 
 
-def test_every_measure_is_compared(study_draws: Draws) -> None:
-    table = differences(study_draws).table
-    assert set(table["contrast"]) == {"objective", "initialization"}
-    assert table.filter(pl.col("kind") == "task")["clips"].n_unique() == 4
+def test_every_measure_is_compared(study_evidence: Evidence) -> None:
+    table = study_evidence.differences.table
+    assert set(table["factor"]) == {"objective", "initialization"}
+    assert table.filter(pl.col("kind") == "task")["x"].n_unique() == 4
     # Head pooling exists for contrastive runs only: no partner, no difference between objectives.
-    assert "head" not in table.filter(pl.col("contrast") == "objective")["pooling"]
+    assert "head" not in table.filter(pl.col("factor") == "objective")["pooling"]

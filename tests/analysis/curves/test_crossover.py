@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scaling.analysis.claims.crossover import CLAIMED, Crossover, crossover, overtaken, sought
+from scaling.analysis.curves.crossover import CLAIMED, Crossover, crossover, overtaken, sought
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.curves.replicate import seed_noise
 from scaling.analysis.curves.simulate import CASES, SIZES, Case, crossovers, simulate
@@ -20,7 +20,7 @@ def parted(at: float, slope: float, spread: float = 0.0, n: int = 400) -> np.nda
 def test_a_certain_crossover_is_found_where_it_is() -> None:
     found = crossover(X, 25600, parted(3000, -0.1))
     assert found.ahead == 0
-    assert found.clips == pytest.approx(3000) == found.low == found.high
+    assert found.at == pytest.approx(3000) == found.low == found.high
     assert found.claimed
     assert found.none_near < 0.01
     assert crossover(X, 25600, parted(3000, 0.1)).ahead == 1
@@ -28,14 +28,14 @@ def test_a_certain_crossover_is_found_where_it_is() -> None:
 
 def test_ends_are_open_where_nothing_is_excluded() -> None:
     beyond = crossover(X, 25600, parted(1e6, -0.05, spread=0.1))
-    assert 25600 < beyond.low < 1e6 < beyond.clips * 1.2
+    assert 25600 < beyond.low < 1e6 < beyond.at * 1.2
     assert beyond.high == np.inf
     assert not beyond.claimed
     before = crossover(X, 25600, parted(600, -0.05, spread=0.1))
     assert before.low == 0
     assert before.high < np.inf
     never = crossover(X, 25600, np.full((400, X.size), 0.2))
-    assert (never.low, never.high, never.clips) == (np.inf,) * 3
+    assert (never.low, never.high, never.at) == (np.inf,) * 3
     assert min(never.none_near, never.none_far) > CLAIMED
 
 

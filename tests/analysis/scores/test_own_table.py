@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scaling.analysis.claims.beyond import OBJECTIVE
 from scaling.analysis.scores.own_table import NEEDED, read_table
 from scaling.cli import main
 
@@ -60,7 +60,7 @@ def test_the_report_lies_beside_the_table(reported: Path) -> None:
     page = (reported / "report.md").read_text()
     assert "1 of 26 scores were left out" in page
     assert "diverged" in page
-    assert "no score: mae, from scratch at 1,000, 4,000 clips (gtzan)" in page
+    assert "no score: mae at 1,000, 4,000 clips (gtzan)" in page
     assert "protocol not given" in page
     scores = pl.read_csv(reported / "scores.csv")
     assert scores.filter("excluded")["reason"].to_list() == ["diverged"]
@@ -91,7 +91,8 @@ def test_out_and_parquet_and_passes(tmp_path: Path) -> None:
 
 def test_the_fewest_columns_are_enough(tmp_path: Path) -> None:
     own(1).select(NEEDED).write_csv(tmp_path / "few.csv")
-    scores = read_table(tmp_path / "few.csv")
+    scores, design = read_table(tmp_path / "few.csv")
+    assert [(f.name, f.levels, f.baseline) for f in design.factors] == [("objective", ("jepa", "mae"), None)]
     assert scores.height == 8
     assert scores["seed"].to_list() == [0] * 8
 
@@ -162,21 +163,104 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_task_with_two_metrics_becomes_two_tasks(tmp_path: Path) -> None:
     both = pl.concat([own(1), own(1).with_columns(pl.lit("mAP").alias("metric"))])
     both.write_csv(tmp_path / "two.csv")
-    assert set(read_table(tmp_path / "two.csv")["task"]) == {"esc50 (accuracy)", "esc50 (mAP)"}
+    assert set(read_table(tmp_path / "two.csv")[0]["task"]) == {"esc50 (accuracy)", "esc50 (mAP)"}
 
 
 def test_words_name_the_better_arm_first(reported: Path) -> None:
     """At 64,000 clips jepa errs in 22.6 %, mae in 17.2 %; claims.json keeps the pair's order, jepa before mae."""
     found = json.loads((reported / "claims.json").read_text())
-    claim = next(c for c in found if c["question"] == OBJECTIVE and c["evidence"]["clips"] == 64000)
-    assert (claim["evidence"]["arm"], claim["evidence"]["other"]) == ("jepa", "mae")
+    claim = next(c for c in found if c["kind"] == "better" and c["at"] == 64000)
+    assert (claim["arm"], claim["other"]) == ("jepa", "mae")
     assert claim["number"] == pytest.approx(-5.4, abs=0.3)
     assert claim["probability"] < 0.01
     gain, low, high = (f"+{-number:.1f}" for number in (claim["number"], *claim["interval"][::-1]))
     page = (reported / "report.md").read_text()
     assert f"mae over jepa {gain} ({low} to {high}, probability over 99 %)" in page
     assert "under 1 %" not in page
-    words = r"mae \(from scratch\) errs in 17\.\d %, jepa in 22\.\d %: a difference of (\S+) points .* (\S+) to (\S+); "
+    words = r"mae errs in 17\.\d %, jepa in 22\.\d %: a difference of (\S+) points .* (\S+) to (\S+); "
     told = re.search(words + "mae better with probability over 99 %", claim["sentence"])
     assert told
     assert told.groups() == (gain, low, high)
+
+
+def test_another_axis_and_other_factors(tmp_path: Path) -> None:
+    table = own().with_columns(
+        (pl.col("clips") * 100).alias("parameters"), pl.lit(5000).alias("clips"), pl.col("objective").alias("recipe")
+    ).drop("objective")  # fmt: skip
+    table.write_csv(tmp_path / "sized.csv")
+    words = ("report", str(tmp_path / "sized.csv"), "--axis", "parameters", "--factors", "recipe")
+    assert scaling(*words) == 0
+    found = json.loads((tmp_path / "report" / "claims.json").read_text())
+    claim = next(c for c in found if c["kind"] == "crossover")
+    assert (claim["factor"], claim["unit"], claim["arm"]) == ("recipe", "parameters", "jepa")
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert "scaling report sized.csv --axis parameters --factors recipe" in page
+    assert "Which recipe?" in page
+    assert "error = E + A·parameters^(−a)" in page
+
+
+def test_columns_that_vary_are_compared(tmp_path: Path) -> None:
+    both = [own().with_columns(pl.lit(name).alias("audio_init")) for name in ("scratch", "supervised")]
+    table = pl.concat(both).with_columns(
+        pl.lit("all").alias("sources"), ("text-" + pl.col("audio_init")).alias("text_init")
+    )
+    table.write_csv(tmp_path / "inits.csv")
+    design = read_table(tmp_path / "inits.csv")[1]
+    # The text side follows the audio side's start, and is no factor of its own.
+    assert [(factor.name, factor.baseline) for factor in design.factors] == [
+        ("objective", None), ("audio_init", "scratch")
+    ]  # fmt: skip
+
+
+def test_names_along_the_axis_are_nominal(tmp_path: Path) -> None:
+    table = own().with_columns(pl.col("clips").replace_strict(dict(zip(SIZES, "wxyz", strict=True))).alias("optimizer"))
+    table.write_csv(tmp_path / "names.csv")
+    scores, design = read_table(tmp_path / "names.csv", "optimizer")
+    assert design.x.scale == "nominal"
+    assert set(scores["optimizer"]) == set("wxyz")
+
+
+def test_references_are_told_by_their_column_or_by_no_objective(tmp_path: Path) -> None:
+    floor = own(1).head(2).with_columns(pl.lit("none").alias("objective"), pl.lit(0.1).alias("value"))
+    floor = floor.with_columns(pl.Series("clips", [0, 1]), pl.Series("encoder", ["chance", "mine"]))
+    table = pl.concat([own(1).with_columns(pl.lit("mine").alias("encoder")), floor.select(*own(1).columns, "encoder")])
+    table.write_csv(tmp_path / "floor.csv")
+    scores, design = read_table(tmp_path / "floor.csv")
+    assert set(scores["reference"]) == {"", "chance", "untrained"}
+    assert design.factors[0].levels == ("jepa", "mae")
+    assert [factor.name for factor in design.factors] == ["objective"]
+
+
+def test_what_makes_no_factor_or_axis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "own.csv")
+    own().with_columns((pl.col("clips") - 1000.0).alias("rate")).write_csv(path)
+    for words, says in (
+        (("--factors", "clips"), "column clips is no factor"),
+        (("--factors", "seed"), "column seed is no factor"),
+        (("--axis", "width"), "missing column width"),
+        (("--axis", "rate"), "rate not above 0 for a trained run"),
+    ):
+        assert scaling("report", path, *words) == 2
+        assert says in capsys.readouterr().err
+    assert scaling("report", str(tmp_path), "--factors", "objective") == 2
+    assert "--factors is for a table" in capsys.readouterr().err
+
+
+def test_the_command_loads_nothing_of_a_studys_parts(tmp_path: Path) -> None:
+    """`scaling report` on a table answers at once, where neither torch nor Ray nor MLflow need be installed."""
+    own(1).write_csv(tmp_path / "scores.csv")
+    code = (
+        "import sys\n"
+        "from scaling.cli import main\n"
+        f"sys.argv = ['scaling', 'report', {str(tmp_path / 'scores.csv')!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as left:\n"
+        "    assert left.code == 0, left.code\n"
+        "heavy = {'torch', 'torchaudio', 'ray', 'mlflow', 'sklearn', 'lhotse', 'transformers', 'pyarrow', 'pandas'}\n"
+        "loaded = sorted(heavy & set(sys.modules))\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report" / "report.html").exists()

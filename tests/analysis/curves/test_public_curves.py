@@ -8,7 +8,7 @@ import pytest
 
 from scaling.analysis.curves.fit import fit_curves
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from public_curves import FOLDER, public_curves
 
 pytestmark = pytest.mark.skipif(
