@@ -26,6 +26,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from scaling.cluster.connect import WAIT_SECONDS, lane_count
 from scaling.cluster.train_callbacks import LaneTrainer
 from scaling.errors import ClusterLostError, in_one_line
+from scaling.models.options import ENCODERS
+from scaling.objectives.options import OBJECTIVES
+from scaling.probes.options import PROBES
 from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry, RunQueue, Take
 from scaling.storage.files import Location, on_disk, remove_tree
@@ -34,6 +37,7 @@ from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
 from scaling.training.group import from_first
 
+TABLES = (ENCODERS, OBJECTIVES, PROBES)
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 LANE_ATTEMPTS = 5
@@ -159,7 +163,13 @@ class Lanes:
     def _trainer(self, lane: int, folder: StudyFolder, resources: Resources, gpu: bool) -> LaneTrainer:
         return LaneTrainer(
             work_lane,
-            train_loop_config={"queue": self._queue, "lane": lane, "folder": folder, "resources": resources},
+            train_loop_config={
+                "queue": self._queue,
+                "lane": lane,
+                "folder": folder,
+                "resources": resources,
+                "known": [dict(table) for table in TABLES],
+            },
             scaling_config=ray.train.ScalingConfig(
                 num_workers=resources.group,
                 use_gpu=gpu,
@@ -179,6 +189,9 @@ def work_lane(config: dict[str, Any]) -> None:
     # Here and not above: a lane's controller loads this module too, and takes seconds less without what does the work.
     from scaling.runs.perform import perform
 
+    # What a study's own code has added to the tables is added here too: this is another process.
+    for table, lines in zip(TABLES, config["known"], strict=True):
+        table.update(lines)
     queue, lane, folder, resources = (config[key] for key in ("queue", "lane", "folder", "resources"))
     torch.set_num_threads(resources.threads)
     rank = ray.train.get_context().get_world_rank()

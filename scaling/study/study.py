@@ -118,6 +118,14 @@ class Study:
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart."""
+        arms: dict[Run, str] = {}
+        for levels, run in self._arms():
+            arm = Cell(run, levels).arm
+            if (other := arms.setdefault(run, arm)) != arm:
+                raise StudyError(f"{other} and {arm} would be the same runs: one of them must set something else")
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every run once: references first, then supervised runs, then the grid, as its factors and axes name it."""

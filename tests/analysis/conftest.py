@@ -1,4 +1,4 @@
-"""Fixtures: a fake study, and what the analysis makes of it."""
+"""Fixtures: fake studies, and what the analysis makes of them."""
 
 import shutil
 from collections.abc import Callable
@@ -8,14 +8,13 @@ import polars as pl
 import pytest
 from fake_study import make_study
 
-from scaling.analysis.claims.arms import arms
 from scaling.analysis.claims.claim import Claim
-from scaling.analysis.claims.differences import differences
-from scaling.analysis.claims.twins import twins
-from scaling.analysis.claims.within import claims_from
+from scaling.analysis.claims.collection import claims
+from scaling.analysis.claims.evidence import Evidence, gather
 from scaling.analysis.report.write import write_report
-from scaling.analysis.scores.resamples import Draws, draw
-from scaling.analysis.scores.scores import read_predictions, read_scores
+from scaling.analysis.scores import Design, read_predictions, read_study
+
+Tables = tuple[pl.DataFrame, pl.DataFrame, Design]
 
 
 @pytest.fixture(scope="session")
@@ -31,27 +30,39 @@ def changed(study: Path, tmp_path: Path) -> Callable[[pl.DataFrame], Path]:
     def write(scores: pl.DataFrame) -> Path:
         (tmp_path / "report").mkdir(exist_ok=True)
         scores.write_parquet(tmp_path / "report" / "scores.parquet")
+        shutil.copy(study / "study.json", tmp_path)
         return tmp_path
 
     return write
 
 
-@pytest.fixture(scope="session")
-def study_tables(study: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Scores and predictions of the study with one seed."""
-    scores = read_scores(study / "report" / "scores.parquet")
-    return scores, read_predictions(study, scores)
+def read_tables(folder: Path) -> Tables:
+    """Scores, predictions and design of the study in a folder."""
+    scores, design = read_study(folder)
+    return scores, read_predictions(folder, scores), design
 
 
 @pytest.fixture(scope="session")
-def study_draws(study_tables: tuple[pl.DataFrame, pl.DataFrame]) -> Draws:
-    return draw(*study_tables)
+def tables() -> Callable[[Path], Tables]:
+    """`read_tables`."""
+    return read_tables
 
 
 @pytest.fixture(scope="session")
-def study_claims(study_draws: Draws) -> list[Claim]:
-    found = arms(study_draws)
-    return claims_from(study_draws, differences(study_draws), found, twins(found, study_draws.cells))
+def study_evidence(study: Path) -> Evidence:
+    """The study with one seed, worked out."""
+    return gather(*read_tables(study))
+
+
+@pytest.fixture(scope="session")
+def study_claims(study_evidence: Evidence) -> list[Claim]:
+    return claims(study_evidence)
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """A study of three seeds and two tasks."""
+    return read_tables(make_study(tmp_path_factory.mktemp("claims") / "three", seeds=3, tasks=["mode", "speaker"]))
 
 
 @pytest.fixture(scope="session")

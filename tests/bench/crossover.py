@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from scaling.analysis.claims.crossover import crossover, overtaken, sought
+from scaling.analysis.curves.crossover import crossover, overtaken, sought
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.curves.simulate import CASES, DRAWS, SIZES, Case, drawn_cases, replicates, simulate
 

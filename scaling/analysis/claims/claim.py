@@ -6,45 +6,65 @@ from typing import Literal
 import numpy as np
 
 from scaling.analysis.curves.fit import LEVEL, Interval
+from scaling.analysis.scores.words import Value, capital
 
+ALL_TASKS = "all tasks"
 Ends = tuple[float | None, float | None]
-Said = Literal["said", "cannot be said"]
+Said = Literal["said", "on the edge", "cannot be said"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One question answered.
+    """One question answered, as it stands in claims.json.
 
     Attributes:
-        question: one of the questions in `claims`.
-        about: what is compared, what both share, and the tasks.
+        kind: which question: better, crossover, steeper, worth, shrinks (of two levels of a factor), gain, doubling (of
+            one arm), optimum and what else is asked of a study; see `questions`.
+        factor: the column of the scores whose levels are compared; "" for a claim about one arm.
+        arm, other: the levels, as in the scores (of a second axis in words: "3.2 M parameters"), or the arm's name and
+            "". Several arms of which the same is said are joined by "; ".
+        held: what both share, in words.
+        scope: the tasks: "all tasks", a domain, "classification", "retrieval", or one task.
+        at: the place on the axis that is spoken of; None where the whole axis is.
         sentence: the answer in plain words, with its numbers.
-        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", "clips", "times the clips"
-            or "exponent"; None where there is none.
-        interval: of level `level`; None where unknown. For clips, an end at the edge of the sizes means "or beyond"; an
-            end that is None is open.
-        probability: that the number is above 0; None for clips and where unknown.
-        covers: the noise that interval and probability know of.
-        evidence: the runs and scores behind it, and what is compared, by name.
-        status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` where
-            curves go on beyond the data; else "cannot be said".
+        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", the axis's unit, "times the"
+            unit, or "exponent"; None where there is none. Of two arms it is above 0 where `arm` is better, gains less
+            from the axis (steeper: `other` falls faster), or has an advantage that shrinks.
+        interval: of level `level`; None where unknown. For a place on the axis an end at the edge of the sizes means
+            "or beyond"; an end that is None is open.
+        probability: that the number is above 0; None for places on the axis and where unknown.
         chances: further probabilities, by what they are of.
-        along: where the answer is a function of size: (clips, number, low, high) at sizes measured and beyond.
+        status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` where
+            curves go on beyond the data; "on the edge" where the best of what was tried is the first or last, so that
+            the optimum is not known; else "cannot be said".
+        covers: the noise that interval and probability know of.
+        runs: those behind it, sorted.
+        along: where the answer is a function of the axis: (place, number, low, high) at places measured and beyond.
     """
 
-    question: str
-    about: str
+    kind: str
+    factor: str = ""
+    arm: str = ""
+    other: str = ""
+    held: str = ""
+    scope: str = ALL_TASKS
+    at: Value | None = None
     sentence: str
     number: float | None
     unit: str
-    interval: Ends | None
-    level: float
-    probability: float | None
-    covers: str
-    evidence: dict[str, str | int]
-    status: Said
+    interval: Ends | None = None
+    level: float = LEVEL
+    probability: float | None = None
     chances: dict[str, float] = field(default_factory=dict)
+    status: Said
+    covers: str
+    runs: tuple[str, ...]
     along: tuple[tuple[float, float, float, float], ...] = ()
+
+    @property
+    def pair(self) -> tuple[str, str, str, str]:
+        """What is compared: factor, two levels and what both share."""
+        return self.factor, self.arm, self.other, self.held
 
 
 def points(share: float) -> str:
@@ -58,10 +78,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def over(n: int, scope: str = "") -> str:
+def over(n: int, scope: str = ALL_TASKS) -> str:
     """What an error is of: "averaged over 9 tasks", "on the one music task"."""
-    of = f"{scope} " if scope else ""
+    of = f"{scope} " if scope and scope != ALL_TASKS else ""
     return f"averaged over {n} {of}tasks" if n > 1 else f"on the one {of}task"
+
+
+def led(held: str, text: str) -> str:
+    """A sentence that starts with what it holds for: "From scratch: ..."."""
+    return f"{capital(held)}: {text}" if held else capital(text)
 
 
 def chance(probability: float) -> str:
@@ -100,3 +125,8 @@ def in_points(low: float, high: float) -> Interval | None:
 def status(low: float, high: float) -> Said:
     """Whether an interval excludes no difference."""
     return "said" if low > 0 or high < 0 else "cannot be said"
+
+
+def whole(value: Value) -> Value:
+    """A place on the axis for JSON: a whole number as an integer."""
+    return int(value) if not isinstance(value, str) and float(value).is_integer() else value

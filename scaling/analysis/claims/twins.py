@@ -3,11 +3,10 @@
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 
-from scaling.analysis.claims.arms import Arms
-from scaling.analysis.claims.crossover import Crossover, crossover, sought
-from scaling.analysis.claims.differences import Pair, pairs
+from scaling.analysis.claims.averages import Averages
+from scaling.analysis.claims.pairs import Pair
+from scaling.analysis.curves.crossover import Crossover, crossover, sought
 from scaling.analysis.curves.forms import Floats
 
 
@@ -24,9 +23,9 @@ class Twins:
         ln: (2, r, g) replicates of ln error of `arm` and `other`.
     """
 
-    def __init__(self, found: Arms, pair: Pair) -> None:
+    def __init__(self, found: Averages, pair: Pair) -> None:
         self.found, self.pair = found, pair
-        self.arm, self.other = found.by_arm[pair.arm], found.by_arm[pair.other]
+        self.arm, self.other = found.of[pair.arm], found.of[pair.other]
         # An arm may lack a size.
         self.sizes: Floats = np.array(sorted(set(self.arm.sizes) & set(self.other.sizes)), dtype=float)
         self.why = next((one.why for one in (self.arm, self.other) if one.why), "")
@@ -51,6 +50,6 @@ class Twins:
         return crossover(self.x, self.largest, self.ln[1] - self.ln[0])
 
 
-def twins(found: Arms, cells: pl.DataFrame) -> list[Twins]:
-    """Every two arms that are compared, in the order of the questions. `cells` as of `Draws`."""
-    return [Twins(found, pair) for pair in pairs(cells)]
+def twins(found: Averages, compared: list[Pair]) -> list[Twins]:
+    """Every two arms that are compared and have curves, in the order of the questions."""
+    return [Twins(found, pair) for pair in compared if pair.arm in found.of]

@@ -79,7 +79,9 @@ def fit_curves(
     return fit_observed(observe(curves), form, draws, unit, seed)
 
 
-def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats, draws: int) -> list[Curve]:
+def fit_batch(
+    sizes: Floats, error: Floats, resampled: Floats | None, runs: Floats, draws: int, unit: str = "clips"
+) -> list[Curve]:
     """Fit many curves over the same sizes, of which means are left and what the caller resampled.
 
     Args:
@@ -96,7 +98,9 @@ def fit_batch(sizes: Floats, error: Floats, resampled: Floats | None, runs: Floa
     if resampled is not None and (resampled.ndim != 3 or resampled.shape[::2] != error.shape):
         raise ValueError(f"resampled {resampled.shape} does not match errors {error.shape}")
     curves = [(sizes, row) for row in error]
-    return fit_observed(observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws)
+    return fit_observed(
+        observe(curves, None if resampled is None else list(resampled), list(runs)), draws=draws, unit=unit
+    )
 
 
 def fit_observed(

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from scaling.analysis.claims.crossover import Crossover, crossover, sought
+from scaling.analysis.curves.crossover import Crossover, crossover, sought
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.replicate import Replicates, replicate, seed_noise
 

@@ -1,24 +1,20 @@
 """Surfaces over two sizes: L(N, D) = E + A N^-a + B D^-b (Hoffmann et al. 2022, approach 3).
 
-N may be parameters and D clips, or N unique clips and D samples seen: `fit_repetition`. Where data repeat these are two
-axes, and a curve over one of them misses (see the anchors' image study); E + A N^-a is what unique clips allow however
-long one trains, B D^-b what is still lost by training shortly. The
-objective and the solver are those of the curves: the log error's Huber loss, a grid over the shape, a polish with
-analytic derivatives. In units of the first term at the centre, ln L = s + ln(rho + N^-a + sigma D^-b).
+N may be parameters and D clips. In units of the first term at the centre, ln L = s + ln(rho + N^-a + sigma D^-b). Where
+one of the sizes counts how often the other is repeated, `repetition` has the law.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from scaling.analysis.curves.forms import EXPONENT_BOUNDS, Floats, Form
 from scaling.analysis.curves.observed import LEVEL, NOWHERE, Interval, interval
-from scaling.analysis.curves.solve import huber, polish, solve
+from scaling.analysis.curves.points import checked, fit_points
 
-_FEWEST = 6  # one more than the parameters
-_REFIT_STEPS = 60
-_STAGES = (0.1, 0.01)  # thresholds before the one asked for: far from the optimum a small one is flat
+FEWEST = 6  # one more than the parameters
+SurfaceStatus = Literal["converged", "offset at zero", "exponent at bound"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,11 @@ class Surface:
     Attributes:
         E, A, B, a, b: of the law.
         loss: the mean Huber loss of the log error, what the fit minimises.
-        units: what N and D count.
-        draws: (r, 5) E, A, B, a, b refitted to resampled residuals.
+        draws: (r, 5) E, A, B, a, b refitted to resampled errors.
         residuals: (n,) of ln error, widened for the parameters spent.
     """
 
-    status: Literal["converged", "offset at zero", "exponent at bound"]
+    status: SurfaceStatus
     E: float
     A: float
     B: float
@@ -41,28 +36,26 @@ class Surface:
     b: float
     loss: float
     n_points: int
-    units: tuple[str, str] = ("N", "D")
     draws: Floats = field(default_factory=lambda: np.empty((0, 5)), repr=False, compare=False)
     residuals: Floats = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
     def parameter_interval(self, name: Literal["E", "A", "B", "a", "b"]) -> Interval:
-        """Interval (level `LEVEL`) of a parameter over resampled residuals; NaN without resamples."""
+        """Interval (level `LEVEL`) of a parameter over resamples; NaN without any."""
         return interval(self.draws[:, "EABab".index(name)]) if len(self.draws) else NOWHERE
 
     def interval(self, N: Floats | float, D: Floats | float, level: float = LEVEL) -> tuple[Floats, Floats]:
-        """Low and high end for a new observation, from resampled residuals; NaN without resamples.
+        """Low and high end for a new observation, from resamples; NaN without any.
 
         Not calibrated on public data, of which there is none: it trusts that the law holds. On 24 simulated surfaces of
-        240 points (tests/analysis/test_surface.py) 90 % intervals of the parameters held 83 % of the time.
+        240 points (tests/analysis/curves/test_surface.py) 90 % intervals of the parameters held 83 % of the time.
         """
         N, D = np.broadcast_arrays(np.asarray(N, dtype=np.float64), np.asarray(D, dtype=np.float64))
         if not 0 < level < 1:
             raise ValueError(f"level {level} must lie between 0 and 1")
         if not len(self.draws):
             return np.full(N.shape, np.nan), np.full(N.shape, np.nan)
-        E, A, B, a, b = (self.draws[:, k].reshape(-1, *([1] * N.ndim)) for k in range(5))
-        noise = np.random.default_rng(0).choice(self.residuals, len(self.draws)).reshape(E.shape)
-        values = (E + A * N**-a + B * D**-b) * np.exp(noise)
+        noise = np.random.default_rng(0).choice(self.residuals, len(self.draws))
+        values = self.replicates(N, D) * np.exp(noise).reshape(-1, *([1] * N.ndim))
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return np.asarray(low), np.asarray(high)
 
@@ -70,62 +63,44 @@ class Surface:
         """The error at these sizes (broadcast against each other)."""
         return np.asarray(self.E + self.A * np.asarray(N) ** -self.a + self.B * np.asarray(D) ** -self.b)
 
-
-def fit_repetition(clips: Floats, samples: Floats, error: Floats, *, draws: int = 200) -> Surface:
-    """The surface over unique clips and samples seen, `predict(clips, samples)`.
-
-    Raises:
-        ValueError: as `fit_surface`; or fewer samples than clips, so that not all clips were seen.
-    """
-    if np.any(np.asarray(samples) < np.asarray(clips)):
-        raise ValueError("fewer samples seen than unique clips: count the clips that were seen")
-    return replace(fit_surface(clips, samples, error, draws=draws), units=("unique clips", "samples seen"))
+    def replicates(self, N: Floats, D: Floats) -> Floats:
+        """(r, ...) the error at these sizes under each resample."""
+        E, A, B, a, b = (self.draws[:, k].reshape(-1, *([1] * N.ndim)) for k in range(5))
+        return np.asarray(E + A * N**-a + B * D**-b)
 
 
-def fit_surface(N: Floats, D: Floats, error: Floats, *, delta: float = 1e-3, draws: int = 0) -> Surface:
+def fit_surface(
+    N: Floats,
+    D: Floats,
+    error: Floats,
+    *,
+    delta: float | None = None,
+    draws: int = 0,
+    resampled: Floats | None = None,
+) -> Surface:
     """Fit a surface to (n,) sizes N and D and errors.
 
     Args:
-        draws: refits to resampled residuals, for intervals.
-        delta: threshold of the Huber loss, in ln(error).
+        delta: threshold of the Huber loss, in ln(error); None: as the noise has it.
+        draws: refits to noise as the residuals tell it, for intervals.
+        resampled: (r, n) errors that the caller resampled together (seeds, test clips), instead.
 
     Raises:
         ValueError: shapes that do not fit, fewer than 6 points, a value that is not a finite number above 0, or a size
             that does not vary.
     """
-    N, D, error = (np.asarray(v, dtype=np.float64) for v in (N, D, error))
-    if N.ndim != 1 or not N.shape == D.shape == error.shape:
-        raise ValueError(f"N {N.shape}, D {D.shape} and error {error.shape} must be equal and one-dimensional")
-    if N.size < _FEWEST:
-        raise ValueError(f"{N.size} points are too few for a surface of five parameters; {_FEWEST} are needed")
-    for name, values in (("N", N), ("D", D), ("error", error)):
-        if not (np.isfinite(values).all() and np.all(values > 0)):
-            raise ValueError(f"{name} must be finite and above 0")
-    for name, values in (("N", N), ("D", D)):
-        if np.ptp(values) == 0:
-            raise ValueError(f"{name} does not vary: fit a curve over the other size")
+    N, D, error = checked(error, FEWEST, "a surface of five parameters", N=N, D=D)
     n, d = np.log(N), np.log(D)
     form = _form(n - n.mean(), d - d.mean())
-    y, w, u = np.log(error)[None], np.ones((1, N.size)), np.zeros((1, N.size))
-    theta, _ = solve(form, u, y, w, starts=12, delta=max(_STAGES[0], delta))
-    for stage in (*_STAGES[1:], delta):
-        theta, _ = polish(form, u, y, w, theta, delta=max(stage, delta), steps=2000)
-    E, A, B, a, b = _natural(theta, n, d)[0]
-    fitted, _ = form.log_error(u, theta)
-    residual = (y - fitted)[0]
-    at_bound = [v <= EXPONENT_BOUNDS[0] * 1.0001 or v >= EXPONENT_BOUNDS[1] * 0.9999 for v in (a, b)]
-    zero = theta[0, 1] <= form.low[0] + 1e-6
-    wide = residual * np.sqrt(N.size / (N.size - 5))
-    again = np.empty((0, 5))
-    if draws:
-        noisy = fitted + np.random.default_rng(0).choice(wide, (draws, N.size))
-        weights, start = (np.repeat(part, draws, axis=0) for part in (w, theta))
-        # Resamples need no more digits than their number gives.
-        again = _natural(polish(form, np.zeros_like(noisy), noisy, weights, start, delta, steps=_REFIT_STEPS)[0], n, d)
+    found = fit_points(form, error, delta=delta, resampled=resampled, draws=draws)
+    E, A, B, a, b = _natural(found.theta[None], n, d)[0]
+    zero = found.at_bound(form, 0, high=False)
+    status: SurfaceStatus = "offset at zero" if zero else "converged"
+    if found.at_bound(form, 2) or found.at_bound(form, 3):
+        status = "exponent at bound"
     return Surface(
-        "exponent at bound" if any(at_bound) else "offset at zero" if zero else "converged", 0.0 if zero else float(E),
-        float(A), float(B), float(a), float(b), float(huber(residual, delta).mean()), N.size, draws=again,
-        residuals=wide,
+        status, 0.0 if zero else float(E), float(A), float(B), float(a), float(b), found.loss, N.size,
+        draws=_natural(found.draws, n, d), residuals=found.residuals * np.sqrt(N.size / (N.size - 5)),
     )  # fmt: skip
 
 
@@ -136,7 +111,7 @@ def _natural(theta: Floats, n: Floats, d: Floats) -> Floats:
 
 
 def _form(n: Floats, d: Floats) -> Form:
-    """The surface as a form whose second size is built in: u is not used. phi = ln(rho, sigma, a, b)."""
+    """The surface as a form whose sizes are built in. phi = ln(rho, sigma, a, b)."""
 
     def shape(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
         rho, sigma, a, b = (np.exp(phi[:, k : k + 1]) for k in range(4))

@@ -1,185 +1,143 @@
-"""Figures: error against data for every task, differences by size, where arms cross, and the summary.
+"""The figures of a report, with their names and captions: this is where a further figure is added."""
 
-`look` says how arms and axes look, `panels` what one pair of axes shows. Solid lines lie within the data, dashed ones
-beyond.
-"""
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scaling.analysis.claims.twins import Twins
-from scaling.analysis.curves.fit import BEYOND, Floats
-from scaling.analysis.report import look
-from scaling.analysis.report.panels import (
-    draw_coverage,
-    draw_crossover,
-    draw_curve,
-    draw_differences,
-    draw_ends,
-    draw_points,
-    has_band,
+from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.curves.crossover import CLAIMED, NEAR
+from scaling.analysis.curves.fit import BEYOND, LEVEL
+from scaling.analysis.report.contrasts import Contrast, contrasts
+from scaling.analysis.report.drawings import (
+    crossover,
+    differences_by_task,
+    summary,
+    task_curves,
 )
-from scaling.analysis.scores.scores import (
-    ARM,
-    arm_names,
-    by_size,
-    capital,
-    metric_name,
-    primary,
-    references,
-    tasks,
-    trained,
+from scaling.analysis.report.look import Looks
+from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
+from scaling.analysis.scores.rows import domains, trained
+from scaling.analysis.scores.words import capital, factor_name, tenfold
+
+_LEVEL = f"{100 * LEVEL:.0f} %"
+_BARS = "Thin bars: standard errors (test clips and seeds), thick ones: of the test clips alone, dots: single seeds."
+_LINES = (
+    "Lines are predictions, pooled over laws and windows of sizes (the faint lines), dashed beyond the data (to "
+    f"{BEYOND} times the largest size). Shaded, and as bars at the right: where a new run falls at the end of the "
+    "line, with the level aimed at and the share that such bands really held. Crosses, beside the largest size: "
+    "what the smaller sizes alone predict of it. Points joined by dots: the error rises or there are too few "
+    "points, so nothing is fitted."
 )
 
 
-def task_curves(scores: pl.DataFrame, curves: pl.DataFrame, domain: str | None = None, linear: bool = False) -> Figure:
-    """A panel a task: error against unique clips, with seeds, standard errors, fits, bands and references.
+@dataclass(frozen=True)
+class Named:
+    """A figure, the name of its file (without an ending) and what it shows."""
 
-    Args:
-        scores: as from `read_scores`.
-        curves: as `curves.parquet`; where nothing is fitted only points are drawn.
-        domain: only this domain's tasks.
-        linear: linear axes to twice the largest size instead of log axes to `BEYOND` times it.
-    """
-    cells = by_size(scores).filter(primary())
-    runs = trained(scores).filter(primary())
-    arms = arm_names(cells)
-    panels = [task for task, of in tasks(cells) if domain in (None, of)]
-    levels = references(scores).filter(primary())
-    figure, grid = look.panels_of(len(panels), 2.9, 0.75)
-    shown: set[str] = set()
-    for axes, task in zip(grid, panels, strict=True):
-        here = levels.filter(pl.col("task") == task)
-        if not linear:
-            shown |= look.reference_lines(axes, here)
-        mine, fitted = cells.filter(pl.col("task") == task), curves.filter(pl.col("task") == task, primary())
-        one_task = runs.filter(pl.col("task") == task)
-        _task(axes, mine, one_task, fitted, list(arms), linear, here["error"].to_numpy())
-        look.title(axes, task, pad=6 if linear else 13)
-        axes.set_ylabel(f"1 − {metric_name(mine['metric'][0])}", fontsize=9)
-    figure.supxlabel("unique clips (dashed: beyond the data)", fontsize=9.5)
-    look.legend(figure, arms, shown)
-    return figure
+    name: str
+    caption: str
+    figure: Figure
 
 
-def _task(
-    axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, curves: pl.DataFrame, arms: list[look.Arm], linear: bool,
-    levels: Floats,
-) -> None:  # fmt: skip
-    """One task of `task_curves`."""
-    lowest = cells["error"].to_numpy().min()
-    seen, extremes, drawn = [cells["error"].to_numpy()], [levels], []
-    for arm in arms:
-        same, style = pl.struct(ARM) == dict(zip(ARM, arm, strict=True)), look.arm_look(arm, arms)
-        points = cells.filter(same).sort("clips")
-        draw_points(axes, points, runs.filter(same), style)
-        rows = curves.filter(same).rows(named=True)
-        lines = [draw_curve(axes, row, style, look.arm_dashes(arm, arms)) for row in rows]
-        drawn += [(row, style) for row in rows]
-        if not any(line.size for line in lines):
-            x, y = points["clips"].to_numpy(), points["error"].to_numpy()
-            axes.plot(x, y, ":", color=str(style["color"]), linewidth=0.9)
-        # A bold extrapolation may leave the panel; it must not squeeze the points together.
-        extremes += [np.maximum(line, lowest / 3) for line in lines]
-    look.style(axes)
-    sizes = cells["clips"].unique().sort().to_list()
-    if linear:
-        look.linear_clips_axis(axes, sizes)
-        look.linear_error_axis(axes, np.concatenate([*seen, *(line[line < seen[0].max()] for line in extremes[1:])]))
-        return
-    # Of the bands' low ends as much as leaves room for the points.
-    extremes += [np.array([max(row["line_low"][-1], 0.6 * lowest)]) for row, _ in drawn if has_band(row)]
-    look.clips_axis(axes, sizes, beyond=BEYOND)
-    look.error_axis(axes, np.concatenate([*seen, *extremes]))
-    draw_ends(axes, [row for row, _ in drawn], [style for _, style in drawn])
-    draw_coverage(axes, curves)
+def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
+    """Every figure, the summary first. `curves` as `curves.parquet`."""
+    looks = Looks(known.draws.cells, known.design)
+    found = [_summary(known, looks), *_asked(known), *_curves(known, curves)]
+    found += [*_differences(known, looks), *_crossovers(known, looks)]
+    return [Named(_slug(one.name), one.caption, one.figure) for one in found]
 
 
-def contrast_name(contrast: str, arm: str, other: str) -> str:
-    """What a difference is called: "contrastive over captioning", "initialized over scratch"."""
-    return f"{arm} over {other}" if contrast == "objective" else f"{arm} over scratch"
+def _summary(known: Evidence, looks: Looks) -> Named:
+    each = "value" if known.design.x.scale == "nominal" else "size"
+    caption = (
+        f"Averages over all tasks. Left: error at each {each} (lower is better). Right: what one arm gains over the "
+        f"other, in points of error, with {_LEVEL} intervals; above 0 it is better."
+    )
+    if not known.pairs:
+        caption = f"Error at each {each}, averaged over all tasks (lower is better)."
+    return Named("summary", caption, summary(known, looks))
 
 
-def differences_by_task(table: pl.DataFrame, order: list[tuple[str, str]]) -> Figure:
-    """A panel a task: the difference in points of error between two arms, by size, with intervals.
-
-    Args:
-        table: `Differences.table` of one contrast and one pair of names.
-        order: (task, domain) in the order of the panels.
-    """
-    rows = table.filter(pl.col("kind") == "task", primary())
-    panels = [task for task, _ in order if task in set(rows["scope"])]
-    figure, grid = look.panels_of(len(panels), 2.15, 0.8, share_rows=True)
-    sizes = rows["clips"].unique().sort().to_list()
-    helds = rows["held"].unique(maintain_order=True).to_list()
-    for axes, task in zip(grid, panels, strict=True):
-        draw_differences(axes, rows.filter(pl.col("scope") == task), sizes, helds)
-        look.title(axes, task)
-    name = contrast_name(*rows.select("contrast", "arm", "other").row(0))
-    figure.supxlabel("unique clips", fontsize=9.5)
-    figure.supylabel(f"points of error gained by {name}", fontsize=9.5)
-    handles = look.held_handles(helds)
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
-    return figure
-
-
-def crossover(found: list[Twins]) -> Figure:
-    """A panel for what two arms share: their average curves with intervals, and where they cross, if they do.
-
-    Args:
-        found: twins of one contrast and one pair of names.
-    """
-    figure, grid = look.panels_of(len(found), 3.2, 0.4)
-    for axes, two in zip(grid, found, strict=True):
-        draw_crossover(axes, two)
-    figure.supxlabel("unique clips (dashed: beyond the data)", fontsize=9.5)
-    figure.supylabel("error, mean of all tasks", fontsize=9.5)
-    return figure
+def _asked(known: Evidence) -> list[Named]:
+    """What a second or a nominal axis was made to ask."""
+    design, planes = known.design, known.planes
+    if planes and planes[0].repeats:
+        caption = (
+            "Left: error against clips seen, a line a number of unique clips; the law fitted to all (dashed: if every "
+            "clip were new). Right: how many new clips one is worth that was seen so often, by that law, with "
+            f"{_LEVEL} intervals."
+        )
+        return [Named("repetition", caption, repetition(planes))]
+    if planes:
+        caption = (
+            f"Left: error against {planes[0].data.name}, a line a size; the surface fitted to all. Right: that surface "
+            f"as contours of equal error, and the size that errs least for each compute, with {_LEVEL} intervals along "
+            "the line of equal compute; nothing is drawn where it lies on the edge of the sizes measured."
+        )
+        return [Named("surface", caption, sizes_and_data(planes))]
+    if known.values:
+        caption = f"Error at each value of {design.x.name}, averaged over all tasks, with {_LEVEL} intervals."
+        return [Named("best-value", caption, best_values(known.values, design.x))]
+    return []
 
 
-def summary(scores: pl.DataFrame, table: pl.DataFrame) -> Figure:
-    """The study at a glance: average error by size, then a panel for each contrast, averaged over all tasks.
+def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
+    """Tasks, a figure a domain; linear axes too where there is a scale."""
+    scores, design = known.scores, known.design
+    nominal = design.x.scale == "nominal"
+    legend = f" {_BARS}" if nominal else f" {_BARS} {_LINES}"
+    found = []
+    for domain in domains(trained(scores, design)):
+        caption = f"{capital(domain)}: error against {design.x.name}.{legend}"
+        found.append(Named(f"curves-{domain}", caption, task_curves(scores, curves, design, domain)))
+        if not nominal:
+            figure = task_curves(scores, curves, design, domain, linear=True)
+            caption = f"{capital(domain)}: the same on linear axes, to twice the largest size."
+            found.append(Named(f"curves-{domain}-linear", caption, figure))
+        legend = ""
+    return found
 
-    Args:
-        scores: as from `read_scores`.
-        table: `Differences.table`.
-    """
-    cells = by_size(scores).filter(primary())
-    arms = arm_names(cells)
-    n = cells["task"].n_unique()
-    rows = table.filter(pl.col("scope") == "all tasks")
-    contrasts = rows.select("contrast", "arm", "other").unique(maintain_order=True).rows()
-    figure, grid = look.panels_of(1 + len(contrasts), 3.45, 0.75)
-    sizes = cells["clips"].unique().sort().to_list()
-    whole = cells.filter(pl.col("task").n_unique().over(*ARM, "clips") == n)
-    for arm in arms:
-        mine = whole.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True)))
-        mean = mine.group_by("clips").agg(pl.col("error").mean()).sort("clips")
-        grid[0].plot(mean["clips"].to_numpy(), mean["error"].to_numpy(), **look.arm_look(arm, list(arms)))
-    levels = references(scores).filter(primary())
-    levels = levels.group_by("reference").agg(pl.col("error").mean(), pl.len()).filter(pl.col("len") == n)
-    levels = levels.sort("reference")
-    shown = look.reference_lines(grid[0], levels)
-    look.style(grid[0])
-    look.clips_axis(grid[0], sizes, beyond=1)
-    averages = cells.group_by(*ARM, "clips").agg(pl.col("error").mean())["error"]
-    look.error_axis(grid[0], np.concatenate([averages, levels["error"]]))
-    look.title(grid[0], f"Error, mean of {n} tasks" if n > 1 else "Error")
-    for axes, (contrast, arm_name, other) in zip(grid[1:], contrasts, strict=True):
-        part = rows.filter(pl.col("contrast") == contrast, pl.col("arm") == arm_name, pl.col("other") == other)
-        helds = part["held"].unique(maintain_order=True).to_list()
-        draw_differences(axes, part, sizes, helds)
-        look.title(axes, capital(contrast_name(contrast, arm_name, other)))
-        axes.set_ylabel("points of error gained", fontsize=9.5)
-        # A row of its own above the highest bar.
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.16 * (high - low))
-        axes.legend(
-            handles=look.held_handles(helds), fontsize=9, frameon=False, loc="upper left", ncols=len(helds),
-            columnspacing=1.2, handlelength=1.6,
-        )  # fmt: skip
-    figure.supxlabel("unique clips", fontsize=9.5)
-    look.legend(figure, arms, shown)
-    return figure
+
+def _differences(known: Evidence, looks: Looks) -> list[Named]:
+    """Levels against each other, task by task."""
+    found = []
+    table = known.differences.table
+    for contrast in contrasts(known.pairs):
+        caption = (
+            f"{_heading(contrast)}, task by task: difference in points of error with {_LEVEL} intervals. Where the "
+            "bar crosses 0, the task cannot tell the two apart."
+        )
+        if not contrast.rows(table).is_empty():
+            figure = differences_by_task(contrast, table, looks, known.design)
+            found.append(Named(f"difference-{_file(contrast)}", caption, figure))
+    return found
+
+
+def _crossovers(known: Evidence, looks: Looks) -> list[Named]:
+    """Levels against each other, and where their averages cross."""
+    found = []
+    for contrast in contrasts(known.pairs):
+        those = [two for two in known.twins if two.pair in contrast.pairs and two.sizes.size > 1]
+        caption = (
+            f"{_heading(contrast)}: the law of both arms’ average error, {_LEVEL} intervals of it from resampled "
+            f"seeds and test clips, to {tenfold(known.design.x, NEAR)}, and where they cross: drawn where the "
+            f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
+        )
+        if those:
+            figure = crossover(contrast, those, looks, known.design)
+            found.append(Named(f"crossover-{_file(contrast)}", caption, figure))
+    return found
+
+
+def _heading(contrast: Contrast) -> str:
+    return capital(f"{factor_name(contrast.factor)}: {contrast.name}" if contrast.levels else contrast.name)
+
+
+def _file(contrast: Contrast) -> str:
+    return f"{contrast.factor}-{contrast.name}" if contrast.levels else contrast.name
+
+
+def _slug(name: str) -> str:
+    letters = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return "-".join(part for part in letters.split("-") if part)

@@ -1,219 +1,176 @@
-"""How arms, references and axes look in every figure.
+"""How arms and references look in every figure.
 
-An arm is told apart without colour: the marker's shape says the objective (and what else differs), a filled marker and
-a heavier line say initialized, and beyond the data each objective has dashes of its own. Colours are Okabe and Ito's,
-which colour-blind readers can tell apart.
+An arm is told apart without colour. The first factor whose levels differ gives colour, the marker's shape and the
+dashes beyond the data; the second one fill and the line's weight (its baseline is open and thin); what else differs
+gives other shapes. A second axis comes before the factors, in ordered shades. Colours are Okabe and Ito's, which
+colour-blind readers can tell apart.
 """
 
-import textwrap
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import polars as pl
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from scaling.analysis.curves.fit import Floats
-from scaling.analysis.scores.scores import REFERENCES, thousands
+from scaling.analysis.claims.pairs import Pair
+from scaling.analysis.report.contrasts import Contrast
+from scaling.analysis.scores.arms import Arm, arms, compared
+from scaling.analysis.scores.design import Design, Factor
 
-Arm = tuple[str, ...]
 Dashes = tuple[int, Sequence[float]]
+Look = dict[str, Any]  # arguments of `Axes.plot`
 
 GREY = "#6b6b6b"
 REFERENCE_NAMES = {
     "chance": "chance", "log-mel": "log-mel statistics", "untrained": "untrained encoder",
     "supervised": "supervised encoder",
 }  # fmt: skip
-COLUMNS = 3  # panels in a row
-_ENTRY = 2.35  # inches of a legend's entry
-_LETTERS = 50  # in a line over a panel
-DOUBLED = 2  # a linear axis ends at this many times the largest size
+_ENTRY, _ROW = 2.35, 0.19  # inches of a legend's entry, at least
 
-_OBJECTIVES: dict[str, tuple[str, str, Dashes]] = {
-    "contrastive": ("#0072B2", "o", (0, (3, 2))),
-    "captioning": ("#D55E00", "s", (0, (1, 1.2))),
-    "hybrid": ("#009E73", "^", (0, (6, 1.5, 1, 1.5))),
-}
-_OTHERS: list[tuple[str, str, Dashes]] = [
+_LEVELS: list[tuple[str, str, Dashes]] = [
+    ("#0072B2", "o", (0, (3, 2))), ("#D55E00", "s", (0, (1, 1.2))), ("#009E73", "^", (0, (6, 1.5, 1, 1.5))),
     ("#CC79A7", "D", (0, (5, 1))), ("#56B4E9", "p", (0, (2, 1))), ("#E69F00", "h", (0, (4, 1, 1, 1, 1, 1))),
     ("#000000", "d", (0, (7, 2))),
 ]  # fmt: skip
+_FILLS = [("none", 1.1), ("full", 1.9), ("left", 1.5), ("bottom", 1.3), ("top", 1.7), ("right", 1.5)]
+SHADES = ("viridis", 0.0, 0.85)  # of a second axis: the map, and the shares of it at the smallest and largest value
 _TWINS = "vPX*<>"
 _HELDS = "vD^P"
-_REFERENCE_LINES: dict[str, Dashes] = {
-    "chance": (0, (1, 1.5)), "log-mel": (0, (5, 1.5, 1, 1.5)), "untrained": (0, (3, 2)), "supervised": (0, (9, 2)),
-}  # fmt: skip
+_REFERENCE_LINES: list[Dashes] = [(0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (3, 2)), (0, (9, 2)), (0, (2, 4))]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this many inches, drawn without a screen."""
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+class Looks:
+    """How the arms of a study are drawn.
 
-
-def panels_of(n: int, height: float, margin: float, share_rows: bool = False) -> tuple[Figure, list[Axes]]:
-    """A figure of n panels, each `height` inches, in rows of `COLUMNS`; room for a legend above.
-
-    Args:
-        share_rows: panels of a row have one vertical axis.
+    Attributes:
+        arms: in the order in which they are shown.
     """
-    columns = min(COLUMNS, n)
-    rows = -(-n // columns)
-    figure = new_figure(9.6 if columns == COLUMNS else 3.6 * columns + 0.6, height * rows + margin)
-    grid = list(figure.subplots(rows, columns, squeeze=False, sharey="row" if share_rows else False).ravel())
-    for axes in grid[n:]:
-        axes.set_visible(False)
-    return figure, grid[:n]
+
+    def __init__(self, table: pl.DataFrame, design: Design) -> None:
+        """`table` has a row of every arm."""
+        self.arms = arms(table, design)
+        second = {axis.column for axis in design.axes[1:]}
+        factors = [factor for factor in compared(table, design) if len(factor.levels) > 1]
+        ordered = [*(f for f in factors if f.name in second), *(f for f in factors if f.name not in second)]
+        self._colour = ordered[0] if ordered else None
+        self._fill = ordered[1] if len(ordered) > 1 else None
+        self._shades = bool(ordered) and ordered[0].name in second
+
+    def arm(self, arm: Arm) -> Look:
+        """How an arm is drawn, as arguments of `Axes.plot`."""
+        colour, shape, _ = self._level(arm)
+        alike = [other for other in self.arms if self._kind(other) == self._kind(arm)]
+        fill, width = self._filling(arm)
+        return {
+            "color": colour, "marker": (shape, *_TWINS)[alike.index(arm) % (len(_TWINS) + 1)], "markersize": 5.5,
+            **_filled(colour, fill), "markeredgewidth": 1.2, "linewidth": width,
+        }  # fmt: skip
+
+    def dashes(self, arm: Arm) -> Dashes:
+        """The dashes of an arm beyond the data."""
+        return self._level(arm)[2]
+
+    def series(self, contrast: Contrast) -> list[tuple[Pair, Look]]:
+        """How the series of differences of a contrast are drawn.
+
+        Levels look as their arms do. What the arms of two levels share gives colour and shape, filled; black and grey
+        where the colour is what differs.
+        """
+        line = {"markersize": 5.5, "linewidth": 0.9, "linestyle": "-"}
+        if contrast.levels:
+            return [(pair, {**self.arm(pair.arm), **line}) for pair in contrast.pairs]
+        alone = len(contrast.pairs) == 1
+        return [(pair, {**self._held(pair, place, alone), **line}) for place, pair in enumerate(contrast.pairs)]
+
+    def _held(self, pair: Pair, place: int, alone: bool) -> Look:
+        if self._colour is not None and self._colour.name != pair.factor:
+            colour, shape, _ = self._level(pair.arm)
+            if self._fill is None or self._fill.name == pair.factor:
+                return {"color": colour, "marker": self.arm(pair.arm)["marker"], **_filled(colour, "full")}
+            return {"color": colour, "marker": shape, **_filled(colour, self._filling(pair.arm)[0])}
+        if place == 0 and not alone:
+            return {"color": "#7d7d7d", "marker": "o", **_filled("#7d7d7d", "none")}
+        return {"color": "#1f1f1f", "marker": _HELDS[(place + alone) % len(_HELDS)], **_filled("#1f1f1f", "full")}
+
+    def _kind(self, arm: Arm) -> tuple[int, int]:
+        return _place(self._colour, arm, 0), _place(self._fill, arm, 1)
+
+    def _filling(self, arm: Arm) -> tuple[str, float]:
+        """Filling and weight."""
+        return _FILLS[_place(self._fill, arm, 1) % len(_FILLS)]
+
+    def _level(self, arm: Arm) -> tuple[str, str, Dashes]:
+        place = _place(self._colour, arm, 0)
+        colour, shape, dashes = _LEVELS[place % len(_LEVELS)]
+        if self._shades and self._colour is not None:
+            name, low, high = SHADES
+            share = place / max(len(self._colour.levels) - 1, 1)
+            colour = to_hex(colormaps[name](low + share * (high - low)))
+        return colour, shape, dashes
 
 
-def style(axes: Axes) -> None:
-    """Spines, ticks and grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#9a9a9a")
-    axes.tick_params(labelsize=9, color="#9a9a9a")
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
-    axes.set_axisbelow(True)
+def _place(factor: Factor | None, arm: Arm, missing: int) -> int:
+    """The place of an arm's level; of a filled factor (`missing` 1: there is none) the baseline comes first."""
+    if factor is None:
+        return missing
+    levels = sorted(factor.levels, key=lambda level: missing == 1 and level != factor.baseline)
+    return levels.index(arm.label(factor.name))
 
 
-def title(axes: Axes, text: str, pad: float = 6) -> None:
-    """A panel's title, at its left, `pad` points above it."""
-    axes.set_title(text, fontsize=10.5, loc="left", fontweight="bold", pad=pad)
+def _filled(colour: str, fill: str) -> Look:
+    """A marker's filling; an open one is white, so that lines do not show through."""
+    if fill == "none":
+        return {"fillstyle": "full", "markerfacecolor": "white"}
+    return {"fillstyle": fill, "markerfacecolor": colour, "markerfacecoloralt": "white"}
 
 
-def subtitle(axes: Axes, text: str, lines: int) -> None:
-    """Plain words between a panel's title and the panel, in so many lines; the title needs a pad of 13 a line."""
-    words = "\n".join(textwrap.wrap(text, _LETTERS, max_lines=lines, placeholder=" …"))
-    told = axes.text(
-        0, 1.015, words, fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom", linespacing=1.1
-    )
-    # A long one must not squeeze the panel.
-    told.set_in_layout(False)
+def reference_name(reference: str, kinds: int = 1) -> str:
+    """A reference in words, with how many of its kind it is the mean of."""
+    name = REFERENCE_NAMES.get(reference, reference)
+    return name if kinds == 1 else f"{name} (mean of {kinds})"
 
 
-def _objective(objective: str, objectives: Sequence[str]) -> tuple[str, str, Dashes]:
-    if objective in _OBJECTIVES:
-        return _OBJECTIVES[objective]
-    others = [name for name in dict.fromkeys(objectives) if name not in _OBJECTIVES]
-    return _OTHERS[others.index(objective) % len(_OTHERS)]
-
-
-def arm_look(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any]:
-    """How an arm (a tuple of `scores.ARM`) among all arms is drawn, as arguments of `Axes.plot`."""
-    same = [other for other in arms if (other[0], other[2] == "scratch") == (arm[0], arm[2] == "scratch")]
-    colour, shape, _ = _objective(arm[0], [other[0] for other in arms])
-    filled = arm[2] != "scratch"
-    return {
-        "color": colour, "marker": (shape, *_TWINS)[same.index(arm) % 7], "markersize": 5.5,
-        "markerfacecolor": colour if filled else "white", "markeredgewidth": 1.2, "linewidth": 1.9 if filled else 1.1,
-    }  # fmt: skip
-
-
-def arm_dashes(arm: Arm, arms: Sequence[Arm]) -> Dashes:
-    """The dashes of an arm beyond the data."""
-    return _objective(arm[0], [other[0] for other in arms])[2]
-
-
-def held_look(held: str, helds: Sequence[str]) -> dict[str, Any]:
-    """How a series of differences is drawn: `held` is what its two arms share, among all that are shown."""
-    place = list(helds).index(held)
-    objective = held.split(",")[0]
-    scratch = held.startswith("from")
-    if objective in _OBJECTIVES:
-        colour, marker, _ = _OBJECTIVES[objective]
-    else:
-        colour, marker = ("#7d7d7d", "o") if scratch else ("#1f1f1f", _HELDS[place % len(_HELDS)])
-    return {
-        "color": colour, "marker": marker, "markerfacecolor": "white" if scratch else colour, "markersize": 5.5,
-        "linewidth": 0.9, "linestyle": "-",
-    }  # fmt: skip
-
-
-def clips_axis(axes: Axes, sizes: list[int], beyond: float) -> None:
-    """A log axis with the sizes as ticks, as many as there is room for, up to `beyond` times the largest."""
-    axes.set_xscale("log")
-    ticks = [*sizes, beyond * sizes[-1]] if beyond > 1 else list(sizes)
-    while len(ticks) > 2 and min(np.log10(b / a) for a, b in pairwise(ticks)) < np.log10(ticks[-1] / ticks[0]) / 7:
-        gaps = [np.log10(b / a) for a, b in pairwise(ticks)]
-        ticks.pop(min(int(np.argmin(gaps)) + 1, len(ticks) - 2))
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FixedFormatter([short(tick) for tick in ticks]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    margin = max((ticks[-1] / ticks[0]) ** 0.05, 1.1)
-    axes.set_xlim(ticks[0] / margin, ticks[-1] * margin)
-
-
-def linear_clips_axis(axes: Axes, sizes: list[int]) -> None:
-    """A linear axis from nothing to `DOUBLED` times the largest size."""
-    axes.set_xlim(0, DOUBLED * sizes[-1] * 1.03)
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda clips, _: short(clips)))
-
-
-def short(clips: float) -> str:
-    """A number of clips for a tick."""
-    return f"{clips / 1000:g} k" if 1000 <= clips < 1e6 else thousands(clips)
-
-
-def error_axis(axes: Axes, values: Floats) -> None:
-    """A log axis with few round ticks in percent, whatever the range."""
-    low, high = float(values.min()) / 1.08, min(float(values.max()) * 1.08, 1.06)
-    axes.set_yscale("log")
-    axes.set_ylim(low, high)
-    ladders: list[list[float]] = [
-        [1, 2, 5],
-        [1, 1.5, 2, 3, 5, 7],
-        [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9],
-        list(np.arange(1, 10, 0.5)),
-        list(np.arange(1, 10, 0.2)),
-    ]
-    decades = 10.0 ** np.arange(-5, 1)
-    for ladder in ladders:
-        ticks = [float(d * m) for d in decades for m in ladder if low <= d * m <= high]
-        if len(ticks) >= 4:
-            break
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{100 * tick:.3g} %" for tick in ticks]))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def linear_error_axis(axes: Axes, values: Floats) -> None:
-    """A linear axis in percent."""
-    low, high = float(values.min()), float(values.max())
-    margin = 0.06 * max(high - low, 0.01)
-    axes.set_ylim(max(low - margin, 0), min(high + margin, 1.02))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * error:.3g} %"))
+def ordered_references(names: set[str]) -> list[str]:
+    """References in the order in which they are shown: those known, then by name."""
+    known = list(REFERENCE_NAMES)
+    return sorted(names, key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def reference_lines(axes: Axes, levels: pl.DataFrame) -> set[str]:
-    """Draw the rows of `scores.references` as levels; returns their names."""
+    """Draw the rows of `rows.references` as levels; returns their names."""
     for name, error in levels.select("reference", "error").iter_rows():
-        axes.axhline(error, color=GREY, linewidth=1, linestyle=_REFERENCE_LINES[name], zorder=1)
+        axes.axhline(error, color=GREY, linewidth=1, linestyle=_reference_line(name), zorder=1)
     return set(levels["reference"])
 
 
-def legend(figure: Figure, arms: dict[Arm, str], shown: set[str]) -> None:
+def _reference_line(name: str) -> Dashes:
+    known = list(REFERENCE_NAMES)
+    return _REFERENCE_LINES[known.index(name) if name in known else len(known)]
+
+
+def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
     """Arms and the references that are shown, above the panels."""
-    handles = [Line2D([], [], label=name, **arm_look(arm, list(arms))) for arm, name in arms.items()]
+    handles = [Line2D([], [], label=arm.name, **looks.arm(arm)) for arm in looks.arms]
     handles += [
-        Line2D([], [], color=GREY, linewidth=1, linestyle=_REFERENCE_LINES[name], label=REFERENCE_NAMES[name])
-        for name in REFERENCES
-        if name in shown
+        Line2D([], [], color=GREY, linewidth=1, linestyle=_reference_line(name), label=reference_name(name))
+        for name in ordered_references(shown)
     ]
-    fit = int(figure.get_figwidth() / _ENTRY)
-    columns = 4 if fit >= 4 else min(fit, 2)
+    widest = max(len(str(handle.get_label())) for handle in handles)
+    fit = int(figure.get_figwidth() / max(_ENTRY, 0.068 * widest + 0.6))
+    columns = 4 if fit >= 4 else max(min(fit, 3 if fit == 3 and widest > 22 else 2), 1)
+    # Panels are made with room for two rows.
+    figure.set_figheight(figure.get_figheight() + _ROW * max(-(-len(handles) // columns) - 2, 0))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=9, handlelength=3.2,
         columnspacing=1.6,
     )  # fmt: skip
 
 
-def held_handles(helds: Sequence[str]) -> list[Line2D]:
-    """The legend of series of differences."""
-    return [Line2D([], [], label=held, **held_look(held, helds)) for held in helds]
+def series_handles(contrast: Contrast, looks: Looks) -> list[Line2D]:
+    """The legend of series of differences; none for a single one that needs no name."""
+    named = [(contrast.series(pair), look) for pair, look in looks.series(contrast)]
+    return [Line2D([], [], label=name, **look) for name, look in named if name]

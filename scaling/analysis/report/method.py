@@ -3,17 +3,20 @@
 import polars as pl
 
 from scaling.analysis.curves.fit import BEYOND, LEVEL
+from scaling.analysis.scores.design import Axis
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, RESAMPLES
-from scaling.analysis.scores.scores import primary
+from scaling.analysis.scores.rows import primary
+from scaling.analysis.scores.words import unit
 
 
-def method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
-    """Six sentences, seven with several seeds.
+def method(n_seeds: int, curves: pl.DataFrame, paired: bool, axis: Axis) -> list[str]:
+    """Six sentences, seven with several seeds, four along a nominal axis, where nothing is fitted.
 
     Args:
         n_seeds: the fewest at a size.
         curves: as `curves.parquet`.
         paired: as of `Draws`.
+        axis: what curves run along.
     """
     scored = (
         "Every encoder is frozen, its frames are averaged, and each task is scored by the same simple rule for all arms"
@@ -32,20 +35,25 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool) -> list[str]:
         if n_seeds == 1
         else f"the {n_seeds} seeds are weighted at random with the spread of Student’s t"
     )
-    return [
+    law = axis.scale == "log"
+    fitted = f", {FIT_RESAMPLES} for curves" if law else ""
+    told = [
         f"{scored}; error is 1 minus the metric (no error among n counts as ½/(n+1)).",
-        "For each arm, task and metric the parameters of error = E + A·clips^(−a) are fitted to the logarithm of the "
-        "error with a Huber loss, from a grid over exponent and offset and one polish; predictions average that law "
-        "and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays flat "
-        "or has two sizes, no falling curve is forced.",
-        f"Intervals ({100 * LEVEL:.0f} %) of differences and parameters come from {noise} "
-        f"({RESAMPLES:,} times, {FIT_RESAMPLES} for curves){shared_clips}; {seeds}.",
+        f"For each arm, task and metric the parameters of error = E + A·{unit(axis)}^(−a) are fitted to the logarithm "
+        "of the error with a Huber loss, from a grid over exponent and offset and one polish; predictions average that "
+        "law and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays "
+        "flat or has two sizes, no falling curve is forced.",
+        f"Intervals ({100 * LEVEL:.0f} %) of differences{' and parameters' if law else ''} come from {noise} "
+        f"({RESAMPLES:,} times{fitted}){shared_clips}; {seeds}.",
         _bands(curves, n_seeds),
         f"Differences are paired: {shared}; probabilities are shares of resamples, "
         "and averages weigh tasks equally and take these tasks as given.",
         *_beyond(n_seeds),
         "No interval knows of the choice of tasks, of the probes’ training clips or of the retrieval pool.",
     ]
+    if law:
+        return told
+    return [told[0], told[2], told[4], told[-1]]
 
 
 def _beyond(n_seeds: int) -> list[str]:

@@ -1,6 +1,7 @@
 """What the report's page says: tables and sentences as plain data for the templates."""
 
 import base64
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -8,28 +9,35 @@ import jinja2
 import numpy as np
 import polars as pl
 
-from scaling.analysis.claims.beyond import ALL, QUESTIONS
-from scaling.analysis.claims.claim import Claim, chance, covers, percent, points
-from scaling.analysis.claims.differences import PAIR, Differences
+from scaling.analysis.claims.claim import ALL_TASKS, Claim, chance, covers, percent, points
+from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.claims.questions import question
 from scaling.analysis.claims.verdict import verdict
 from scaling.analysis.curves.fit import BEYOND, LEVEL
-from scaling.analysis.report.figures import contrast_name
-from scaling.analysis.report.look import REFERENCE_NAMES
+from scaling.analysis.report import left_out
+from scaling.analysis.report.contrasts import of_pair
+from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
-from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.scores import (
-    ARM,
-    REFERENCES,
-    arm_names,
-    gaps,
-    metric_name,
-    primary,
-    references,
-    thousands,
-    trained,
-)
+from scaling.analysis.scores.arms import arms
+from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.rows import notes, primary, references, trained
+from scaling.analysis.scores.words import Value, metric_name, place, plain, thousands, unit
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it is written: the name of its file (without an ending), what it shows, and the PNG."""
+
+    name: str
+    caption: str
+    png: bytes
+
+    @property
+    def width(self) -> int:
+        """Pixels; they stand in the first chunk of every PNG."""
+        return int.from_bytes(self.png[16:20])
 
 
 def render(template: str, page: Row) -> bytes:
@@ -43,44 +51,41 @@ def render(template: str, page: Row) -> bytes:
 
 
 def content(
-    scores: pl.DataFrame,
-    curves: pl.DataFrame,
-    table: pl.DataFrame,
-    draws: Draws,
-    diffs: Differences,
-    claims: list[Claim],
-    figures: list[tuple[str, str, bytes]],
-    source: str,
-) -> Row:
+    known: Evidence, claims: list[Claim], curves: pl.DataFrame, table: pl.DataFrame, pictures: list[Picture],
+    command: str,
+) -> Row:  # fmt: skip
     """Everything the templates show.
 
-    `table` is the curves' `summary_table`, `figures` are (file name, caption, PNG), `source` is an own table's name.
+    `table` is the curves' `summary_table`; `command` makes the report of an own table ("" for a study's).
     """
-    runs = trained(scores)
-    sizes = runs["clips"].unique().sort().to_list()
+    design, scores, draws = known.design, known.scores, known.draws
+    runs = trained(scores, design)
+    sizes = runs["x"].unique().sort().to_list()
     n_seeds = int(draws.cells["n_seeds"].to_numpy().min())
-    overall = [claim for claim in claims if claim.evidence["scope"] == ALL]
+    widest = max(one.width for one in pictures)
     return {
-        "study": ", ".join(scores["study"].unique().sort()),
+        "title": design.title,
+        "question": design.question,
+        "studies": ", ".join(scores["study"].unique().sort()),
+        "axis": design.x.name,
+        "unit": unit(design.x),
+        "counts_clips": design.x.column == "clips",
+        "law": design.x.scale == "log",
         "level": f"{100 * LEVEL:.0f} %",
         "beyond": BEYOND,
-        "source": source,
-        "method": method(n_seeds, curves, draws.paired),
+        "command": command,
+        "method": method(n_seeds, curves, draws.paired, design.x),
         "n_runs": runs["run"].n_unique(),
         "n_tasks": runs.filter(primary())["task"].n_unique(),
         "n_seeds": n_seeds,
         "n_sizes": len(sizes),
-        "sizes": [thousands(size) for size in sizes],
+        "sizes": [plain(size) for size in sizes],
         "covers": covers(n_seeds),
         "protocol": " and ".join(runs["protocol"].unique().sort()),
-        "verdict": verdict(claims),
-        "answers": [
-            (question, [claim for claim in overall if claim.question == question])
-            for question in QUESTIONS
-            if any(claim.question == question for claim in overall)
-        ],
-        "errors": _errors(scores, draws.cells, sizes),
-        "scopes": _scopes(diffs.table),
+        "verdict": verdict(claims, design),
+        "answers": _answers(claims, design),
+        "errors": _errors(known, sizes),
+        "scopes": _scopes(known),
         "curves": _curves(table),
         "statuses": [
             (status, n) for status, n in curves["status"].value_counts().sort("count", "status", descending=True).rows()
@@ -88,57 +93,67 @@ def content(
         "n_curves": curves.height,
         "exponent_width": _exponent_width(curves),
         "amounts": _amounts(runs),
-        "excluded": _excluded(scores),
+        "excluded": left_out.excluded(scores),
         "n_excluded": int(scores["excluded"].sum()),
         "n_scores": scores.height,
-        "gaps": _gaps(scores),
-        "unmatched": _grouped(draws.unmatched),
-        "zeros": _zeros(draws.cells),
+        "notes": notes(scores).rows(named=True),
+        "gaps": left_out.lacking(scores, design),
+        "unmatched": left_out.unmatched(draws),
+        "zeros": left_out.zeros(draws.cells, design),
         "measures": ", ".join(metric_name(m) for m in runs.filter(primary())["metric"].unique().sort()),
         "figures": [
-            {"name": name, "caption": caption, "data": base64.b64encode(png).decode(),
-             "share": round(_width(png) / max(_width(other) for _, _, other in figures), 3)}
-            for name, caption, png in figures
+            {"name": one.name, "caption": one.caption, "data": base64.b64encode(one.png).decode(),
+             "share": round(one.width / widest, 3)}
+            for one in pictures
         ],
     }  # fmt: skip
 
 
-def _width(png: bytes) -> int:
-    """Pixels; they stand in the first chunk of every PNG."""
-    return int.from_bytes(png[16:20])
+def _answers(claims: list[Claim], design: Design) -> list[tuple[str, list[Claim]]]:
+    """Claims about all tasks by the question they answer."""
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        if claim.scope == ALL_TASKS:
+            found.setdefault(question(claim, design), []).append(claim)
+    return list(found.items())
 
 
-def _errors(scores: pl.DataFrame, cells: pl.DataFrame, sizes: list[int]) -> list[Row]:
+def _errors(known: Evidence, sizes: list[Value]) -> list[Row]:
     """Average error of every arm by size, then the references."""
-    main = cells.filter(primary())
+    main = known.draws.cells.filter(primary())
     n = main["task"].n_unique()
-    rows = []
-    for arm, name in arm_names(main).items():
-        mine = main.filter(pl.struct(ARM) == dict(zip(ARM, arm, strict=True)))
+    rows: list[Row] = []
+    for arm in arms(main, known.design):
+        mine = main.filter(arm.rows())
         values = []
         for size in sizes:
-            here = mine.filter(pl.col("clips") == size)["raw"]
+            here = mine.filter(pl.col("x") == size)["raw"]
             values.append(percent(float(np.mean(here.to_numpy()))) if len(here) == n else "–")
-        rows.append({"name": name, "values": values})
-    levels = references(scores).filter(primary()).group_by("reference").agg(pl.col("error").mean(), pl.len())
-    known = {name: error for name, error, tasks_seen in levels.rows() if tasks_seen == n}
-    rows += [{"name": REFERENCE_NAMES[name], "level": percent(known[name])} for name in REFERENCES if name in known]
+        rows.append({"name": arm.name, "values": values})
+    levels = references(known.scores).filter(primary()).group_by("reference")
+    seen = {
+        name: (error, kinds)
+        for name, error, kinds, tasks in levels.agg(pl.col("error").mean(), pl.col("kinds").max(), pl.len()).rows()
+        if tasks == n
+    }
+    for name in ordered_references(set(seen)):
+        rows.append({"name": reference_name(name, seen[name][1]), "level": percent(seen[name][0])})
     return rows
 
 
-def _scopes(table: pl.DataFrame) -> Row:
+def _scopes(known: Evidence) -> Row:
     """Differences at each pair's largest size: rows are scopes, columns are pairs."""
-    averages = table.filter(pl.col("kind") == "average")
-    pairs = averages.partition_by(PAIR, maintain_order=True)
-    pairs = [pair.filter(pl.col("clips") == pl.col("clips").max()) for pair in pairs]
-    heads = [
-        {"title": contrast_name(*pair.select("contrast", "arm", "other").row(0)), "held": pair["held"][0],
-         "clips": thousands(pair["clips"][0])}
-        for pair in pairs
-    ]  # fmt: skip
+    axis = known.design.x
+    averages = known.differences.table.filter(pl.col("kind") == "average")
+    parts, heads = [], []
+    for pair in known.pairs:
+        rows = averages.filter(of_pair(pair))
+        if not rows.is_empty():
+            parts.append(rows.filter(pl.col("x") == pl.col("x").max()))
+            heads.append({"title": pair.name, "held": pair.held, "at": place(axis, parts[-1]["x"][0])})
     cells: dict[str, list[Row | None]] = {}
     for scope in averages["scope"].unique(maintain_order=True):
-        found = [pair.filter(pl.col("scope") == scope).rows(named=True) for pair in pairs]
+        found = [rows.filter(pl.col("scope") == scope).rows(named=True) for rows in parts]
         cells[scope] = [_difference(rows[0]) if rows else None for rows in found]
     return {"heads": heads, "rows": list(cells.items())}
 
@@ -169,7 +184,7 @@ def _curves(table: pl.DataFrame) -> list[Row]:
 
 
 def _status(row: Row) -> str:
-    sizes = [thousands(int(size)) for size in row["missing"].split()]
+    sizes = [thousands(float(size)) for size in row["missing"].split()]
     return f"{row['status']}; no score at {', '.join(sizes)}" if sizes else str(row["status"])
 
 
@@ -202,7 +217,7 @@ def _exponent_width(curves: pl.DataFrame) -> str:
 
 
 def _amounts(runs: pl.DataFrame) -> list[Row]:
-    """What each size holds, and how often training passed over it."""
+    """What each place on the axis holds, and how often training passed over it."""
 
     def span(values: pl.Series, digits: int) -> str:
         if values.null_count():
@@ -210,47 +225,13 @@ def _amounts(runs: pl.DataFrame) -> list[Row]:
         low, high = (f"{float(v):,.{digits}f}" for v in (values.to_numpy().min(), values.to_numpy().max()))
         return low if low == high else f"{low} to {high}"
 
-    table = runs.unique("run").sort("clips", "run")
+    table = runs.unique("run").sort("x", "run")
     return [
         {
-            "clips": thousands(part["clips"][0]), "captions": span(part["captions"], 0),
+            "size": plain(part["x"][0]), "clips": span(part["clips"], 0), "captions": span(part["captions"], 0),
             "hours": span(part["hours"], 2 if (part["hours"].fill_null(0) < 10).all() else 0),
-            "samples": span(part["samples_seen"], 0), "passes": span(part["epochs"], 1), "runs": part.height,
-            "seeds": part["seed"].n_unique(),
+            "samples": span(part["samples_seen"], 0), "passes": span(part["epochs"], 1),
+            "parameters": span(part["parameters"], 0), "runs": part.height, "seeds": part["seed"].n_unique(),
         }
-        for part in table.partition_by("clips", maintain_order=True)
+        for part in table.partition_by("x", maintain_order=True)
     ]  # fmt: skip
-
-
-def _excluded(scores: pl.DataFrame) -> list[Row]:
-    rows = scores.filter(pl.col("excluded")).group_by("run", "reason").agg(pl.len(), pl.col("task").unique().sort())
-    return [
-        {"run": run, "reason": reason or "no reason given", "n": n, "tasks": ", ".join(names)}
-        for run, reason, n, names in rows.sort("run", "reason").rows()
-    ]
-
-
-def _gaps(scores: pl.DataFrame) -> list[Row]:
-    """Which arms have no score at which sizes, grouped by the tasks that lack the same."""
-    found = gaps(scores)
-    names = arm_names(trained(scores))
-    groups: dict[tuple[str, str], list[str]] = {}
-    for *arm, task, missing in found.select(*ARM, "task", "missing").iter_rows():
-        sizes = ", ".join(thousands(size) for size in missing)
-        groups.setdefault((names[tuple(arm)], sizes), []).append(task)
-    return [{"arm": arm, "sizes": sizes, "tasks": ", ".join(panels)} for (arm, sizes), panels in groups.items()]
-
-
-def _grouped(unmatched: list[tuple[str, str, str]]) -> list[Row]:
-    groups: dict[tuple[str, str], list[str]] = {}
-    for run, task, reason in unmatched:
-        groups.setdefault((run, reason), []).append(task)
-    return [{"run": run, "reason": why, "tasks": ", ".join(names)} for (run, why), names in groups.items()]
-
-
-def _zeros(cells: pl.DataFrame) -> list[str]:
-    rows = cells.filter("zero").select("objective", "audio_init", "clips", "task", "metric").unique().sort(pl.all())
-    return [
-        f"{objective}, {init}, {thousands(clips)} clips: {task} ({metric_name(metric)})"
-        for objective, init, clips, task, metric in rows.rows()
-    ]

@@ -8,37 +8,32 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
 from scaling.analysis.claims.claim import chance
-from scaling.analysis.claims.crossover import CLAIMED, FAR, NEAR, Crossover
+from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.claims.twins import Twins
+from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, Crossover
 from scaling.analysis.curves.fit import BEYOND, LEVEL, Floats
-from scaling.analysis.report.look import (
-    GREY,
-    Dashes,
-    arm_look,
-    clips_axis,
-    error_axis,
-    held_look,
-    style,
-    subtitle,
-    title,
-)
-from scaling.analysis.scores.scores import capital, thousands
+from scaling.analysis.report.axes import Along, error_axis, log_axis, style, subtitle, title
+from scaling.analysis.report.contrasts import of_pair
+from scaling.analysis.report.look import GREY, Dashes, Look, Looks
+from scaling.analysis.scores.design import Axis
+from scaling.analysis.scores.words import capital, sized, tenfold, thousands, two_digits
 
-_LINES = ("line_clips", "line", "line_low", "line_high")
+_LINES = ("line_x", "line", "line_low", "line_high")
 _DODGE = 0.025  # of the axis, between marks that would lie on each other
+_WIDEST = 2.5  # steps to either side that series of differences may take
 _BESIDE = 5 / 72  # inches from a mean to its seeds
 _BANDS: list[tuple[str, Dashes]] = [("", (0, (3, 2))), ("////", (0, (1, 1.2)))]  # two arms' hatches and dashes
 
 
-def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: dict[str, Any]) -> None:
+def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: Look, along: Along) -> None:
     """Mean errors of one arm; thick bars: test clips alone, thin bars: test clips and seeds, dots beside: each seed.
 
     Args:
         cells: rows of `by_size`.
-        runs: the scores behind them.
-        look: as from `arm_look`.
+        runs: the scores behind them, as from `trained`.
+        look: as from `Looks.arm`.
     """
-    x, y = cells["clips"].to_numpy(), cells["error"].to_numpy()
+    x, y = along.at(cells["x"]), cells["error"].to_numpy()
     colour = str(look["color"])
     axes.errorbar(x, y, cells["stderr"].to_numpy(), **{**look, "linestyle": "none"}, elinewidth=0.8, zorder=3)
     probe = cells["probe"].to_numpy()
@@ -46,12 +41,12 @@ def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: dict[
     if cells["n_seeds"].to_numpy().max() > 1:
         beside = axes.transData + ScaledTranslation(-_BESIDE, 0, axes.figure.dpi_scale_trans)
         axes.plot(
-            runs["clips"].to_numpy(), runs["error"].to_numpy(), ".", color=colour, markersize=3.5, markeredgewidth=0,
+            along.at(runs["x"]), runs["error"].to_numpy(), ".", color=colour, markersize=3.5, markeredgewidth=0,
             zorder=2.8, transform=beside,
         )  # fmt: skip
 
 
-def draw_curve(axes: Axes, row: dict[str, Any], look: dict[str, Any], dashes: Dashes) -> Floats:
+def draw_curve(axes: Axes, row: dict[str, Any], look: Look, dashes: Dashes) -> Floats:
     """Draw one row of `curves.parquet`; returns the errors of its line."""
     line: dict[str, Any] = {"color": str(look["color"]), "linewidth": float(look["linewidth"]), "zorder": 2}
     x, y, low, high = (np.array(row[name], dtype=np.float64) for name in _LINES)
@@ -73,7 +68,7 @@ def has_band(row: dict[str, Any]) -> bool:
     return bool(row["line_low"]) and bool(np.isfinite(row["line_low"][-1]))
 
 
-def draw_ends(axes: Axes, rows: list[dict[str, Any]], looks: list[dict[str, Any]]) -> None:
+def draw_ends(axes: Axes, rows: list[dict[str, Any]], looks: list[Look]) -> None:
     """Beside the largest size: crosses where the smaller sizes predict it; at the right end: each arm's band.
 
     Bands of several arms lie over each other; their ends, side by side, can be told apart without colour.
@@ -90,7 +85,7 @@ def draw_ends(axes: Axes, rows: list[dict[str, Any]], looks: list[dict[str, Any]
     for k, (row, look) in enumerate(banded):
         y, low, high = (row[name][-1] for name in _LINES[1:])
         axes.errorbar(
-            row["line_clips"][-1] * step ** (k + 1), y, [[y - low], [high - y]],
+            row["line_x"][-1] * step ** (k + 1), y, [[y - low], [high - y]],
             **{**look, "markersize": 3.5, "markeredgewidth": 0.8}, elinewidth=0.7, capsize=2, capthick=0.7, zorder=3,
         )  # fmt: skip
     axes.set_xlim(left, right * step ** max(len(banded) - 0.5, 0))
@@ -104,34 +99,33 @@ def draw_coverage(axes: Axes, curves: pl.DataFrame) -> None:
         axes.text(0, 1.01, text, fontsize=7, color=GREY, transform=axes.transAxes, va="bottom")
 
 
-def draw_differences(axes: Axes, rows: pl.DataFrame, sizes: list[int], helds: list[str]) -> None:
-    """Differences in points by size; the things held are drawn beside each other, not over each other."""
-    step = max((sizes[-1] / sizes[0]) ** 0.018, 1.01)
+def draw_differences(axes: Axes, rows: pl.DataFrame, along: Along, series: list[tuple[Pair, Look]]) -> None:
+    """Differences in points by size; the series are drawn beside each other, not over each other."""
     axes.axhline(0, color="#404040", linewidth=0.9)
-    for k, held in enumerate(helds):
-        mine = rows.filter(pl.col("held") == held).sort("clips")
-        x = mine["clips"].to_numpy() * step ** (2 * k - len(helds) + 1)
+    apart = min(1, _WIDEST / max(len(series) - 1, 1))
+    for k, (pair, look) in enumerate(series):
+        mine = rows.filter(of_pair(pair)).sort("x")
+        x = along.beside(along.at(mine["x"]), apart * (2 * k - len(series) + 1))
         y = 100 * mine["difference"].to_numpy()
-        look = held_look(held, helds)
-        axes.plot(x, y, **look)
+        axes.plot(x, y, **{**look, "linestyle": "none" if along.nominal else "-"})
         axes.vlines(x, 100 * mine["low"].to_numpy(), 100 * mine["high"].to_numpy(), color=look["color"], linewidth=1.1)
     style(axes)
-    clips_axis(axes, sizes, beyond=1)
+    along.show(axes, aside=apart * (len(series) - 1))
 
 
-def draw_crossover(axes: Axes, two: Twins) -> None:
+def draw_crossover(axes: Axes, two: Twins, heading: str, looks: Looks, axis: Axis) -> None:
     """Two arms' curves with intervals of level `LEVEL`, up to `NEAR` times the data or to where they cross; points
-    joined by dots where `two.why` says why there are no curves."""
+    joined by dots where `two.why` says why there are no curves. `heading` is the panel's."""
     sizes = np.union1d(two.arm.sizes, two.other.sizes)
     largest = sizes[-1]
     reach = NEAR
-    if not two.why and two.crossover.claimed and 0.8 * NEAR * two.largest < two.crossover.clips < np.inf:
+    if not two.why and two.crossover.claimed and 0.8 * NEAR * two.largest < two.crossover.at < np.inf:
         reach = FAR
     shown = two.x <= reach * two.largest * 1.0001
     x, errors = two.x[shown], [two.arm.error, two.other.error]
     within = x <= two.largest * 1.0001
     for k, (arm, name, (hatch, dashes)) in enumerate(zip((two.arm, two.other), two.pair.labels, _BANDS, strict=True)):
-        look = arm_look((two.pair.arm, two.pair.other)[k], list(two.found.by_arm))
+        look = looks.arm(arm.arm)
         colour = str(look["color"])
         if not two.why:
             low, line, high = np.exp(np.quantile(two.ln[k][:, shown], [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0))
@@ -147,42 +141,42 @@ def draw_crossover(axes: Axes, two: Twins) -> None:
         axes.plot(arm.sizes, arm.error, **{**look, "linestyle": "none"}, label=name, zorder=3)
     axes.axvline(largest, color="#9a9a9a", linewidth=0.8, linestyle=(0, (1, 2)))
     style(axes)
-    clips_axis(axes, [int(size) for size in sizes], beyond=reach)
+    log_axis(axes, sizes.tolist(), beyond=reach)
     error_axis(axes, np.concatenate(errors))
     if not two.why and two.crossover.claimed:
         _mark(axes, two.crossover, reach * two.largest)
-    title(axes, capital(two.pair.held), pad=28)
-    subtitle(axes, _said(two), 2)
+    title(axes, capital(heading or two.pair.name), pad=28)
+    subtitle(axes, _said(two, axis), 2)
     legend = axes.legend(fontsize=8.5, loc="upper right", handletextpad=0.3, framealpha=1, edgecolor="white")
     legend.set_zorder(4)
 
 
 def _mark(axes: Axes, at: Crossover, reach: float) -> None:
-    """A crossover and its interval, above the axis of clips."""
+    """A crossover and its interval, above the axis."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
     y = bottom * (top / bottom) ** 0.05
-    if 0 < at.clips < np.inf:
-        axes.axvline(at.clips, color="#1f1f1f", linewidth=0.8)
-        axes.plot(at.clips, y, "|", color="#1f1f1f", markersize=9)
+    if 0 < at.at < np.inf:
+        axes.axvline(at.at, color="#1f1f1f", linewidth=0.8)
+        axes.plot(at.at, y, "|", color="#1f1f1f", markersize=9)
     axes.plot([max(at.low, left), min(at.high, reach, right)], [y, y], color="#1f1f1f", linewidth=2.4,
               solid_capstyle="butt")  # fmt: skip
 
 
-def _said(two: Twins) -> str:
+def _said(two: Twins, axis: Axis) -> str:
     """What can be said of the crossover, for a title."""
     if two.why:
         return f"cannot be said: {two.why}"
     at = two.crossover
     ahead, behind = two.pair.labels[at.ahead], two.pair.labels[1 - at.ahead]
     if at.claimed:
-        ends = [f"{two.sizes[0]:,.0f} or less" if at.low == 0 else _clips(at.low), _clips(at.high)]
-        where = f"at about {_clips(at.clips)} clips" if at.clips else "below the smallest size"
+        ends = [f"{thousands(two.sizes[0])} or less" if at.low == 0 else _size(at.low), _size(at.high)]
+        where = f"at {sized(axis, f'about {_size(at.at)}')}" if at.at else "below the smallest size"
         return f"{behind} overtakes {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
     if at.none_near >= CLAIMED:
-        return f"{ahead} stays ahead to {NEAR:.0f}x the data (probability {chance(at.none_near)})"
-    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes within {FAR:.0f}x the data"
+        return f"{ahead} stays ahead to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
+    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes within {tenfold(axis, FAR)}"
 
 
-def _clips(clips: float) -> str:
-    return thousands(float(f"{clips:.2g}")) if np.isfinite(clips) else "no upper end"
+def _size(size: float) -> str:
+    return two_digits(size) if np.isfinite(size) else "no upper end"

@@ -5,10 +5,22 @@ from typing import Any
 import polars as pl
 
 from scaling.analysis.curves.fit import BEYOND, LEVEL
-from scaling.analysis.scores.scores import ARM, arm_names, capital, gaps, metric_name, primary, tasks
+from scaling.analysis.scores.arms import arms
+from scaling.analysis.scores.design import Axis, Design
+from scaling.analysis.scores.rows import gaps, primary, tasks
+from scaling.analysis.scores.schema import Columns
+from scaling.analysis.scores.words import Value, capital, metric_name, unit
 
 Row = dict[str, Any]
 NUMBERS = ("E", "a", "at_largest", "beyond", "held_out")  # with their intervals, `_low` and `_high`
+_ENDS = ("", "_low", "_high")
+_COLUMNS: Columns = {
+    **dict.fromkeys(["task", "domain", "metric", "arm", "protocol"], pl.String),
+    **dict.fromkeys(["passes_smallest", "passes_largest"], pl.Float64),
+    **dict.fromkeys(["n_seeds", "n_sizes"], pl.Int64),
+    **dict.fromkeys(["missing", "status"], pl.String),
+    **dict.fromkeys([*(f"{name}{end}" for name in NUMBERS for end in _ENDS), "level"], pl.Float64),
+}  # fmt: skip
 _SPECIAL = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "→": r"$\to$", "−": "$-$", "½": r"$\frac12$",
@@ -17,7 +29,7 @@ _HEAD = r"""% Needs \usepackage{booktabs}. Written by `scaling report`.
 """
 
 
-def summary_table(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+def summary_table(curves: pl.DataFrame, scores: pl.DataFrame, design: Design) -> pl.DataFrame:
     """One row a curve of a primary metric, in the order in which reports show them.
 
     Columns: task, domain, metric, arm, protocol, passes_smallest, passes_largest, n_seeds, n_sizes, missing (sizes that
@@ -25,42 +37,43 @@ def summary_table(curves: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     offsets are shares; `beyond` is at `fit.BEYOND` times the largest size, `held_out` the largest size as the smaller
     ones predict it.
     """
-    main = curves.filter(primary())
-    names = arm_names(main)
-    order = [task for task, _ in tasks(main)]
-    lacking = {tuple(row[:-1]): row[-1] for row in gaps(scores).select(*ARM, "task", "missing").iter_rows()}
-    rows = []
-    for row in main.iter_rows(named=True):
-        arm = tuple(str(row[key]) for key in ARM)
-        kept = ("task", "domain", "protocol", "passes_smallest", "passes_largest", "n_seeds", "n_sizes", "status")
-        missing = " ".join(str(size) for size in lacking.get((*arm, row["task"]), []))
-        numbers = {f"{name}{end}": row[f"{name}{end}"] for name in NUMBERS for end in ("", "_low", "_high")}
-        place = order.index(row["task"]), list(names).index(arm)
-        if row["form"] == "constant":
-            numbers |= dict.fromkeys(["a", "a_low", "a_high"])
-        rows.append((place, {**{key: row[key] for key in kept}, "metric": metric_name(row["metric"]),
-                             "arm": names[arm], "missing": missing, **numbers, "level": row["level"]}))  # fmt: skip
-    ordered = [row for _, row in sorted(rows, key=lambda entry: entry[0])]
-    table = pl.DataFrame(ordered, infer_schema_length=None)
-    first = ["task", "domain", "metric", "arm", "protocol", "passes_smallest", "passes_largest", "n_seeds", "n_sizes"]
-    return table.select(*first, "missing", pl.exclude([*first, "missing"]))
+    main, lacking = curves.filter(primary()), gaps(scores, design)
+    rows: list[Row] = []
+    for task, _ in tasks(main):
+        for arm in arms(main, design):
+            missing = lacking.filter(arm.rows(), pl.col("task") == task)["missing"].to_list()
+            for row in main.filter(arm.rows(), pl.col("task") == task).iter_rows(named=True):
+                rows.append(_summary(row, arm.name, missing[0] if missing else []))
+    return pl.DataFrame(rows, _COLUMNS)
 
 
-def latex(table: pl.DataFrame, covers: str) -> str:
+def _summary(row: Row, arm: str, missing: list[Value]) -> Row:
+    kept = ("task", "domain", "protocol", "passes_smallest", "passes_largest", "n_seeds", "n_sizes", "status", "level")
+    numbers = {f"{name}{end}": row[f"{name}{end}"] for name in NUMBERS for end in _ENDS}
+    if row["form"] == "constant":
+        numbers |= dict.fromkeys(["a", "a_low", "a_high"])
+    told = {"metric": metric_name(row["metric"]), "arm": arm, "missing": " ".join(str(size) for size in missing)}
+    return {**{key: row[key] for key in kept}, **told, **numbers}
+
+
+def latex(table: pl.DataFrame, covers: str, axis: Axis) -> str:
     """`summary_table` as LaTeX tables, one a domain; errors in percent, intervals small behind their numbers.
 
     Args:
         covers: the noise that the intervals know of.
     """
-    return _HEAD + "".join(_one_domain(part, covers) for part in table.partition_by("domain", maintain_order=True))
+    return _HEAD + "".join(
+        _one_domain(part, covers, axis) for part in table.partition_by("domain", maintain_order=True)
+    )
 
 
-def _one_domain(table: pl.DataFrame, covers: str) -> str:
+def _one_domain(table: pl.DataFrame, covers: str, axis: Axis) -> str:
     domain = table["domain"][0]
     protocols = " and ".join(table["protocol"].unique(maintain_order=True))
+    counted = _tex(unit(axis)).replace(" ", r"\ ")
     lines = [
         r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{_tex(capital(domain))}: fitted curves, error $= E + A\,\mathrm{{clips}}^{{-a}}$, in \%. "
+        rf"\caption{{{_tex(capital(domain))}: fitted curves, error $= E + A\,\mathrm{{{counted}}}^{{-a}}$, in \%. "
         rf"Errors at the largest size and at {BEYOND} times it are predictions pooled over laws and windows of sizes; "
         rf"\emph{{held out}} is the largest size as the smaller ones predict it. Brackets: {100 * LEVEL:.0f}\,\% "
         rf"intervals ({_tex(covers)}). Protocol: {_tex(protocols)}.}}",
@@ -79,7 +92,7 @@ def _one_domain(table: pl.DataFrame, covers: str) -> str:
 
 
 def _number(row: Row, name: str, scale: float, digits: int) -> str:
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (row[f"{name}{end}"] for end in _ENDS)
     if value is None:
         return "--"
     text = f"{scale * value:.{digits}f}"

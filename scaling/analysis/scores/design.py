@@ -19,7 +19,7 @@ class Axis:
         column: of the scores; numbers above 0 where `scale` is "log".
         name: for an axis of a figure: "unique clips".
         unit: for a number of it in a sentence: "clips".
-        scale: "log": laws are fitted along it. "nominal": values (numbers or names) without a law, of which one is best.
+        scale: "log": laws are fitted along it. "nominal": values (numbers or names) without a law, one of them best.
     """
 
     column: str = "clips"

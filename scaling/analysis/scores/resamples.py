@@ -8,7 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.analysis.curves.fit import Curve, Floats, fit_batch
-from scaling.analysis.scores.scores import KEYS, by_size, trained
+from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.rows import by_size, keys, trained
+from scaling.analysis.scores.words import Value, unit
 
 RESAMPLES = 1000  # differences and averages
 FIT_RESAMPLES = 200  # curves: a fit for each, and an interval's end needs no third digit
@@ -20,7 +22,7 @@ class Draws:
     """Resampled errors of every curve and size.
 
     Attributes:
-        cells: one row a curve and size, as `scores.by_size` gives them, plus `raw` (mean error without the rule
+        cells: one row a curve and size, as `rows.by_size` gives them, plus `raw` (mean error without the rule
             for zero errors), `seeds` and their errors `by_seed`, `runs` (sorted) and `row` (the place in `errors`).
         errors: (cells, RESAMPLES) mean errors over seeds; NaN where predictions are missing. One draw uses
             the same test clips and the same seeds for all arms, so differences between rows are paired.
@@ -37,7 +39,7 @@ class Draws:
     paired: bool = True
 
 
-def draw(scores: pl.DataFrame, predictions: pl.DataFrame | None) -> Draws:
+def draw(scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design) -> Draws:
     """Resample test clips (with replacement, the same ones for all arms) and seeds.
 
     Args:
@@ -48,53 +50,52 @@ def draw(scores: pl.DataFrame, predictions: pl.DataFrame | None) -> Draws:
     Raises:
         StudyError: one curve would mix protocols.
     """
-    cells = by_size(scores)
-    rows = trained(scores).with_row_index("score")
-    per_score, unmatched = _resample_clips(rows, predictions) if predictions is not None else _resample_stderr(rows)
-    grouped = rows.group_by(*KEYS, "clips").agg(
+    cells, by = by_size(scores, design), [*keys(design), "x"]
+    rows = trained(scores, design).with_row_index("score")
+    per_score, unmatched = _resample_clips(rows, predictions) if predictions is not None else _resample_stderr(rows, by)
+    grouped = rows.group_by(by).agg(
         pl.col("score").sort_by("seed"),
         pl.col("seed").sort().alias("seeds"),
         pl.col("error").sort_by("seed").alias("by_seed"),
         pl.col("run").unique().sort().alias("runs"),
         (1 - pl.col("value")).mean().alias("raw"),
     )
-    cells = cells.join(grouped, on=[*KEYS, "clips"], how="left", nulls_equal=True, maintain_order="left")
+    cells = cells.join(grouped, on=by, how="left", nulls_equal=True, maintain_order="left")
     weights = _SeedWeights()
     errors, clips_only = np.empty((2, cells.height, RESAMPLES))
-    for i, (clips, seeds, members) in enumerate(cells.select("clips", "seeds", "score").iter_rows()):
-        errors[i] = (weights(clips, tuple(seeds)) * per_score[members]).sum(axis=0)
+    for i, (x, seeds, members) in enumerate(cells.select("x", "seeds", "score").iter_rows()):
+        errors[i] = (weights(x, tuple(seeds)) * per_score[members]).sum(axis=0)
         clips_only[i] = per_score[members].mean(axis=0)
     cells = cells.drop("score").with_row_index("row")
     return Draws(cells, errors, clips_only, unmatched, predictions is not None)
 
 
-def fit_curves(draws: Draws) -> list[tuple[dict[str, str | int], Curve, Curve | None]]:
-    """Fit every curve: its keys (`KEYS`, n_seeds), the curve and the curve of all sizes but the largest (None for a
-    single size), in the order of the cells."""
-    groups: dict[tuple[int, ...], list[tuple[dict[str, str | int], list[int]]]] = {}
-    cells = draws.cells
-    order: dict[tuple[str, ...], int] = {}
-    for group in cells.partition_by(KEYS, maintain_order=True):
-        keys = group.select(KEYS).row(0)
-        order[keys] = len(order)
-        described = {**group.select(KEYS).row(0, named=True), "n_seeds": int(group["n_seeds"].to_numpy().min())}
-        groups.setdefault(tuple(group["clips"]), []).append((described, group["row"].to_list()))
+def fit_curves(draws: Draws, design: Design) -> list[tuple[dict[str, str | int], Curve, Curve | None]]:
+    """Fit every curve: its `keys` with n_seeds, the curve and the curve of all sizes but the largest (None for a single
+    size), in the order of the cells. Along a nominal axis there are none."""
+    if design.x.scale == "nominal":
+        return []
+    groups: dict[tuple[float, ...], list[tuple[int, dict[str, str | int], list[int]]]] = {}
+    cells, by = draws.cells, keys(design)
+    for place, group in enumerate(cells.partition_by(by, maintain_order=True)):
+        described = {**group.select(by).row(0, named=True), "n_seeds": int(group["n_seeds"].to_numpy().min())}
+        groups.setdefault(tuple(group["x"]), []).append((place, described, group["row"].to_list()))
     error, n_test = cells["error"].to_numpy(), cells["n_test"].to_numpy()
-    fitted: list[tuple[dict[str, str | int], Curve, Curve | None]] = []
+    fitted: list[tuple[int, dict[str, str | int], Curve, Curve | None]] = []
     for sizes, members in groups.items():
-        rows = np.array([row for _, row in members])  # (c, n)
+        rows = np.array([row for _, _, row in members])  # (c, n)
         # The rule for zero errors holds for a resample too, where the number of test clips is known.
         floor = np.nan_to_num(0.5 / (n_test[rows] + 1.0))
         resampled = np.maximum(draws.errors[rows][..., :FIT_RESAMPLES], floor[..., None]).swapaxes(1, 2)
         runs = cells["n_seeds"].to_numpy()[rows].astype(np.float64)
         x = np.array(sizes, dtype=np.float64)
-        curves = fit_batch(x, error[rows], resampled, runs, FIT_RESAMPLES)
+        curves = fit_batch(x, error[rows], resampled, runs, FIT_RESAMPLES, unit(design.x))
         fewer: list[Curve] | list[None] = [None] * len(members)
         if len(sizes) > 1:
             smaller = error[rows][:, :-1], resampled[..., :-1], runs[:, :-1]
-            fewer = fit_batch(x[:-1], *smaller, FIT_RESAMPLES)
-        fitted += [(keys, one, less) for (keys, _), one, less in zip(members, curves, fewer, strict=True)]
-    return sorted(fitted, key=lambda entry: order[tuple(str(entry[0][key]) for key in KEYS)])
+            fewer = fit_batch(x[:-1], *smaller, FIT_RESAMPLES, unit(design.x))
+        fitted += [(at, told, one, less) for (at, told, _), one, less in zip(members, curves, fewer, strict=True)]
+    return [(told, one, less) for _, told, one, less in sorted(fitted, key=lambda entry: entry[0])]
 
 
 def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floats, list[tuple[str, str, str]]]:
@@ -104,9 +105,9 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
     measure = ["task", "pooling", "metric"]
     answers, names = _by_clip(predictions)
     counts: dict[bytes, Floats] = {}
-    for keys, group in sorted(rows.partition_by(measure, as_dict=True).items()):
+    for which, group in sorted(rows.partition_by(measure, as_dict=True).items()):
         scores = group.sort("score").select("score", "run", "task", "value").rows()
-        mine = {run: answers[*keys, run] for _, run, _, _ in scores if (*keys, run) in answers}
+        mine = {run: answers[*which, run] for _, run, _, _ in scores if (*which, run) in answers}
         sets = [clips.tobytes() for clips, _ in mine.values()]
         common = max(sorted(set(sets)), key=sets.count, default=b"")
         matched = {}
@@ -131,12 +132,12 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
     return errors, sorted((run, task, reason) for (run, task), reason in unmatched.items())
 
 
-def _resample_stderr(rows: pl.DataFrame) -> tuple[Floats, list[tuple[str, str, str]]]:
+def _resample_stderr(rows: pl.DataFrame, by: list[str]) -> tuple[Floats, list[tuple[str, str, str]]]:
     """As `_resample_clips`, from standard errors: log-normal, so that an error stays above 0.
 
     A score without a standard error stays as it is where other seeds of its size tell the noise; alone it is unknown.
     """
-    alone = pl.len().over(*KEYS, "clips") == 1
+    alone = pl.len().over(by) == 1
     errors = np.empty((rows.height, RESAMPLES))
     unmatched = set()
     columns = rows.select("run", "task", "metric", "pooling", "error", "stderr", alone.alias("alone"))
@@ -193,19 +194,19 @@ class _SeedWeights:
     """
 
     def __init__(self) -> None:
-        self._normal: dict[tuple[int, int], Floats] = {}
-        self._scale: dict[tuple[int, int], Floats] = {}
+        self._normal: dict[tuple[Value, int], Floats] = {}
+        self._scale: dict[tuple[Value, int], Floats] = {}
 
-    def __call__(self, clips: int, seeds: tuple[int, ...]) -> Floats:
+    def __call__(self, x: Value, seeds: tuple[int, ...]) -> Floats:
         k = len(seeds)
         if k == 1:
             return np.ones((1, RESAMPLES))
         for seed in seeds:
-            if (clips, seed) not in self._normal:
-                self._normal[clips, seed] = _generator(f"seed {clips} {seed}").standard_normal(RESAMPLES)
-        if (clips, k) not in self._scale:
-            squares = _generator(f"scale {clips} {k}").chisquare(k - 1, RESAMPLES)
-            self._scale[clips, k] = np.sqrt((k - 1) / squares)
-        z = np.stack([self._normal[clips, seed] for seed in seeds])
-        weights: Floats = 1 / k + (z - z.mean(axis=0)) / np.sqrt(k * (k - 1)) * self._scale[clips, k]
+            if (x, seed) not in self._normal:
+                self._normal[x, seed] = _generator(f"seed {x} {seed}").standard_normal(RESAMPLES)
+        if (x, k) not in self._scale:
+            squares = _generator(f"scale {x} {k}").chisquare(k - 1, RESAMPLES)
+            self._scale[x, k] = np.sqrt((k - 1) / squares)
+        z = np.stack([self._normal[x, seed] for seed in seeds])
+        weights: Floats = 1 / k + (z - z.mean(axis=0)) / np.sqrt(k * (k - 1)) * self._scale[x, k]
         return weights

@@ -1,4 +1,4 @@
-"""The columns of a table of scores, in one place: what writes `scores.parquet` and what reads it take them from here."""
+"""The columns of a table of scores, for what writes `scores.parquet` and for what reads it."""
 
 import polars as pl
 

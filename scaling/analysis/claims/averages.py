@@ -1,0 +1,107 @@
+"""Each arm's error averaged over tasks, as curves that are replicated together."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scaling.analysis.claims.means import Mean, means
+from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.pool import FEWEST
+from scaling.analysis.curves.replicate import Replicates, replicate
+from scaling.analysis.scores.arms import Arm, arms
+from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.resamples import Draws
+from scaling.analysis.scores.rows import primary
+
+ONE_SEED = "with one seed the noise of seeds is unknown"
+
+
+@dataclass(frozen=True)
+class Average:
+    """One arm's average curve: sizes (n,) and mean errors (n,), ascending, fewest seeds at a size, and runs behind it.
+
+    `row` is its place in the replicates; `why` is why it has none ("" where it has).
+    """
+
+    arm: Arm
+    sizes: Floats
+    error: Floats
+    n_seeds: int
+    runs: tuple[str, ...]
+    row: int = -1
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The arm's."""
+        return self.arm.name
+
+
+@dataclass(frozen=True)
+class Averages:
+    """All arms of a study.
+
+    Attributes:
+        of: by arm, in the order in which arms are shown.
+        tasks: how many tasks the average is over: those that every arm has at each of its sizes.
+        covers: what the replicates' noise knows of.
+        replicates: of the arms that can be replicated; None if none can.
+    """
+
+    of: dict[Arm, Average]
+    tasks: int
+    covers: str
+    replicates: Replicates | None
+
+    def log_error(self, arm: Average, x: Floats) -> Floats:
+        """(r, n) ln error of a replicated arm at (n,) sizes."""
+        if self.replicates is None or arm.row < 0:
+            raise ValueError(f"{arm.name} has no replicates: {arm.why}")
+        return np.asarray(self.replicates.log_error(x)[arm.row])
+
+    def exponents(self, arm: Average) -> Floats:
+        """(r,) exponents of a replicated arm."""
+        if self.replicates is None or arm.row < 0:
+            raise ValueError(f"{arm.name} has no replicates: {arm.why}")
+        return np.asarray(self.replicates.exponents()[arm.row])
+
+
+def averages(draws: Draws, design: Design) -> Averages:
+    """Average each arm over the tasks that all have (`means`), and replicate those with several seeds.
+
+    Without predictions seeds are the only noise. Along a nominal axis there are no curves, and so no averages.
+    """
+    main = draws.cells.filter(primary())
+    if design.x.scale == "nominal":
+        return Averages({}, 0, "nothing", None)
+    cells = {arm: main.filter(arm.rows()) for arm in arms(main, design)}
+    seen = means(draws, cells)
+    if not seen.of:
+        nothing = np.empty(0)
+        none = {arm: Average(arm, nothing, nothing, 0, (), why="no task at all sizes") for arm in cells}
+        return Averages(none, 0, "nothing", None)
+    found = {arm: _average(arm, one) for arm, one in seen.of.items()}
+    usable = [arm for arm, one in found.items() if not one.why]
+    if not usable:
+        return Averages(found, seen.tasks, seen.covers, None)
+    those = [seen.of[arm] for arm in usable]
+    replicates = replicate(
+        [(one.x, one.error) for one in those],
+        [one.resampled for one in those if one.resampled is not None],
+        [np.maximum(one.counts, 1) for one in those],
+    )
+    for k, (arm, curve) in enumerate(zip(usable, replicates.curves, strict=True)):
+        one = found[arm]
+        why = {"flat": "its error neither falls nor rises beyond the noise", "rises with data": "its error rises"}
+        reason = "" if curve.pool is not None else f"{one.name}: {why.get(curve.status, curve.status)}"
+        found[arm] = replace(one, row=-1 if reason else k, why=reason)
+    return Averages(found, seen.tasks, seen.covers, replicates)
+
+
+def _average(arm: Arm, seen: Mean) -> Average:
+    why, sizes = "", int((seen.counts > 0).sum())
+    if seen.counts.max() < 2:
+        why = ONE_SEED
+    elif sizes < FEWEST or seen.resampled is None:
+        why = f"{sizes} sizes are too few for a curve"
+    return Average(arm, seen.x, seen.error, seen.n_seeds, seen.runs, why=why)
