@@ -1,4 +1,7 @@
-"""Claims within the sizes measured say what the planted study holds, and leave open what it cannot tell."""
+"""Claims within the sizes measured say what the planted study holds, and leave open what it cannot tell.
+
+Covers `claim`, `evidence` and `collection` too.
+"""
 
 import json
 import re

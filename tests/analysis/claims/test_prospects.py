@@ -1,4 +1,7 @@
-"""What several seeds tell beyond the data, and what they cannot."""
+"""What several seeds tell beyond the data, and what they cannot.
+
+Covers `means`, `averages` and `twins` too.
+"""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,7 @@
-"""The verdict answers the study's questions in a few words."""
+"""The verdict answers the study's questions in a few words.
+
+Covers `questions` too.
+"""
 
 import polars as pl
 from conftest import Tables

@@ -1,4 +1,7 @@
-"""Arms can be told apart, with and without colour, whatever a study compares."""
+"""Arms can be told apart, with and without colour, whatever a study compares.
+
+Covers `axes` and `contrasts` too.
+"""
 
 from itertools import product
 
@@ -14,9 +17,10 @@ from scaling.analysis.scores import Axis, Design, Factor
 PARAMETERS = Axis("parameters", "parameters", "parameters")
 
 
-def of(
-    *factors: Factor, axes: tuple[Axis, ...] = (Axis(),), **values: tuple[object, ...]
-) -> tuple[pl.DataFrame, Design]:
+Study = tuple[pl.DataFrame, Design]
+
+
+def of(*factors: Factor, axes: tuple[Axis, ...] = (Axis(),), **values: tuple[object, ...]) -> Study:
     columns = {factor.name: factor.levels for factor in factors} | values
     table = pl.DataFrame(list(product(*columns.values())), list(columns), orient="row")
     return table, Design("", "", axes, factors)

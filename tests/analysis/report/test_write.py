@@ -1,4 +1,8 @@
-"""The report as a whole: its words, its files, its determinism, its independence."""
+"""The report as a whole: its words, its files, its determinism, its independence.
+
+Covers what a report is put together from: `page`, `left_out`, `method`, `curve_table`, `tables`, `figures`, `drawings`
+and `panels`.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Paired intervals cover planted differences as often as they say, over test clips and over seeds."""
+"""Paired intervals cover planted differences as often as they say, over test clips and over seeds.
+
+Covers `claims.differences` too.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
