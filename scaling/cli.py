@@ -7,7 +7,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,9 +17,6 @@ from scaling.errors import ClusterLostError, StudyError
 from scaling.storage.files import absolute, check_writable, is_outage
 from scaling.study.options import Kind, parse
 from scaling.study.study import Study
-
-if TYPE_CHECKING:
-    from scaling.analysis.curves.simulate import Law
 
 
 def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str | None) -> int:
@@ -92,7 +89,8 @@ def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips"
 
 def plan(
     arms: tuple[str, ...] = (),
-    clips: tuple[int, ...] = (),
+    sizes: Annotated[tuple[float, ...], tyro.conf.arg(aliases=["--clips"])] = (),
+    unit: str = "clips",
     seeds: int = 3,
     noise: float = 0.0,
     samples_seen: float = 0.0,
@@ -107,78 +105,27 @@ def plan(
     --noise 0.02 --samples-seen 64e6 --hours-per-million 2.5
 
     Args:
-        arms: a guess of each arm's law, NAME:E,A,a for error = E + A clips^-a (a share: 0.1 is 10 %). With --results:
+        arms: a guess of each arm's law, NAME:E,A,a for error = E + A size^-a (a share: 0.1 is 10 %). With --results:
             the names of the two arms to compare, needed where there are more.
-        clips: sizes.
+        sizes: places on the axis.
+        unit: what sizes count.
         seeds: runs of each arm and size.
         noise: how much ln error varies from seed to seed (0.02: by about 2 %). With --results it is taken from there.
         samples_seen: clips seen in training by one run, the same at every size. With --results it is taken from there.
-        hours_per_million: GPU-hours for a million clips seen.
+        hours_per_million: GPU-hours for a million clips seen; with --results, on average over its arms and sizes.
         hours_per_run: GPU-hours of a run besides.
         results: a study's folder, or a table of scores as for `scaling report`: says which next run narrows the claim
             most for a GPU-hour.
         claim: what the next run is to narrow: where two arms cross, or how far their exponents differ.
     """
-    from scaling.analysis.plan.power import Grid, power
-    from scaling.analysis.plan.text import power_text
+    from scaling.analysis.plan.command import plan_grid, plan_next_run
 
-    try:
-        if results:
-            print(_next_run(results, arms, claim, noise, samples_seen, (hours_per_million, hours_per_run)))
-            return 0
-        grid = Grid(
-            tuple(_law(arm) for arm in arms), clips, seeds, noise, samples_seen, hours_per_million, hours_per_run
-        )
-    except ValueError as error:
-        raise StudyError(f"{error} (see scaling plan --help)") from error
-    print(power_text(grid, power(grid)))
+    hours = (hours_per_million, hours_per_run)
+    if results:
+        print(plan_next_run(results, arms, claim, noise, samples_seen, hours))
+    else:
+        print(plan_grid(arms, sizes, seeds, noise, samples_seen, hours, unit))
     return 0
-
-
-def _law(arm: str) -> "Law":
-    """NAME:E,A,a."""
-    from scaling.analysis.curves.simulate import Law
-
-    name, _, numbers = arm.rpartition(":")
-    try:
-        E, A, a = (float(number) for number in numbers.split(","))
-    except ValueError:
-        raise StudyError(f"--arms {arm} is no NAME:E,A,a, as in contrastive:0.1,6,0.4") from None
-    return Law(name, E, A, a)
-
-
-def _next_run(
-    results: str,
-    names: tuple[str, ...],
-    claim: Literal["crossover", "exponents"],
-    noise: float,
-    samples_seen: float,
-    rate: tuple[float, float],
-) -> str:
-    from scaling.analysis.plan.next_run import next_runs, so_far
-    from scaling.analysis.plan.text import next_text
-    from scaling.analysis.scores.own_table import is_table, read_table
-    from scaling.analysis.scores.study_table import read_study
-
-    place = Path(results).expanduser().absolute()
-    known = so_far(*(read_table(place) if is_table(results) else read_study(place)))
-    have = [arm.name for arm in known.arms]
-    if not names and len(have) == 2:
-        names = tuple(have)
-    if len(names) != 2 or not set(names) <= set(have):
-        raise StudyError(f"--arms must name two of: {'; '.join(have)}")
-    one, two = (known.arms[have.index(name)] for name in names)
-    noise = noise or known.noise
-    if not noise > 0:
-        raise StudyError(f"{place}: no size has two seeds, so nothing tells the noise of a run: give it with --noise")
-
-    def hours(clips: float) -> float:
-        samples = samples_seen or known.samples(clips)
-        if not samples > 0:
-            raise StudyError(f"{place}: column samples_seen is not filled: give --samples-seen")
-        return samples * rate[0] / 1e6 + rate[1]
-
-    return next_text(next_runs((one, two), noise, claim, hours), claim, (one.name, two.name), noise)
 
 
 def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:

@@ -54,7 +54,8 @@ def _optimum(one: Plane, law: Surface, cost: Cost, compute: float, which: str) -
     smallest, largest = cost.sizes[[0, -1]]
     edges = {"smallest": share(sizes <= smallest), "largest": share(sizes >= largest)}
     number, (low, high) = float(np.median(sizes)), interval(sizes)
-    with_it = f"with {compute:.1e} FLOPs ({which})".replace("e+", "e")
+    digits, _, power = f"{compute:.1e}".partition("e")
+    with_it = f"with {digits}e{int(power)} FLOPs ({which})"
     edge = max(edges, key=lambda name: edges[name])
     status: Said = "said"
     ends: Ends = (low if low > smallest else None, high if high < largest else None)

@@ -18,8 +18,9 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST
 from scaling.analysis.curves.replicate import Replicates, replicate
+from scaling.analysis.plan.cost import Cost
 from scaling.analysis.scores.arms import arm_columns, arms
-from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.design import Axis, Design
 from scaling.analysis.scores.rows import by_size, primary, trained
 from scaling.errors import StudyError
 
@@ -33,7 +34,7 @@ class ArmSoFar:
     """What is known of one arm: its sizes (n,), mean errors (n,), and runs (n,) behind each."""
 
     name: str
-    clips: Floats
+    sizes: Floats
     errors: Floats
     runs: Floats
 
@@ -43,14 +44,16 @@ class SoFar:
     """Results so far.
 
     Attributes:
+        axis: what sizes count.
         arms: with three sizes or more each.
         noise: standard deviation of a run's ln error over seeds; NaN where no size has two.
-        samples: clips seen in training by a run of this many clips; NaN where the scores do not say.
+        cost: what runs cost.
     """
 
+    axis: Axis
     arms: tuple[ArmSoFar, ...]
     noise: float
-    samples: Callable[[float], float]
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Candidate:
     """One more run: its arm, size, which seed of it, its cost, and the claim's interval with it over that without."""
 
     arm: str
-    clips: int
+    size: float
     seed: int
     hours: float
     width: float
@@ -73,43 +76,42 @@ def so_far(scores: pl.DataFrame, design: Design) -> SoFar:
     """Errors averaged over all tasks' primary metrics, a run each; runs that lack a task are left out.
 
     Raises:
-        StudyError: mixed protocols, or fewer than two arms with three sizes.
+        StudyError: mixed protocols, an axis without laws, or fewer than two arms with three sizes.
     """
+    if design.x.scale == "nominal":
+        raise StudyError(f"no law holds along {design.x.name}, so none can tell what a next run would bring")
     by_size(scores, design)  # refuses mixed protocols
     rows, columns = trained(scores, design).filter(primary()), arm_columns(design)
     n = rows["task"].n_unique()
     runs = rows.group_by(*columns, "x", "seed").agg(
-        pl.col("error").mean(), pl.col("samples_seen").mean(), pl.col("task").n_unique().alias("tasks")
-    )
+        pl.col("error").mean(), pl.col("samples_seen").mean().alias("samples"), pl.col("flops").mean(),
+        pl.col("task").n_unique().alias("tasks"),
+    )  # fmt: skip
     runs = runs.filter(pl.col("tasks") == n).with_columns(pl.col("error").log().alias("ln"))
     cells = runs.group_by(*columns, "x").agg(
-        pl.col("error").mean(), pl.len().alias("runs"), pl.col("samples_seen").mean(),
+        pl.col("error", "samples", "flops").mean(), pl.len().alias("runs"),
         ((pl.col("ln") - pl.col("ln").mean()) ** 2).sum().alias("squares"),
     )  # fmt: skip
-    found = []
+    found, costs = [], []
     for arm in arms(rows, design):
         mine = cells.filter(arm.rows()).sort("x")
+        costs.append(mine.select(pl.lit(arm.name).alias("arm"), "x", "samples", "flops"))
         if mine.height >= FEWEST:
-            clips, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("x", "error", "runs"))
-            found.append(ArmSoFar(arm.name, clips, errors, count))
+            sizes, errors, count = (mine[col].to_numpy().astype(np.float64) for col in ("x", "error", "runs"))
+            found.append(ArmSoFar(arm.name, sizes, errors, count))
     if len(found) < 2:
         raise StudyError(f"a next run needs two arms with {FEWEST} sizes or more, scored on all {n} tasks")
     freedom = float((cells["runs"].to_numpy() - 1.0).sum())
     noise = float(np.sqrt(cells["squares"].to_numpy().sum() / freedom)) if freedom else float("nan")
-    return SoFar(tuple(found), noise, _samples(cells))
-
-
-def _samples(cells: pl.DataFrame) -> Callable[[float], float]:
-    """Clips seen by clips, between sizes on log axes."""
-    seen = cells.group_by("x").agg(pl.col("samples_seen").mean()).sort("x")
-    clips, samples = seen["x"].to_numpy(), seen["samples_seen"].cast(pl.Float64).to_numpy()
-    if not np.all(samples > 0):
-        return lambda size: float("nan")
-    return lambda size: float(np.exp(np.interp(np.log(size), np.log(clips), np.log(samples))))
+    return SoFar(design.x, tuple(found), noise, Cost(pl.concat(costs)))
 
 
 def next_runs(
-    arms: tuple[ArmSoFar, ArmSoFar], noise: float, question: Question, hours: Callable[[float], float], seed: int = 0
+    arms: tuple[ArmSoFar, ArmSoFar],
+    noise: float,
+    question: Question,
+    hours: Callable[[str, float], float],
+    seed: int = 0,
 ) -> list[Candidate]:
     """Every candidate, the best first.
 
@@ -118,14 +120,14 @@ def next_runs(
 
     Args:
         noise: standard deviation of a run's ln error.
-        hours: GPU-hours of a run of this many clips, above 0.
+        hours: GPU-hours of a run of the arm of this name at this size, above 0.
 
     Raises:
         ValueError: noise or hours that are not above 0, or an arm without a curve.
     """
     if not noise > 0:
         raise ValueError("noise must be above 0")
-    sizes = np.union1d(arms[0].clips, arms[1].clips)
+    sizes = np.union1d(arms[0].sizes, arms[1].sizes)
     fitted = [_replicates(arm, noise, sizes, (seed, i)).curves[0] for i, arm in enumerate(arms)]
     predicted = [curve.predict(sizes) for curve in fitted]
     if not np.isfinite(predicted).all():
@@ -142,7 +144,7 @@ def next_runs(
 
     value: list[Floats] = []
     for i, (arm, line) in enumerate(zip(arms, predicted, strict=True)):
-        smooth = replace(arm, errors=line[np.isin(sizes, arm.clips)])
+        smooth = replace(arm, errors=line[np.isin(sizes, arm.sizes)])
         more = [_with(smooth, size, float(at)) for size, at in zip(sizes, line, strict=True)]
         value += [drawn(one, i) for one in (smooth, *more)]
     half = len(sizes) + 1
@@ -152,8 +154,8 @@ def next_runs(
         for k, size in enumerate(sizes):
             with_it = value[i * half + k + 1]
             width = _width(with_it - value[(1 - i) * half])
-            count = int(arm.runs[arm.clips == size].sum())
-            found.append(Candidate(arm.name, int(size), count, hours(float(size)), width / now))
+            count = int(arm.runs[arm.sizes == size].sum())
+            found.append(Candidate(arm.name, float(size), count, hours(arm.name, float(size)), width / now))
     if not all(one.hours > 0 for one in found):
         raise ValueError("hours must be above 0")
     return sorted(found, key=lambda one: -one.gain)
@@ -161,25 +163,25 @@ def next_runs(
 
 def _with(arm: ArmSoFar, size: float, guess: float) -> ArmSoFar:
     """The arm with one more run; at a size that it lacks, with the error that its curve predicts."""
-    here = arm.clips == size
+    here = arm.sizes == size
     if here.any():
-        return ArmSoFar(arm.name, arm.clips, arm.errors, arm.runs + here)
-    at = int(np.searchsorted(arm.clips, size))
+        return ArmSoFar(arm.name, arm.sizes, arm.errors, arm.runs + here)
+    at = int(np.searchsorted(arm.sizes, size))
     return ArmSoFar(
-        arm.name, *(np.insert(part, at, v) for part, v in ((arm.clips, size), (arm.errors, guess), (arm.runs, 1.0)))
+        arm.name, *(np.insert(part, at, v) for part, v in ((arm.sizes, size), (arm.errors, guess), (arm.runs, 1.0)))
     )
 
 
 def _resampled(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Floats:
     """(RESAMPLES, n) mean errors; one stream of random numbers an arm, whatever its runs."""
-    z = np.random.default_rng(stream).standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.clips)]
+    z = np.random.default_rng(stream).standard_normal((RESAMPLES, len(sizes)))[:, np.isin(sizes, arm.sizes)]
     return np.asarray(arm.errors * np.exp(noise / np.sqrt(arm.runs) * z))
 
 
 def _replicates(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
     # One arm a call: beliefs are drawn too, and only so from the same random numbers for every candidate.
     again = _resampled(arm, noise, sizes, stream)
-    return replicate([(arm.clips, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
+    return replicate([(arm.sizes, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
 
 
 def _width(draws: Floats) -> float:

@@ -29,26 +29,28 @@ class Grid:
 
     Attributes:
         laws: the arms, two or more.
-        clips: sizes, ascending, three or more.
+        sizes: places on the axis, ascending, three or more.
         seeds: runs of each arm and size.
         noise: standard deviation of a run's ln error over seeds.
         samples_seen: clips seen in training by one run.
         hours_per_million: GPU-hours for a million clips seen.
         hours_per_run: GPU-hours of a run besides (start, probes).
+        unit: what sizes count.
     """
 
     laws: tuple[Law, ...]
-    clips: tuple[int, ...]
+    sizes: tuple[float, ...]
     seeds: int
     noise: float
     samples_seen: float
     hours_per_million: float
     hours_per_run: float = 0.0
+    unit: str = "clips"
 
     def __post_init__(self) -> None:
         if len({one.name for one in self.laws}) < 2 or len({one.name for one in self.laws}) < len(self.laws):
             raise ValueError("a plan needs two arms or more, each with a name of its own")
-        if len(self.clips) < FEWEST or list(self.clips) != sorted(set(self.clips)) or self.clips[0] < 1:
+        if len(self.sizes) < FEWEST or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] <= 0:
             raise ValueError(f"a plan needs {FEWEST} different sizes or more, ascending and above 0")
         if self.seeds < 1 or not self.noise > 0:
             raise ValueError("seeds must be 1 or more, and noise above 0")
@@ -58,7 +60,7 @@ class Grid:
     @property
     def runs(self) -> int:
         """How many runs the grid has."""
-        return len(self.laws) * len(self.clips) * self.seeds
+        return len(self.laws) * len(self.sizes) * self.seeds
 
     @property
     def hours(self) -> float:
@@ -101,18 +103,18 @@ def power(grid: Grid, studies: int = STUDIES, seed: int = 0) -> list[Power]:
 
     With one seed nothing tells a run's noise, so nothing can be found: the shares are 0 and the widths NaN.
     """
-    clips = np.array(grid.clips, dtype=np.float64)
-    x = sought(float(clips[0]), float(clips[-1]))
+    sizes = np.array(grid.sizes, dtype=np.float64)
+    x = sought(float(sizes[0]), float(sizes[-1]))
     pairs = list(combinations(range(len(grid.laws)), 2))
     seen: list[list[_Seen]] = [[] for _ in pairs]
     if grid.seeds > 1:
         rng = np.random.default_rng(seed)
         for begin in range(0, studies, _BATCH):
             n = min(_BATCH, studies - begin)
-            made = replicates(simulate(grid.laws, clips, grid.noise, n, rng, grid.seeds), clips, rng)
+            made = replicates(simulate(grid.laws, sizes, grid.noise, n, rng, grid.seeds), sizes, rng)
             shape = (n, len(grid.laws), DRAWS)
             exponents = made.exponents().reshape(shape)
-            ln = made.log_error(np.append(x, clips[-1])).reshape(*shape, -1)
+            ln = made.log_error(np.append(x, sizes[-1])).reshape(*shape, -1)
             for two, found in zip(pairs, seen, strict=True):
                 found += [_seen(x, exponents[s, list(two)], ln[s, list(two)]) for s in range(n)]
     return [_power(grid, two, x, found, studies) for two, found in zip(pairs, seen, strict=True)]
@@ -140,7 +142,7 @@ def _seen(x: Floats, exponents: Floats, ln: Floats) -> _Seen:
 
 def _power(grid: Grid, two: tuple[int, int], x: Floats, seen: list[_Seen], studies: int) -> Power:
     one, other = (grid.laws[i] for i in two)
-    largest = np.array(grid.clips[-1], dtype=np.float64)
+    largest = np.array(grid.sizes[-1], dtype=np.float64)
     lead = np.log(other.error(x)) - np.log(one.error(x))
     crosses = float(overtaken(x, (lead if lead[0] > 0 else -lead)[None])[0])
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from scaling.analysis.curves.crossover import FAR
 from scaling.analysis.curves.observed import LEVEL
-from scaling.analysis.plan.next_run import Candidate
+from scaling.analysis.plan.next_run import Candidate, Question, SoFar
 from scaling.analysis.plan.power import Grid, Power
-from scaling.analysis.scores.words import thousands
+from scaling.analysis.scores.words import place, plain, two_digits, unit
 
 Line = tuple[str, ...]
 _SHOWN = 8
@@ -24,7 +24,7 @@ def power_text(grid: Grid, found: list[Power]) -> str:
     """Cost and power of a grid."""
     level = f"{100 * LEVEL:.0f} %"
     parts = [
-        f"{len(grid.laws)} arms x {len(grid.clips)} sizes x {grid.seeds} seeds = {grid.runs} runs, "
+        f"{len(grid.laws)} arms x {len(grid.sizes)} sizes x {grid.seeds} seeds = {grid.runs} runs, "
         f"{grid.runs * grid.samples_seen / 1e6:,.1f} M clips seen, {grid.hours:,.1f} GPU-hours"
     ]
     for one in found:
@@ -35,11 +35,12 @@ def power_text(grid: Grid, found: list[Power]) -> str:
         exponents = f"yes, by {abs(one.exponents):.3f}" if one.exponents else "no"
         lines: list[Line] = [
             (f"{one.arm} v {one.other}", "in truth (your guess)", "found in", f"typical {level} interval"),
-            (f"which is better at {thousands(grid.clips[-1])} clips?", ahead, _share(one.largest_found), ""),
+            (f"which is better at {plain(grid.sizes[-1])} {grid.unit}?", ahead, _share(one.largest_found), ""),
             ("do their exponents differ?", exponents, _share(one.exponents_found), width),
             (
-                f"does one overtake the other within {FAR:.0f}x the data?", _truth(one.crosses),
-                _share(one.crossover_found), _interval(one.crossover_interval, grid.clips[0]),
+                f"does one overtake the other within {FAR:.0f} times the {grid.unit}?",
+                _truth(one.crosses, grid.unit),
+                _share(one.crossover_found), _interval(one.crossover_interval, grid),
             ),
         ]  # fmt: skip
         parts.append(aligned(lines))
@@ -56,36 +57,36 @@ def _share(found: float) -> str:
     return f"{100 * found:.0f} % of studies"
 
 
-def _truth(crosses: float) -> str:
-    return f"yes, at {_clips(crosses)} clips" if np.isfinite(crosses) else "no"
+def _truth(crosses: float, unit: str) -> str:
+    return f"yes, at {two_digits(crosses)} {unit}" if np.isfinite(crosses) else "no"
 
 
-def _interval(ends: tuple[float, float], smallest: int) -> str:
+def _interval(ends: tuple[float, float], grid: Grid) -> str:
     low, high = ends
     if np.isnan(low):
         return "unknown"
     if np.isinf(low):
         return "nowhere"
-    start = f"{thousands(smallest)} or less" if low == 0 else _clips(low)
-    return f"{start} to {_clips(high)} clips" if np.isfinite(high) else f"from {start}, without an upper end"
+    start = f"{plain(grid.sizes[0])} or less" if low == 0 else two_digits(low)
+    if np.isfinite(high):
+        return f"{start} to {two_digits(high)} {grid.unit}"
+    return f"from {start}, without an upper end"
 
 
-def _clips(clips: float) -> str:
-    return thousands(float(f"{clips:.2g}"))
-
-
-def next_text(found: list[Candidate], question: str, arms: tuple[str, str], noise: float) -> str:
+def next_text(found: list[Candidate], question: Question, known: SoFar, arms: tuple[str, str], noise: float) -> str:
     """The candidates that bring most for a GPU-hour."""
     what = "where their curves cross" if question == "crossover" else "the difference of their exponents"
-    lines: list[Line] = [("next run", "clips", "its seed", "GPU-hours", "interval narrower by", "that is, a GPU-hour")]
+    lines: list[Line] = [
+        ("next run", unit(known.axis), "its seed", "GPU-hours", "interval narrower by", "that is, a GPU-hour")
+    ]
     for one in found[:_SHOWN]:
         clear = one.width < 1 - _NOISE
         narrower = f"{100 * (1 - one.width):.1f} %" if clear else f"under {100 * _NOISE:.1f} %"
-        lines.append((one.arm, thousands(one.clips), f"no. {one.seed + 1}", f"{one.hours:,.2f}", narrower,
+        lines.append((one.arm, plain(one.size), f"no. {one.seed + 1}", f"{one.hours:,.2f}", narrower,
                       f"{100 * one.gain:.2g} %" if clear else ""))  # fmt: skip
     head = f"To know better {what} ({arms[0]} v {arms[1]}), the best run first (log-noise of a run {noise:.3g}):"
     best = found[0]
-    foot = f"Next: {best.arm}, {thousands(best.clips)} clips."
+    foot = f"Next: {best.arm}, {place(known.axis, best.size)}."
     if best.width >= 1 - _NOISE:
         foot = "No single run narrows it: plan several."
     return "\n".join([head, "", aligned(lines), "", foot])

@@ -16,6 +16,7 @@ from scaling.analysis.report.drawings import (
     task_curves,
 )
 from scaling.analysis.report.look import Looks
+from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
 from scaling.analysis.scores.rows import domains, trained
 from scaling.analysis.scores.words import capital, factor_name, tenfold
 
@@ -42,7 +43,8 @@ class Named:
 def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     """Every figure, the summary first. `curves` as `curves.parquet`."""
     looks = Looks(known.draws.cells, known.design)
-    found = [_summary(known, looks), *_curves(known, curves), *_differences(known, looks), *_crossovers(known, looks)]
+    found = [_summary(known, looks), *_asked(known), *_curves(known, curves)]
+    found += [*_differences(known, looks), *_crossovers(known, looks)]
     return [Named(_slug(one.name), one.caption, one.figure) for one in found]
 
 
@@ -55,6 +57,29 @@ def _summary(known: Evidence, looks: Looks) -> Named:
     if not known.pairs:
         caption = f"Error at each {each}, averaged over all tasks (lower is better)."
     return Named("summary", caption, summary(known, looks))
+
+
+def _asked(known: Evidence) -> list[Named]:
+    """What a second or a nominal axis was made to ask."""
+    design, planes = known.design, known.planes
+    if planes and planes[0].repeats:
+        caption = (
+            "Left: error against clips seen, a line a number of unique clips; the law fitted to all (dashed: if every "
+            "clip were new). Right: how many new clips one is worth that was seen so often, by that law, with "
+            f"{_LEVEL} intervals."
+        )
+        return [Named("repetition", caption, repetition(planes))]
+    if planes:
+        caption = (
+            f"Left: error against {planes[0].data.name}, a line a size; the surface fitted to all. Right: that surface "
+            f"as contours of equal error, and the size that errs least for each compute, with {_LEVEL} intervals along "
+            "the line of equal compute; nothing is drawn where it lies on the edge of the sizes measured."
+        )
+        return [Named("surface", caption, sizes_and_data(planes))]
+    if known.values:
+        caption = f"Error at each value of {design.x.name}, averaged over all tasks, with {_LEVEL} intervals."
+        return [Named("best-value", caption, best_values(known.values, design.x))]
+    return []
 
 
 def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:

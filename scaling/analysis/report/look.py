@@ -37,7 +37,7 @@ _LEVELS: list[tuple[str, str, Dashes]] = [
     ("#000000", "d", (0, (7, 2))),
 ]  # fmt: skip
 _FILLS = [("none", 1.1), ("full", 1.9), ("left", 1.5), ("bottom", 1.3), ("top", 1.7), ("right", 1.5)]
-_SHADES = ("viridis", 0.0, 0.85)  # of a second axis: the map, and the shares of it at the smallest and largest value
+SHADES = ("viridis", 0.0, 0.85)  # of a second axis: the map, and the shares of it at the smallest and largest value
 _TWINS = "vPX*<>"
 _HELDS = "vD^P"
 _REFERENCE_LINES: list[Dashes] = [(0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (3, 2)), (0, (9, 2)), (0, (2, 4))]
@@ -111,7 +111,7 @@ class Looks:
         place = _place(self._colour, arm, 0)
         colour, shape, dashes = _LEVELS[place % len(_LEVELS)]
         if self._shades and self._colour is not None:
-            name, low, high = _SHADES
+            name, low, high = SHADES
             share = place / max(len(self._colour.levels) - 1, 1)
             colour = to_hex(colormaps[name](low + share * (high - low)))
         return colour, shape, dashes

@@ -15,6 +15,7 @@ from scaling.analysis.claims.evidence import gather
 from scaling.analysis.report.curve_table import curve_table
 from scaling.analysis.report.figures import figures
 from scaling.analysis.report.page import Picture, content, render
+from scaling.analysis.report.surface_table import surface_table
 from scaling.analysis.report.tables import latex, summary_table
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.own_table import read_table
@@ -48,8 +49,8 @@ def write_table_report(path: Path, out: Path, axis: str = "clips", factors: tupl
 
 
 def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, command: str) -> Path:
-    """Write curves.parquet, curves.csv, summary.csv, curves.tex, differences.csv, scores.csv, claims.json,
-    report.html, report.md and figures/*.png.
+    """Write curves.parquet, curves.csv, surfaces.parquet (where there are two axes), summary.csv, curves.tex,
+    differences.csv, scores.csv, claims.json, report.html, report.md and figures/*.png.
 
     Each goes through a temporary file renamed into place. The same input gives the same bytes.
 
@@ -71,6 +72,9 @@ def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, 
             _replace(report / "figures" / f"{one.name}.png", one.png)
         _replace(report / "curves.parquet", _bytes(curves.write_parquet))
         _replace(report / "curves.csv", _bytes(curves.drop(pl.selectors.nested()).write_csv))
+        if known.planes:
+            surfaces = surface_table(known.planes, design)
+            _replace(report / "surfaces.parquet", _bytes(surfaces.write_parquet))
         _replace(report / "summary.csv", _bytes(table.write_csv))
         _replace(report / "curves.tex", latex(table, page["covers"], design.x).encode())
         listed = pl.col("runs").list.join(" "), pl.lit(design.x.column).alias("axis")
