@@ -14,7 +14,8 @@ import tyro
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError
-from scaling.storage.files import absolute, check_writable, is_outage
+from scaling.storage.files import absolute, check_writable, on_disk
+from scaling.storage.objects import is_outage
 from scaling.study.options import Kind, parse
 from scaling.study.study import Study
 
@@ -70,7 +71,7 @@ def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips"
     from scaling.analysis.scores.own_table import is_table
 
     place = absolute(source)
-    if is_table(source) and isinstance(place, Path):
+    if is_table(source) and on_disk(place):
         from scaling.analysis.report.write import write_table_report
 
         folder = Path(out).expanduser().absolute() if out else place.parent
@@ -80,7 +81,7 @@ def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips"
         name = "--out" if out else "--axis" if axis != "clips" else "--factors"
         raise StudyError(f"{name} is for a table of scores (.csv or .parquet); a study's report lies in its folder")
     # A table needs neither torch nor what else a study's parts do: seconds of loading.
-    from scaling.driver.identity import report_on
+    from scaling.driver.report import report_on
 
     check_writable(place)
     print(report_on(place))
@@ -135,16 +136,18 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
         folder: what a study was given as --out, or its default.
         tracking_uri: MLflow tracking URI. Without one: SQLite in the study's folder.
     """
-    from scaling.driver.identity import recorded_study
+    from scaling.driver.recorded import recorded_study
     from scaling.record.recorder import Recorder
     from scaling.record.tracker import Tracker, shown, tracking_places
+    from scaling.runs.folder import StudyFolder
 
     place = absolute(folder)
     uri, artifacts = tracking_places(tracking_uri, place)
     check_writable(place)
-    study = recorded_study(place)
-    tracker = Tracker(uri, study.experiment, study.question, study.study_id, artifacts)
-    if not Recorder(tracker, study.cells, place / "runs", {}, print).settle(study.done, []):
+    files = StudyFolder(place)
+    study = recorded_study(files)
+    tracker = Tracker(uri, study.experiment, study.design, study.study_id, artifacts)
+    if not Recorder(tracker, study.cells, files, {}, print).settle(study.done, []):
         return 1
     print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {shown(uri)}")
     return 0

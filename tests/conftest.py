@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from corpora import TinyCorpus, tone
 from object_store import ObjectStore
 from started import SMALL, Started
 from study_corpus import write_corpus
+
+# The thread count decides the last bits, and two test processes share two cores.
+torch.set_num_threads(1)
 
 REALSTEW = Path(__file__).resolve().parents[2] / "shared" / "realstew"
 

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import soundfile
 
 from scaling.data.catalogue import catalogue
+from scaling.data.labelled import LabelledStore, write_tasks
 from scaling.data.parts import part_name, write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.readers.lhotse import manifest_files, read_manifest
-from scaling.data.store import Description, create_store
+from scaling.data.store import Description, Store, create_store, write_index
+from scaling.data.tasks.task import Labelled, Task
+from scaling.data.tokenizer import normalized
 
 PART_CLIPS, HOLDOUT = 8, 4
 
@@ -112,3 +116,31 @@ def write(folder: Path, corpus: TinyCorpus, description: Description, *parts: in
     for number in parts:
         rows = catalogue_rows(folder, number, description.part_clips)
         write_part(rows, folder / part_name(number), str(corpus.root), description.limits)
+
+
+CLIPS = 30
+
+
+def clips_of_many_lengths(root: Path) -> Store:
+    """A store of 30 tones of 0.2 to 0.9 s, the higher the longer."""
+    corpus = TinyCorpus(root / "audio")
+    for index in range(CLIPS):
+        corpus.add("birds", f"{index:03d}", tone(index, 0.2 + 0.023 * index))
+    description = lay_down(root / "store", corpus)
+    write(root / "store", corpus, description, *range(-(-CLIPS // PART_CLIPS)))
+    assert write_index(root / "store") == CLIPS
+    return Store(root / "store")
+
+
+def labelled_tones(root: Path) -> LabelledStore:
+    """These tones as labelled clips: whether one is high, and its caption; train, val and test in turn."""
+    store = clips_of_many_lengths(root)
+    rows = []
+    for place, name in enumerate(store.index["id"]):
+        split = ("train", "train", "val", "test")[place % 4]
+        rows.append(("pitch", name, split, "high" if name > f"birds/{CLIPS // 2:03d}" else "low"))
+        rows.append(("retrieval", name, split, normalized(store.index["captions"][place][0])))
+    table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
+    tasks = (Task("pitch", "environment"), Task("retrieval", "environment", "recall"))
+    write_tasks(store.folder, Labelled(tasks, (), table, ""))
+    return LabelledStore(store.folder)

@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import psutil
 
-from scaling.data.store import read_parquet
 from scaling.storage.files import Location, names, read_json
+from scaling.storage.tables import read_parquet
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA_SCALE = ROOT / "studies" / "data_scale.py"
 SMALL = ["--preset", "smoke", "--clips", "16", "32", "--steps", "30"]
 RUNS = 12
 SECONDS = 400
@@ -26,8 +27,10 @@ class Started:
     It starts Ray itself, or works on the cluster at `address`.
     """
 
-    def __init__(self, out: Location, *arguments: str, log: Path | None = None, address: str = "") -> None:
-        command = [sys.executable, str(ROOT / "studies" / "data_scale.py"), "--out", str(out), *arguments]
+    def __init__(
+        self, out: Location, *arguments: str, log: Path | None = None, address: str = "", script: Path = DATA_SCALE
+    ) -> None:
+        command = [sys.executable, str(script), "--out", str(out), *arguments]
         self.out, self.log = out, log or Path(out.parent / f"{out.name}.log")
         environment = {**os.environ, **({"RAY_ADDRESS": address} if address else {})}
         with self.log.open("a") as file:

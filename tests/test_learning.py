@@ -14,8 +14,9 @@ from scaling.data.embedded import sounds as synthetic
 from scaling.data.parts import part_name, write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.store import read_description, write_index
+from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
-from scaling.runs.place import Place
+from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus, Run
 from scaling.training.attempt import Attempt
 
@@ -52,11 +53,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answers(run: Run, store: Path, runs: Path) -> pl.DataFrame:
-    attempt = Attempt(runs / run.name)
+def answers(run: Run, store: Path, path: Path) -> pl.DataFrame:
+    folder = StudyFolder(path, store)
+    attempt = Attempt(folder.run(run.name).path)
     attempt.claim()
-    perform(run, Place(store, runs, {}), attempt, device=torch.device("cpu"))
-    return pl.read_parquet(runs / run.name / "predictions.parquet").filter(PRIMARY)
+    perform(run, folder, attempt, device=torch.device("cpu"))
+    return read_parquet(folder.run(run.name).predictions).filter(PRIMARY)
 
 
 def test_contrastive_at_the_largest_size_beats_the_untrained_encoder_on_three_tasks(store: Path, tmp_path: Path):

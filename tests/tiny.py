@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,29 @@ import torch.multiprocessing as mp
 
 from scaling.data.catalogue import REJECTS, catalogue
 from scaling.data.corpus import embedded_clips
-from scaling.data.feed import Batch, Feed
+from scaling.data.feed import Feed
 from scaling.data.parts import part_name, write_part
 from scaling.data.store import Description, Store, create_store, write_index
-from scaling.study.study import Model, Run
+from scaling.models.options import TransformerOptions
+from scaling.objectives.objective import Batch, Objective
+from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, SupervisedOptions
+from scaling.study.run import Data, Initialization, Optimization, Run, with_fields
 from scaling.training.attempt import Attempt
 from scaling.training.initialize import build
 from scaling.training.loop import train
 
-MODEL = Model(width=16, layers=1, heads=2, text_width=16, text_layers=1, max_tokens=16)
+ENCODER = TransformerOptions(width=16, layers=1, heads=2)
+TEXT: dict[str, Any] = {"text_width": 16, "text_layers": 1, "text_heads": 2, "max_tokens": 16}
+OBJECTIVES = {
+    "contrastive": ContrastiveOptions(**TEXT),
+    "captioning": CaptioningOptions(**TEXT),
+    "supervised": SupervisedOptions(),
+}
+DOTTED = {
+    field.name: f"{part}.{field.name}"
+    for part, kind in (("data", Data), ("initialization", Initialization), ("optimization", Optimization))
+    for field in fields(kind)
+}
 PART_CLIPS = 16
 
 
@@ -48,20 +62,21 @@ def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
     return Store(folder)
 
 
-def tiny_run(objective: Any = "contrastive", **fields: Any) -> Run:
-    """A run of 12 steps of 8 out of 24 clips of half a second."""
-    run = Run(objective, clips=24, steps=12, batch_size=8, crop_seconds=0.5, model=MODEL)
-    return replace(run, **fields)
+def tiny_run(objective: str = "contrastive", **changes: Any) -> Run:
+    """A run of 12 steps of 8 out of 24 clips of half a second; `changes` name fields of any part without its name."""
+    optimization = Optimization(steps=12, batch_size=8)
+    run = Run(OBJECTIVES[objective], Data(24, crop_seconds=0.5), ENCODER, optimization=optimization)
+    return with_fields(run, {DOTTED.get(name, name): value for name, value in changes.items()})
 
 
 def tiny_feed(run: Run, store: Store) -> Feed:
     """The batches of a run that reads captions."""
-    assert isinstance(run.clips, int)
-    places = store.subset(run.clips)
-    return Feed(store, places, store.holdout, run.seed, run.batch_size, run.crop_seconds, run.model.max_tokens)
+    assert isinstance(run.data.clips, int)
+    places, batch_size = store.subset(run.data.clips), run.optimization.batch_size
+    return Feed(store, places, store.holdout, run.seed, batch_size, run.data.crop_seconds, run.objective.max_tokens)
 
 
-def tiny_module(run: Run, vocabulary: int) -> torch.nn.Module:
+def tiny_module(run: Run, vocabulary: int) -> Objective:
     """The run's objective with its random first weights."""
     return build(run, vocabulary, {}, None, None)
 
@@ -144,7 +159,7 @@ def main() -> None:
 
     module = tiny_module(run, len(opened.tokenizer))
     result = train(run, tiny_feed(run, opened), module, attempt, progress=progress, checkpoint_seconds=0.03)
-    print(result["weights"])
+    print(result.weights)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,18 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from scaling.cluster.connect import WAIT_SECONDS, lane_count
 from scaling.cluster.train_callbacks import LaneTrainer
 from scaling.errors import ClusterLostError, in_one_line
-from scaling.runs.place import Place
+from scaling.models.options import ENCODERS
+from scaling.objectives.options import OBJECTIVES
+from scaling.probes.options import PROBES
+from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry, RunQueue, Take
-from scaling.storage.files import Location, remove_tree
+from scaling.storage.files import Location, on_disk, remove_tree
 from scaling.study.resources import Group, Resources
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
 from scaling.training.group import from_first
 
+TABLES = (ENCODERS, OBJECTIVES, PROBES)
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 LANE_ATTEMPTS = 5
@@ -44,7 +48,7 @@ SILENT_SECONDS = 20.0
 
 def ray_storage(place: Location) -> dict[str, Any]:
     """How Ray Train is told to keep its own files in `place`, with the client that all other files go through."""
-    if isinstance(place, Path):
+    if on_disk(place):
         return {"storage_path": str(place)}
     return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
 
@@ -57,7 +61,7 @@ class Lanes:
         name: str,
         runs: Sequence[Run],
         finished: dict[str, str],
-        place: Place,
+        folder: StudyFolder,
         resources: Resources,
         scratch: Location,
         say: Callable[[str], None],
@@ -77,7 +81,7 @@ class Lanes:
         )
         self._threads = [
             threading.Thread(
-                target=self._run_lane, args=(lane, place, resources, gpu), daemon=True, name=f"lane-{lane}"
+                target=self._run_lane, args=(lane, folder, resources, gpu), daemon=True, name=f"lane-{lane}"
             )
             for lane in range(self.count)
         ]
@@ -119,7 +123,7 @@ class Lanes:
         shutil.rmtree(self._journal, ignore_errors=True)
         remove_tree(self._scratch.parent)
 
-    def _run_lane(self, lane: int, place: Place, resources: Resources, gpu: bool) -> None:
+    def _run_lane(self, lane: int, folder: StudyFolder, resources: Resources, gpu: bool) -> None:
         """Keep a group at work until there is nothing left for it.
 
         Ray Train replaces workers that die; a group whose controller died is started anew here, unless it died as
@@ -129,7 +133,7 @@ class Lanes:
         while at_once < LANE_ATTEMPTS:
             cause, began = "its lane ended", time.monotonic()
             try:
-                self._trainer(lane, place, resources, gpu).fit()
+                self._trainer(lane, folder, resources, gpu).fit()
             except Exception as error:
                 # A lane that is lost must not take the others with it.
                 cause = in_one_line(error)
@@ -156,10 +160,16 @@ class Lanes:
                 if room.endswith(mine) and room not in others:
                     remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(room))))
 
-    def _trainer(self, lane: int, place: Place, resources: Resources, gpu: bool) -> LaneTrainer:
+    def _trainer(self, lane: int, folder: StudyFolder, resources: Resources, gpu: bool) -> LaneTrainer:
         return LaneTrainer(
             work_lane,
-            train_loop_config={"queue": self._queue, "lane": lane, "place": place, "resources": resources},
+            train_loop_config={
+                "queue": self._queue,
+                "lane": lane,
+                "folder": folder,
+                "resources": resources,
+                "known": [dict(table) for table in TABLES],
+            },
             scaling_config=ray.train.ScalingConfig(
                 num_workers=resources.group,
                 use_gpu=gpu,
@@ -177,9 +187,12 @@ class Lanes:
 def work_lane(config: dict[str, Any]) -> None:
     """What every worker of a lane's group runs: take, perform, tell, until there is no run left."""
     # Here and not above: a lane's controller loads this module too, and takes seconds less without what does the work.
-    from scaling.runs.perform import main_score, perform
+    from scaling.runs.perform import perform
 
-    queue, lane, place, resources = (config[key] for key in ("queue", "lane", "place", "resources"))
+    # What a study's own code has added to the tables is added here too: this is another process.
+    for table, lines in zip(TABLES, config["known"], strict=True):
+        table.update(lines)
+    queue, lane, folder, resources = (config[key] for key in ("queue", "lane", "folder", "resources"))
     torch.set_num_threads(resources.threads)
     rank = ray.train.get_context().get_world_rank()
     device = ray.train.torch.get_device()
@@ -194,14 +207,14 @@ def work_lane(config: dict[str, Any]) -> None:
             time.sleep(WAIT_SECONDS)
             continue
         name = take.run.name
-        attempt = Attempt(place.runs / name, worker=rank)
+        attempt = Attempt(folder.run(name).path, worker=rank)
         beat = _Beat(queue, name, take.run.steps, lane)
         try:
             if rank == 0:
                 attempt.claim()
             result = perform(
                 take.run,
-                place,
+                folder,
                 attempt,
                 device=device,
                 progress=beat,
@@ -214,8 +227,8 @@ def work_lane(config: dict[str, Any]) -> None:
         except BaseException as error:
             ray.get(queue.failed.remote(name, lane, in_one_line(error)))
             raise
-        if rank == 0:
-            ray.get(queue.done.remote(name, main_score(result)))
+        if result is not None:
+            ray.get(queue.done.remote(name, result.main_score))
 
 
 class _Beat:

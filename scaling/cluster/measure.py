@@ -19,8 +19,9 @@ from scaling.cluster.connect import lane_count
 from scaling.data.corpus import Source, audio_root, ensure_catalogues
 from scaling.data.feed import Feed
 from scaling.data.parts import Limits, part_name, write_part
-from scaling.data.store import Store, create_store, read_parquet, write_index
+from scaling.data.store import Store, create_store, write_index
 from scaling.storage.files import Location
+from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
 from scaling.study.run import Run, run_to_json, with_fields
 from scaling.study.study import Study
@@ -105,7 +106,7 @@ def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tu
         attempt.claim()
         device = torch.device("cuda" if gpu else "cpu")
         cost = train(few, feed, module, attempt, device=device, progress=progress)
-    return (times[-1] - times[FIRST_STEPS - 1]) / (len(times) - FIRST_STEPS), int(cost["parameters"])
+    return (times[-1] - times[FIRST_STEPS - 1]) / (len(times) - FIRST_STEPS), cost.parameters
 
 
 def measure(study: Study, source: Source, catalogue: Location, resources: Resources) -> Measured:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from scaling.data import keyed
 from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
 from scaling.data.clip import Clip
 from scaling.data.embedded import sounds
@@ -160,7 +161,7 @@ def _held_out_audio(labelled: Labelled) -> set[str]:
 
 
 def _embedded_code() -> list[Path]:
-    return sorted(Path(sounds.__file__).parent.glob("*.py"))
+    return [*sorted(Path(sounds.__file__).parent.glob("*.py")), Path(keyed.__file__)]
 
 
 def _digest(*pieces: str | bytes) -> str:

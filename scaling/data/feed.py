@@ -15,16 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from scaling.data.features import HOP, SAMPLE_RATE
+from scaling.data.keyed import keyed_generator
 from scaling.data.store import Store
 from scaling.data.tokenizer import normalized
 from scaling.models.tokens import PAD
 from scaling.objectives.objective import Batch
-
-
-def keyed_generator(*key: int | str) -> np.random.Generator:
-    """A random generator that is a function of its key and nothing else."""
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
 
 
 @functools.lru_cache(maxsize=2)

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scaling.data.store import Store, read_parquet, write_parquet
+from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled, Task
 from scaling.storage.files import Location, make_folder, read_json, write_json
+from scaling.storage.tables import read_parquet, write_parquet
 
 
 @dataclass(frozen=True)

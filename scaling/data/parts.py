@@ -19,7 +19,7 @@ from pyarrow import ipc
 from scaling.data.catalogue import REJECTS
 from scaling.data.features import MEL_BINS, SAMPLE_RATE, UnusableClipError, log_mel, waveform
 from scaling.errors import StudyError
-from scaling.storage.files import Location, replacing
+from scaling.storage.files import Location, opened, replacing
 
 SCHEMA = pa.schema(
     [
@@ -102,16 +102,14 @@ def _check_length(seconds: float, limits: Limits) -> None:
 def describe(path: Location) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The clips of a part without their features, and the clips of its ranks that decoding rejected.
 
-    Of a part in an object store the features, nearly all of its bytes, are not fetched.
+    The features, nearly all of its bytes, are not read.
     """
-    if isinstance(path, Path):
-        part = Part(path)
-        return part.describing(), part.rejects()
     options = ipc.IpcReadOptions(included_fields=[SCHEMA.get_field_index(name) for name in DESCRIBING])
-    with path.fs.open(path.path, "rb", block_size=DESCRIBED_BYTES) as file:
+    with opened(path, DESCRIBED_BYTES) as file:
         try:
             with ipc.open_file(file, options=options) as reader:
-                return pl.DataFrame(pl.from_arrow(reader.get_batch(0))), _rejects(reader.schema.metadata)
+                rejects = json.loads(reader.schema.metadata[_REJECTS])
+                return pl.DataFrame(pl.from_arrow(reader.get_batch(0))), pl.DataFrame(rejects, schema=REJECTS)
         except pa.ArrowInvalid:
             raise _damaged(path) from None
 
@@ -120,32 +118,18 @@ def _damaged(path: Location) -> StudyError:
     return StudyError(f"{path} is damaged: delete it, and the same command prepares it again")
 
 
-def _rejects(metadata: dict[bytes, bytes]) -> pl.DataFrame:
-    return pl.DataFrame(json.loads(metadata[_REJECTS]), schema=REJECTS)
-
-
 class Part:
     """One part, memory-mapped: its features are never copied until a batch is made of them."""
 
     def __init__(self, path: Path) -> None:
         try:
             with ipc.open_file(pa.memory_map(str(path))) as reader:
-                self._metadata: dict[bytes, bytes] = reader.schema.metadata
-                self._batch = reader.get_batch(0)
+                features = reader.get_batch(0).column("features")
         except pa.ArrowInvalid:
             raise _damaged(path) from None
-        features = self._batch.column("features")
         _, offsets, data = features.buffers()
         self._offsets = np.frombuffer(offsets, dtype=np.int64)[features.offset :]
         self._data = np.frombuffer(data, dtype=np.float16) if data is not None else np.empty(0, np.float16)
-
-    def describing(self) -> pl.DataFrame:
-        """Everything but the features."""
-        return pl.DataFrame(pl.from_arrow(self._batch.select(DESCRIBING)))
-
-    def rejects(self) -> pl.DataFrame:
-        """The clips of this part's ranks that decoding rejected."""
-        return _rejects(self._metadata)
 
     def log_mel(self, row: int) -> NDArray[np.float16]:
         """float16 [frames, 80], read-only, straight from the file."""

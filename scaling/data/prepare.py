@@ -1,17 +1,16 @@
 """Preparation: parts of the store are written until enough clips are usable, by whatever writers it is handed."""
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.store import Description, Store, prepared_parts, read_description, read_parquet, write_index
+from scaling.data.store import Description, Store, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, names, remove
+from scaling.storage.files import Location, cached, free_bytes, names, remove
+from scaling.storage.tables import read_parquet
 
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
@@ -143,13 +142,13 @@ def prepare_subsets(
 
 
 def _check_space(folder: Location, description: Description, parts: list[int]) -> None:
-    if not isinstance(folder, Path):
+    free = free_bytes(folder)
+    if free is None:
         return
-    catalogue = pl.scan_parquet(folder / "catalogue.parquet").select("rank", "seconds")
+    catalogue = pl.scan_parquet(cached(folder / "catalogue.parquet")).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
     needed = int(seconds * SAMPLE_RATE / HOP * MEL_BINS * 2)
-    free = shutil.disk_usage(folder).free
     if needed > free:
         raise StudyError(
             f"no space left for the store: it needs {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free; "

@@ -8,14 +8,11 @@ tokenizer.json      the words of the captions
 store.json          what the store was made from
 """
 
-import errno
 import functools
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -25,7 +22,8 @@ from scaling.data.features import FORMAT
 from scaling.data.parts import Limits, Part, describe, part_name
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, make_folder, names, read_bytes, read_json, replacing, write_json
+from scaling.storage.files import Location, cached, make_folder, names, on_disk, read_json, write_json
+from scaling.storage.tables import read_parquet, write_parquet
 
 VERSION = 1
 PART_CLIPS = 256
@@ -98,23 +96,6 @@ def read_description(folder: Location) -> Description | None:
     return Description(**fields)
 
 
-def write_parquet(path: Location, table: pl.DataFrame, row_group_size: int | None = None) -> None:
-    """Write a table, whole or not at all."""
-    with replacing(path) as temporary:
-        try:
-            table.write_parquet(temporary, row_group_size=row_group_size)
-        except pl.exceptions.ComputeError as error:
-            # Polars gives an operating system's error in its text alone.
-            if f"os error {errno.ENOSPC}" in str(error):
-                raise OSError(errno.ENOSPC, str(error)) from error
-            raise
-
-
-def read_parquet(path: Location, columns: list[str] | None = None) -> pl.DataFrame:
-    """A table that `write_parquet` wrote."""
-    return pl.read_parquet(path if isinstance(path, Path) else io.BytesIO(read_bytes(path)), columns=columns)
-
-
 def prepared_parts(folder: Location) -> list[int]:
     """The numbers of the parts that are there."""
     return sorted(int(name[5:-6]) for name in names(folder) if name.startswith("part-") and name.endswith(".arrow"))
@@ -129,7 +110,7 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     tables, rejects = [], [read_parquet(folder / "manifest-rejects.parquet")]
     there = [number for expected, number in enumerate(prepared_parts(folder)) if number == expected]
     # Object stores take their time for each part, and their client's retries are for all threads together.
-    with ThreadPoolExecutor(1 if isinstance(folder, Path) else 4) as several:
+    with ThreadPoolExecutor(1 if on_disk(folder) else 4) as several:
         described = several.map(lambda number: describe(folder / part_name(number)), there)
         for number, (table, rejected) in zip(there, described, strict=True):
             tables.append(table.with_columns(part=pl.lit(number), row=pl.int_range(len(table))))

@@ -18,10 +18,10 @@ from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measur
 from scaling.data.corpus import Source, ensure_catalogues
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.prepare import clips_needed
-from scaling.data.store import read_parquet
 from scaling.driver.display import clock
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
+from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
 from scaling.study.run import Run
 from scaling.study.study import Study

@@ -12,10 +12,10 @@ from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
 from scaling.record.tracker import shown, tracking_places
+from scaling.runs.folder import StudyFolder
 from scaling.runs.provenance import source_hash
 from scaling.runs.queue import Entry
 from scaling.storage.files import (
-    Location,
     absolute,
     check_writable,
     make_folder,
@@ -33,20 +33,20 @@ class Start:
     def __init__(self, study: Study, options: Options, display: Display, signals: Signals) -> None:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         self.source: Source = open_source(study.corpus)
-        self.folder = output_folder(study, options, self.source)
-        self.store = absolute(options.store) if options.store else self.folder / "store"
-        self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, self.folder)
+        path = output_folder(study, options, self.source)
+        self.folder = StudyFolder(path, absolute(options.store) if options.store else None)
+        self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, path)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
         """All stages; returns the exit code."""
-        for place in (self.folder, self.store):
+        for place in (self.folder.path, self.folder.store):
             check_writable(place)
-        check_identity(self.folder, self.study, self.source)
+        check_identity(self.folder.path, self.study, self.source)
         if self.options.dry_run:
             return self._plan()
-        with Lease(self.folder):
-            self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder}")
+        with Lease(self.folder.path):
+            self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder.path}")
             if (known := self._settled()) is not None:
                 self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
                 self._farewell()
@@ -55,15 +55,15 @@ class Start:
                 # What cannot be reached is found before anything is written.
                 self._tracker("")
             # Another study may be preparing into the same store.
-            shared = Lease(self.store) if self.store.parent != self.folder else nullcontext()
-            with shared, undone_if_refused(self.store), self._stage("catalogue"):
-                ensure_catalogues(self.source, self.store)
+            shared = Lease(self.folder.store) if self.folder.shared_store else nullcontext()
+            with shared, undone_if_refused(self.folder.store), self._stage("catalogue"):
+                ensure_catalogues(self.source, self.folder.store)
                 self._check_sizes()
                 if self.study.checkpoints:
                     from scaling.training.initialize import check_checkpoints
 
-                    check_checkpoints(self.study, self.store)
-            study_id = mark(self.folder, self.study, self.source)
+                    check_checkpoints(self.study, self.folder.store)
+            study_id = mark(self.folder.path, self.study, self.source)
             # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
                 tracker = beside.submit(self._tracker, study_id)
@@ -77,7 +77,7 @@ class Start:
         self._start_ray()
         from scaling.driver.forecast import forecast
 
-        plan = forecast(self.study, self.source, self.store, self.options.resources())
+        plan = forecast(self.study, self.source, self.folder.store, self.options.resources())
         plan.show(self.display.console)
         return 0
 
@@ -86,7 +86,7 @@ class Start:
         from scaling.data.prepare import clips_needed
 
         known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
-        clips_needed(self.store, known)
+        clips_needed(self.folder.store, known)
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):
@@ -103,19 +103,19 @@ class Start:
         resources = self.options.resources()
         _, gpu = lane_count(resources, len(self.study.runs))
         wait_for_room(resources, gpu, self.display.say)
-        nodes = check_nodes([self.folder, self.store])
+        nodes = check_nodes([self.folder.path, self.folder.store])
         if nodes > 1:
-            self.display.say(f"{nodes} nodes, all of them see {self.folder} and run the same versions")
+            self.display.say(f"{nodes} nodes, all of them see {self.folder.path} and run the same versions")
 
     def _tracker(self, study_id: str) -> Any:
         from scaling.record.tracker import Tracker
 
         experiment = f"{self.study.name}-{self.study.preset}"
-        return Tracker(self.tracking_uri, experiment, self.study.question, study_id, self.artifacts)
+        return Tracker(self.tracking_uri, experiment, self.study.design(), study_id, self.artifacts)
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
-        stamp = self.folder / "report" / "stamp.json"
+        stamp = self.folder.report / "stamp.json"
         if not stamp.exists():
             return None
         written = read_json(stamp)
@@ -123,7 +123,7 @@ class Start:
         return resolved if written == self._stamp(resolved, written["available"]) else None
 
     def _stamp(self, study: Study, available: int) -> dict[str, Any]:
-        done = {run.name: (self.folder / "runs" / run.name / "result.json").exists() for run in study.runs}
+        done = {run.name: self.folder.run(run.name).done for run in study.runs}
         return {
             "available": available,
             "runs": done,
@@ -141,16 +141,16 @@ class Start:
             rate = so_far.clips / max(time.monotonic() - began, 1e-9)
             self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
 
-        with self._stage("preparing"), Lease(self.store):
+        with self._stage("preparing"), Lease(self.folder.store):
             began = time.monotonic()
-            labelled = self.store / "labelled"
+            labelled = self.folder.store / "labelled"
             root = self.source.labelled.root
             prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
             index = Store(labelled).index
             held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()
             available = prepare_subsets(
-                self.store,
+                self.folder.store,
                 audio_root(self.study.corpus),
                 self.study.subsets,
                 write_parts,
@@ -165,30 +165,29 @@ class Start:
         from scaling.driver.watch import Grid
         from scaling.record.recorder import Recorder
 
-        grid = Grid(self.study, self.folder, self.store, self.display)
-        recorder = Recorder(tracker, self.study.cells, grid.runs, {"started_by": source_hash()}, self.display.say)
+        grid = Grid(self.study, self.folder, self.display)
+        recorder = Recorder(tracker, self.study.cells, self.folder, {"started_by": source_hash()}, self.display.say)
         try:
             entries = grid.work(self.options.resources(), recorder, self.signals, self.stages)
             if self.signals.arrived:
                 raise StoppedError(self.signals.arrived)
-            return self._report(tracker, recorder, grid.runs, entries)
+            return self._report(tracker, recorder, entries)
         finally:
             # Ray does not bear a process that ends while threads of it are still at work.
             grid.close(wait=not self.signals.arrived)
 
-    def _report(self, tracker: Any, recorder: Any, runs: Location, entries: list[Entry]) -> int:
-        from scaling.data.store import write_parquet
-        from scaling.driver.identity import report_on
+    def _report(self, tracker: Any, recorder: Any, entries: list[Entry]) -> int:
+        from scaling.driver.report import report_on
+        from scaling.storage.tables import write_parquet
 
         undone = [entry for entry in entries if entry.state != "done"]
-        done = [run for run in self.study.runs if (runs / run.name / "result.json").exists()]
+        done = [run for run in self.study.runs if self.folder.run(run.name).done]
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
-            report = self.folder / "report"
-            make_folder(report)
-            write_parquet(report / "scores.parquet", tracker.scores(self.study, runs))
+            make_folder(self.folder.report)
+            write_parquet(self.folder.report / "scores.parquet", tracker.scores(self.study, self.folder))
             if any(cell.run in done and not cell.reference for cell in self.study.cells):
-                report_on(self.folder)
+                report_on(self.folder.path)
         for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
         if undone:
@@ -197,18 +196,18 @@ class Start:
             )
         elif recorded:
             available = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
-            write_json(report / "stamp.json", self._stamp(self.study, available))
+            write_json(self.folder.report / "stamp.json", self._stamp(self.study, available))
         if not recorded:
             where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""
             self.display.say(
-                f"not all of it is in MLflow: once it answers, scaling sync {self.folder}{where} sends the rest"
+                f"not all of it is in MLflow: once it answers, scaling sync {self.folder.path}{where} sends the rest"
             )
         self._farewell()
         return 1 if undone else 0
 
     def _farewell(self) -> None:
         self.display.close()
-        self.display.say(f"report: {self.folder / 'report' / 'report.html'}")
+        self.display.say(f"report: {self.folder.report / 'report.html'}")
         if self.options.tracking_uri:
             return
         # The first experiment of a database is 1. Without the ending MLflow 3 opens on the traces of agents.

@@ -3,18 +3,16 @@
 import json
 import os
 import time
-from typing import Any
 
 from scaling.cluster.lanes import END_SECONDS, Lanes
 from scaling.driver.display import Display, clock
-from scaling.driver.identity import finished_scores, seen_by_nodes, write_run
 from scaling.driver.signals import Signals
 from scaling.errors import ClusterLostError
 from scaling.record.recorder import Recorder
-from scaling.runs.place import Place
+from scaling.runs.folder import StudyFolder
 from scaling.runs.provenance import commit, source_hash
 from scaling.runs.queue import Entry
-from scaling.storage.files import Location, append_line, read_json
+from scaling.storage.files import append_line
 from scaling.study.resources import Resources
 from scaling.study.study import Study
 
@@ -24,24 +22,20 @@ POLL_SECONDS = 0.5
 class Grid:
     """The runs of a study in its folder; those that are done already are kept as they are."""
 
-    def __init__(self, study: Study, folder: Location, store: Location, display: Display) -> None:
-        self._study, self._folder, self._display = study, folder, display
-        self._place = Place(store, folder / "runs", seen_by_nodes(folder, study.checkpoints))
+    def __init__(self, study: Study, folder: StudyFolder, display: Display) -> None:
+        self._study, self._display = study, display
+        self._folder = folder.with_checkpoints(study.checkpoints)
         self._lanes: Lanes | None = None
-        self._finished = finished_scores(self._place.runs, study.runs)
-        other = [name for name in self._finished if self._result(name)["source_hash"] != source_hash()]
+        results = folder.results(study.runs)
+        self._finished = {name: result.main_score for name, result in results.items()}
+        other = sum(result.source_hash != source_hash() for result in results.values())
         if other:
             display.say(
-                f"{len(other)} finished runs were made by other source than today's ({source_hash()}) "
+                f"{other} finished runs were made by other source than today's ({source_hash()}) "
                 "and are kept as they are"
             )
         for cell in study.cells:
-            write_run(self._place.runs / cell.run.name, cell)
-
-    @property
-    def runs(self) -> Location:
-        """The folder that holds a folder a run."""
-        return self._place.runs
+            folder.run(cell.run.name).begin(cell)
 
     def work(self, resources: Resources, recorder: Recorder, signals: Signals, stages: dict[str, float]) -> list[Entry]:
         """Do the runs that are not done; where every run stands, once each has ended or no lane is left.
@@ -53,8 +47,8 @@ class Grid:
             return []
         began = time.monotonic()
         name = f"{self._study.name}-{self._study.preset}"
-        scratch = self._folder / ".ray" / str(os.getpid())
-        lanes = Lanes(name, self._study.runs, self._finished, self._place, resources, scratch, self._display.say)
+        scratch = self._folder.path / ".ray" / str(os.getpid())
+        lanes = Lanes(name, self._study.runs, self._finished, self._folder, resources, scratch, self._display.say)
         self._lanes = lanes
         try:
             entries = self._watch(lanes, recorder, signals)
@@ -96,8 +90,9 @@ class Grid:
     def _note_cost(self, lanes: int, entries: list[Entry], stages: dict[str, float]) -> None:
         """Note what this start cost, by stage; `orchestration` is the share of the lanes' time spent outside
         training and probing."""
-        done = [entry.run.name for entry in entries if entry.state == "done" and entry.run.name not in self._finished]
-        busy = sum(sum(self._result(name)["seconds"].values()) for name in done)
+        ended = [entry.run for entry in entries if entry.state == "done" and entry.run.name not in self._finished]
+        done = self._folder.results(ended).values()
+        busy = sum(result.training_seconds + result.probe_seconds for result in done)
         orchestration = 1 - busy / (lanes * stages["grid"])
         row = {
             "time": int(time.time()),
@@ -108,11 +103,7 @@ class Grid:
             "stages": stages,
             "commit": commit(),
         }
-        append_line(self._folder / "starts.jsonl", json.dumps(row))
+        append_line(self._folder.path / "starts.jsonl", json.dumps(row))
         self._display.say(
             f"{len(done)} runs on {lanes} lanes in {clock(stages['grid'])}, {orchestration:.0%} of it orchestration"
         )
-
-    def _result(self, name: str) -> dict[str, Any]:
-        result: dict[str, Any] = read_json(self._place.runs / name / "result.json")
-        return result

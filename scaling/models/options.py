@@ -6,6 +6,7 @@ it is built.
 
 from dataclasses import dataclass
 
+from scaling.errors import StudyError
 from scaling.known import Known, Table
 
 MEL_BINS = 80
@@ -13,11 +14,21 @@ MEL_BINS = 80
 
 @dataclass(frozen=True)
 class TransformerOptions:
-    """A small transformer for CPUs (`transformer.py`): sizes of its blocks."""
+    """A small transformer for CPUs (`transformer.py`): sizes of its blocks.
+
+    Raises `StudyError` for a width that cannot be shared out to its heads.
+    """
 
     width: int = 64
     layers: int = 1
     heads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.width < 2 or self.width % 2 or self.width % self.heads:
+            raise StudyError(
+                f"an encoder of width {self.width} with {self.heads} heads: the width must be even and a multiple of "
+                "the heads"
+            )
 
     @property
     def parameters(self) -> int:

@@ -10,6 +10,7 @@ from scaling.data.labelled import LabelledStore, Split
 from scaling.data.tasks.task import Task
 from scaling.probes.linear import stderr_of_proportion
 from scaling.probes.retrieval import Retrieved
+from scaling.probes.score import Score
 
 PREDICTIONS = {
     "task": pl.String,
@@ -20,20 +21,6 @@ PREDICTIONS = {
     "answer": pl.String,
     "correct": pl.Float64,
 }
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number with its standard error; `note` says how the probe was chosen, and what a reader must know of it."""
-
-    task: str
-    domain: str
-    pooling: str
-    metric: str
-    value: float
-    stderr: float
-    n_test: int
-    note: str = ""
 
 
 Answers = tuple[list[Score], pl.DataFrame]

@@ -2,8 +2,9 @@
 
 import polars as pl
 
-from scaling.probes.answers import PREDICTIONS, Answers, Score, Subject
+from scaling.probes.answers import PREDICTIONS, Answers, Subject
 from scaling.probes.options import PROBES
+from scaling.probes.score import Score
 
 
 def score(subject: Subject) -> Answers:

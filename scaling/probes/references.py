@@ -6,9 +6,10 @@ import torch
 
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
-from scaling.probes.answers import PREDICTIONS, Answers, Score, Subject, answered
+from scaling.probes.answers import PREDICTIONS, Answers, Subject, answered
 from scaling.probes.probe import score
 from scaling.probes.retrieval import RECALL_AT, Pool, chance_recall
+from scaling.probes.score import Score
 
 
 def score_chance(labelled: LabelledStore, device: torch.device) -> Answers:

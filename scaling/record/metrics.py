@@ -1,14 +1,16 @@
 """What MLflow holds of a run, how its page shows it, and the scores read back from it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 import polars as pl
 
 from scaling.analysis.scores.design import design_from_json
 from scaling.analysis.scores.schema import schema
-from scaling.runs.perform import mean_accuracy
+from scaling.probes.score import Score
+from scaling.runs.result import Result
 from scaling.study.run import Run, flat_fields
 from scaling.study.study import Cell, Study
 
@@ -20,25 +22,25 @@ VIEW = "scores"
 SHOWN = ("accuracy", "t2a_recall_at_10")
 
 
-def recorded_metrics(result: dict[str, Any]) -> dict[str, float]:
+def recorded_metrics(result: Result) -> dict[str, float]:
     """What MLflow holds of a finished run beside its learning curve.
 
     A run's page lists metrics in the order in which they came, the table of runs and the charts by name.
     """
-    accuracy = mean_accuracy(result)
+    accuracy = result.mean_accuracy
     # Nothing reads it back: it is rounded to fit its column.
     values: dict[str, float] = {} if accuracy is None else {ACCURACY: round(accuracy, 4)}
-    values |= {key: result[key] for key in ("clips", "captions", "hours")}
-    values |= {score_key(score): score["value"] for score in result["scores"]}
-    values |= {f"cost/{key}": value for key, value in numbers(result["cost"]).items()}
-    for of in ("stderr", "n_test"):
-        values |= {beside(score_key(score), of): score[of] for score in result["scores"]}
+    values |= {"clips": result.clips, "captions": result.captions, "hours": result.hours}
+    values |= {score_key(score): score.value for score in result.scores}
+    values |= {f"cost/{key}": value for key, value in asdict(result.cost).items() if isinstance(value, int | float)}
+    values |= {beside(score_key(score), "stderr"): score.stderr for score in result.scores}
+    values |= {beside(score_key(score), "n_test"): score.n_test for score in result.scores}
     return values
 
 
-def score_key(score: Mapping[str, Any]) -> str:
+def score_key(score: Score) -> str:
     """The metric that holds a score's value."""
-    return f"{score['task']}/{score['pooling']}/{score['metric']}"
+    return f"{score.task}/{score.pooling}/{score.metric}"
 
 
 def beside(key: str, of: Literal["stderr", "n_test"]) -> str:
@@ -64,14 +66,19 @@ the question answered, are in `report/report.html` of the study's folder.
 """
 
 
-def view(result: dict[str, Any], stamp: int) -> str:
-    """A view of the table of runs as MLflow's page saves one: arm, seed, clips, mean score, then the tasks.
+def view(result: Result, axes: Sequence[str], stamp: int) -> str:
+    """A view of the table of runs as MLflow's page saves one: arm, seed, place on the axes (columns of the scores),
+    mean score, then the tasks.
 
     Without one the table has no column of a metric, parameter or tag, whatever their names.
     Columns of one kind stand together, or the table names the kind twice.
     """
-    tasks = {score_key(score): score["task"] for score in result["scores"] if score["metric"] in SHOWN}
-    columns = {"tags.`arm`": 170, "params.`seed`": 100, "metrics.`clips`": 80, f"metrics.`{ACCURACY}`": 90}
+    tasks = {score_key(score): score.task for score in result.scores if score.metric in SHOWN}
+    measured = {"clips": "clips", "parameters": "cost/encoder_parameters", "samples_seen": "cost/samples_seen"}
+    columns = {"tags.`arm`": 170, "params.`seed`": 100}
+    columns |= {f"params.`{axis}`": 100 for axis in axes if axis not in measured}
+    columns |= {f"metrics.`{measured[axis]}`": 100 for axis in axes if axis in measured}
+    columns[f"metrics.`{ACCURACY}`"] = 90
     columns |= {f"metrics.`{key}`": 60 + 8 * len(task) for key, task in tasks.items()}
     state = {
         "selectedColumns": list(columns),
@@ -83,16 +90,16 @@ def view(result: dict[str, Any], stamp: int) -> str:
     return json.dumps({"name": "Scores", "createdAt": stamp, "updatedAt": stamp, "state": json.dumps(state)})
 
 
-def recorded_tags(result: dict[str, Any]) -> dict[str, str]:
+def recorded_tags(result: Result) -> dict[str, str]:
     """What MLflow holds of where a run was done, by what source, and of its scores in words."""
-    domains = {score["task"]: score["domain"] for score in result["scores"]}
-    notes = {f"{score['task']}/{score['pooling']}": score["note"] for score in result["scores"] if score["note"]}
+    domains = {score.task: score.domain for score in result.scores}
+    notes = {f"{score.task}/{score.pooling}": score.note for score in result.scores if score.note}
     tags = {
-        "store": result["store"],
-        "weights": result["cost"].get("weights", ""),
-        **result["machine"],
-        "source_hash": result["source_hash"],
-        "commit": result["commit"],
+        "store": result.store,
+        "weights": result.cost.weights,
+        **asdict(result.machine),
+        "source_hash": result.source_hash,
+        "commit": result.commit,
         DOMAINS_TAG: json.dumps(domains),
         NOTES_TAG: json.dumps(notes),
     }
@@ -195,8 +202,3 @@ def _number_or_name(value: str, scale: str) -> float | str | None:
         return float(value)
     except ValueError:
         return None
-
-
-def numbers(cost: dict[str, Any]) -> dict[str, float]:
-    """The numeric part of a run's cost."""
-    return {key: float(value) for key, value in cost.items() if isinstance(value, (int, float))}

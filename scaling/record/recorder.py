@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from scaling.record.tracker import Tracker, UnreachableError, reached
+from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry
-from scaling.storage.files import Location
 from scaling.study.run import Run
 from scaling.study.study import Cell
 
@@ -27,11 +27,11 @@ class Recorder:
         self,
         tracker: Tracker,
         cells: Iterable[Cell],
-        runs: Location,
+        folder: StudyFolder,
         provenance: dict[str, str],
         say: Callable[[str], None],
     ) -> None:
-        self._tracker, self._runs, self._provenance, self._say = tracker, runs, provenance, say
+        self._tracker, self._folder, self._provenance, self._say = tracker, folder, provenance, say
         self._cells = {cell.run.name: cell for cell in cells}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._sent: Future[None] | None = None
@@ -57,7 +57,7 @@ class Recorder:
             with reached():
                 for run in done:
                     self._tracker.begin(self._cells[run.name], self._provenance)
-                    self._tracker.finish(run, self._runs / run.name)
+                    self._tracker.finish(run, self._folder.run(run.name))
                 for entry in entries:
                     if entry.state == "failed":
                         self._tracker.begin(self._cells[entry.run.name], self._provenance)
@@ -88,10 +88,10 @@ class Recorder:
             return
         self._tracker.begin(self._cells[run.name], self._provenance)
         if entry.state == "running":
-            self._tracker.forward(run, self._runs / run.name)
+            self._tracker.forward(run, self._folder.run(run.name))
             return
         if entry.state == "done":
-            self._tracker.finish(run, self._runs / run.name)
+            self._tracker.finish(run, self._folder.run(run.name))
         else:
             self._tracker.fail(run, entry.cause)
         self._ended.add(run.name)

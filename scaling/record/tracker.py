@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,10 @@ from scaling.record.metrics import (
     scores_table,
     view,
 )
-from scaling.storage.files import Location, local_copy, read_json
+from scaling.runs.folder import RunFolder, StudyFolder
+from scaling.storage.files import Location, local_copy, on_disk
 from scaling.study.run import Run, run_to_json
 from scaling.study.study import Cell, Study
-from scaling.training.learning_curve import FILE, read_curve
 
 STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
@@ -45,7 +45,7 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
     Raises `StudyError` where there is no such place: SQLite needs a filesystem.
     """
-    if isinstance(folder, Path):
+    if on_disk(folder):
         return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
     if not uri:
         raise StudyError(
@@ -56,13 +56,13 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
 
 
 class Tracker:
-    """One study's experiment at a tracking URI; `question` stands above its runs.
+    """One study's experiment at a tracking URI, described as `design` says (`Study.design`).
 
     `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
     Raises `StudyError` where the URI cannot be reached.
     """
 
-    def __init__(self, uri: str, experiment: str, question: str, study_id: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, experiment: str, design: Mapping[str, Any], study_id: str, artifacts: Path) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -76,6 +76,7 @@ class Tracker:
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.experiment = experiment
+        self._axes = [axis["column"] for axis in design["axes"]]
         self.study_id = study_id
         try:
             self.client = MlflowClient(tracking_uri=uri)
@@ -83,7 +84,7 @@ class Tracker:
             if found is None:
                 place = artifacts.as_uri() if uri.startswith("sqlite:") else None
                 self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                note = description(question, self.experiment_id)
+                note = description(design["question"], self.experiment_id)
                 self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
             else:
                 self.experiment_id = found.experiment_id
@@ -123,7 +124,7 @@ class Tracker:
 
         self.client.log_batch(self._ids[run.name], params=[Param(key, value) for key, value in parameters(run).items()])
 
-    def forward(self, run: Run, folder: Location) -> None:
+    def forward(self, run: Run, folder: RunFolder) -> None:
         """Send what a run has logged since the last call; a step is sent once, also by a driver that was
         restarted."""
         from mlflow.entities import Metric
@@ -132,7 +133,7 @@ class Tracker:
         if run.name not in self._forwarded:
             sent = self.client.get_metric_history(run_id, "train/loss")
             self._forwarded[run.name] = max((metric.step for metric in sent), default=0)
-        rows = [row for row in read_curve(folder / FILE) if row["step"] > self._forwarded[run.name]]
+        rows = [row for row in folder.curve() if row["step"] > self._forwarded[run.name]]
         metrics = [
             Metric(key, value, int(row["time"]), int(row["step"]))
             for row in rows
@@ -144,7 +145,7 @@ class Tracker:
         if rows:
             self._forwarded[run.name] = int(rows[-1]["step"])
 
-    def finish(self, run: Run, folder: Location) -> None:
+    def finish(self, run: Run, folder: RunFolder) -> None:
         """Record a finished run: learning curve, scores with standard errors, cost. Does nothing where that
         was done."""
         from mlflow.entities import Metric, RunTag
@@ -155,22 +156,23 @@ class Tracker:
         # A driver may have died between making the MLflow run and describing it.
         self._log_parameters(run)
         self.forward(run, folder)
-        path = folder / "result.json"
-        result, stamp = read_json(path), int(path.stat().st_mtime * 1000)
+        result, stamp = folder.result(), int(folder.done_at * 1000)
         metrics = [Metric(key, value, stamp, run.steps) for key, value in recorded_metrics(result).items()]
         for first in range(0, len(metrics), ENTRIES_A_BATCH):
             self.client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])
         tags = recorded_tags(result)
         # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        with local_copy(folder / "predictions.parquet") as predictions:
+        with local_copy(folder.predictions) as predictions:
             self.client.log_artifact(run_id, str(predictions))
         self.client.log_dict(run_id, run_to_json(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
-        if not self._viewed and result["scores"]:
+        if not self._viewed and result.scores:
             self._viewed = True
-            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, stamp))
+            self.client.set_experiment_tag(
+                self.experiment_id, f"mlflow.sharedViewState.{VIEW}", view(result, self._axes, stamp)
+            )
 
     def fail(self, run: Run, cause: str) -> None:
         """Record that a run failed, and why."""
@@ -178,10 +180,10 @@ class Tracker:
             self.client.set_tag(self._ids[run.name], "cause", cause)
             self.client.set_terminated(self._ids[run.name], "FAILED")
 
-    def scores(self, study: Study, runs: Location) -> pl.DataFrame:
+    def scores(self, study: Study, folder: StudyFolder) -> pl.DataFrame:
         """All scores that MLflow holds of this study, one row each (`scores_table`).
 
-        A run that is done in `runs` and not recorded yet is read from its result.
+        A run that is done in `folder` and not recorded yet is read from its result.
         """
         records: list[Record] = []
         with suppress(UnreachableError), reached():
@@ -190,12 +192,10 @@ class Tracker:
                 if data.tags.get(DONE_TAG):
                     records.append((data.tags[RUN_TAG], run.info.run_id, data.params, data.metrics, data.tags))
         held = {name for name, *_ in records}
-        for cell in study.cells:
-            path = runs / cell.run.name / "result.json"
-            if cell.run.name not in held and path.exists():
-                result = read_json(path)
-                tags = {**recorded_tags(result), **level_tags(cell)}
-                records.append((cell.run.name, "", parameters(cell.run), recorded_metrics(result), tags))
+        cells = {cell.run.name: cell for cell in study.cells if cell.run.name not in held}
+        for name, result in folder.results(cell.run for cell in cells.values()).items():
+            tags = {**recorded_tags(result), **level_tags(cells[name])}
+            records.append((name, "", parameters(result.run), recorded_metrics(result), tags))
         return scores_table(study, records)
 
 

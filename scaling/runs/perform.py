@@ -1,9 +1,8 @@
 """What a lane does with a run: train, probe, write the result. Knows nothing of Ray or MLflow."""
 
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,57 +10,52 @@ from torch import nn
 
 from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
-from scaling.data.store import Store, write_parquet
+from scaling.data.store import Store
 from scaling.models.encoder import Encoder
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
 from scaling.probes.embed import embed
 from scaling.probes.options import REFERENCES
 from scaling.probes.probe import score
-from scaling.runs.place import Place
+from scaling.runs.folder import RunFolder, StudyFolder
 from scaling.runs.provenance import commit, source_hash
-from scaling.storage.files import Location, write_json
-from scaling.study.run import Run, run_to_json
+from scaling.runs.result import Machine, Result
+from scaling.storage.files import Location
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt, Progress
+from scaling.training.cost import Cost
 from scaling.training.initialize import Sources, build, first_encoder, first_weights
 from scaling.training.loop import CHECKPOINT_SECONDS, train
 from scaling.training.measures import parameter_count
 
 
 @lru_cache(maxsize=1)
-def _stores(place_store: Location, place_labelled: Location) -> tuple[Store, LabelledStore]:
-    return Store(place_store), LabelledStore(place_labelled)
+def _stores(folder: Location) -> tuple[Store, LabelledStore]:
+    return Store(folder), LabelledStore(folder / "labelled")
 
 
 def perform(
     run: Run,
-    place: Place,
+    folder: StudyFolder,
     attempt: Attempt,
     *,
     device: torch.device,
     progress: Progress = lambda step, rate: False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> dict[str, Any]:
-    """Do one run and leave `result.json` in its folder, renamed into place last.
+) -> Result | None:
+    """Do one run of the study in `folder` and leave its result in the attempt's folder.
 
-    Every worker of a group calls this; the first one probes and writes. Returns the result (of the first
-    worker).
+    Every worker of a group calls this; the first one probes, writes and returns the result.
     """
     began = time.monotonic()
-    store, labelled = _stores(place.store, place.labelled)
-    cost: dict[str, Any] = {
-        "samples_seen": 0,
-        "epochs": 0.0,
-        "wall_seconds": 0.0,
-        "parameters": 0,
-        "flops": 0.0,
-    }
+    store, labelled = _stores(folder.store)
+    cost = Cost()
     trained_on = store.index.clear()
     module: Objective | None = None
     if run.objective is not None:
         feed, classes = feed_of(run, store, labelled)
         trained_on = feed.store.index[feed.places]
-        weights = first_weights(run, Sources(place.runs, place.checkpoints))
+        weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
         module = build(run, len(store.tokenizer), classes, *weights, store.statistics)
         cost = train(
             run,
@@ -73,35 +67,33 @@ def perform(
             checkpoint_seconds=checkpoint_seconds,
         )
     if attempt.worker != 0:
-        return {}
+        return None
     training_seconds = time.monotonic() - began
     progress(run.steps, 0.0)
     encoder = _encoder(run, store, module)
-    cost.setdefault("encoder_parameters", 0 if encoder is None else parameter_count(encoder))
+    if module is None and encoder is not None:
+        cost = replace(cost, encoder_parameters=parameter_count(encoder))
     scores, predictions = _scores(run, store, labelled, encoder, module, device)
-    result = {
-        "run": run_to_json(run),
-        "name": run.name,
-        "clips": len(trained_on),
-        "captions": int(trained_on["captions"].list.len().sum()),
-        "hours": float(trained_on["seconds"].sum()) / 3600,
-        "cost": cost,
-        "scores": [asdict(score) for score in scores],
-        "seconds": {"training": training_seconds, "probes": time.monotonic() - began - training_seconds},
-        "machine": {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            "workers": workers(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
-        "store": store.description.fingerprint,
-        "source_hash": source_hash(),
-        "commit": commit(),
-    }
-    attempt.still_ours()
-    write_parquet(attempt.folder / "predictions.parquet", predictions)
-    attempt.still_ours()
-    write_json(attempt.folder / "result.json", result)
+    result = Result(
+        run=run,
+        clips=len(trained_on),
+        captions=int(trained_on["captions"].list.len().sum()),
+        hours=float(trained_on["seconds"].sum()) / 3600,
+        cost=cost,
+        scores=tuple(scores),
+        training_seconds=training_seconds,
+        probe_seconds=time.monotonic() - began - training_seconds,
+        machine=Machine(
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            workers=workers(),
+            threads=torch.get_num_threads(),
+            torch=torch.__version__,
+        ),
+        store=store.description.fingerprint,
+        source_hash=source_hash(),
+        commit=commit(),
+    )
+    RunFolder(attempt.folder).finish(attempt, result, predictions)
     return result
 
 
@@ -158,15 +150,3 @@ def _head(space: JointSpace, max_tokens: int, store: Store, embeddings: torch.Te
         return torch.cat([space.embed_text(some.to(device)).cpu() for some in torch.split(padded, 256)])
 
     return Head(space.project_audio(embeddings.to(device)).cpu(), embed_captions)
-
-
-def mean_accuracy(result: dict[str, Any]) -> float | None:
-    """The mean over the classification tasks of a finished run, if it was probed on any."""
-    values = [score["value"] for score in result["scores"] if score["metric"] == "accuracy"]
-    return sum(values) / len(values) if values else None
-
-
-def main_score(result: dict[str, Any]) -> str:
-    """What a person is shown of a finished run."""
-    accuracy = mean_accuracy(result)
-    return "done" if accuracy is None else f"{accuracy:.3f} mean accuracy"

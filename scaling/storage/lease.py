@@ -1,12 +1,10 @@
 """One start at a time: a lease on the study's folder, kept alive by a heartbeat."""
 
-import os
 import secrets
 import socket
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -15,11 +13,14 @@ import psutil
 from scaling.errors import StudyError
 from scaling.storage.files import (
     Location,
+    create,
     json_text,
     make_folder,
     read_json,
     remove,
     remove_if_empty,
+    replace_if,
+    version,
     write_json,
 )
 
@@ -70,28 +71,8 @@ class Lease:
         }
 
     def _created(self) -> bool:
-        if not isinstance(self.path, Path):
-            return self._put(mode="create")
-        try:
-            # Creation is exclusive on local disks and on NFS v3 and later.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            return False
-        write_json(self.path, self._content())
-        return True
-
-    def _put(self, **condition: str) -> bool:
-        """Write the lease into an object store under a condition; whether it held."""
-        assert not isinstance(self.path, Path)
-        try:
-            self.path.fs.pipe_file(self.path.path, json_text(self._content()).encode(), **condition)
-        except OSError as error:
-            said = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
-            if isinstance(error, FileExistsError) or said in ("PreconditionFailed", "ConditionalRequestConflict"):
-                # A request that was repeated may have been refused because of itself.
-                return self._ours()
-            raise
-        return True
+        # A request that was repeated may have been refused because of itself.
+        return create(self.path, json_text(self._content())) or self._ours()
 
     def _ours(self) -> bool:
         with suppress(FileNotFoundError, ValueError):
@@ -108,17 +89,17 @@ class Lease:
 
     def _taken_over(self) -> bool:
         """Take over the lease of a holder that is dead. False: try to create one."""
-        held, age, version = self._held()
+        held, age, known = self._held()
         same_host = held.get("host") == socket.gethostname()
         dead = same_host and not _alive(held["pid"], held["started"])
         if dead or age > STALE_SECONDS:
-            if not version:
+            if not known:
                 remove(self.path)
                 return False
             if not dead:
                 # After an outage of the store the holder's next beat is on its way.
                 time.sleep(RETRY_SECONDS)
-            return self._put(IfMatch=version)
+            return replace_if(self.path, json_text(self._content()), known) or self._ours()
         if held or age > BEAT_SECONDS:
             where = f"process {held['pid']} on {held['host']}" if held else "another start"
             raise StudyError(f"{self.path.parent} is in use by {where}: wait for it, or give another folder with --out")
@@ -129,9 +110,9 @@ class Lease:
         """What lies there, its age in seconds, and its version where it can be replaced on condition."""
         try:
             # The version first: a beat in between makes the condition fail.
-            version = "" if isinstance(self.path, Path) else self.path.fs.info(self.path.path).get("ETag", "")
+            known = version(self.path)
             held = read_json(self.path)
-            return held, time.time() - held["beat"], version
+            return held, time.time() - held["beat"], known
         except (FileNotFoundError, ValueError, KeyError):
             # Just created and not yet written, or just released.
             return {}, time.time() - self._modified(), ""

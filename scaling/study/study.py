@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from scaling.errors import StudyError
 from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
 from scaling.study.run import Data, Initialization, Run, with_fields
@@ -78,9 +79,12 @@ class Factor:
 def objective_factor(names: Sequence[str]) -> Factor:
     """The factor of known objectives, each with the defaults of its options.
 
-    Raises `StudyError` for an unknown one.
+    Raises `StudyError` for an unknown one, or one that does not learn from captions.
     """
-    return Factor("objective", {name: {"objective": OBJECTIVES.default(name)} for name in names})
+    known = {name: OBJECTIVES.default(name) for name in names}
+    if labels := [name for name, options in known.items() if options.targets != "captions"]:
+        raise StudyError(f"{labels[0]} learns from labels and not from the mixture: it has no curve along its clips")
+    return Factor("objective", {name: {"objective": options} for name, options in known.items()})
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,14 @@ class Study:
     seeds: tuple[int, ...] = (0,)
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart."""
+        arms: dict[Run, str] = {}
+        for levels, run in self._arms():
+            arm = Cell(run, levels).arm
+            if (other := arms.setdefault(run, arm)) != arm:
+                raise StudyError(f"{other} and {arm} would be the same runs: one of them must set something else")
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:

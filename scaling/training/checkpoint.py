@@ -1,29 +1,51 @@
 """Checkpoints: safetensors and JSON in a folder that is renamed into place, so that one is whole or absent.
 
-checkpoint/step-00000120/  weights.safetensors  optimizer.safetensors  state.json
+checkpoint/step-00000120/  weights.safetensors
+                           optimizer.safetensors  the tensors of the optimizer's state
+                           state.json             how far the run is, and what else is in the optimizer's state
 """
 
-import errno
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, load_file, save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from scaling.errors import StudyError
-from scaling.storage.files import Location, names, read_bytes, read_json, remove, remove_tree, replacing, write_json
+from scaling.storage.files import (
+    Location,
+    local_copy,
+    names,
+    on_disk,
+    read_json,
+    remove,
+    remove_tree,
+    replacing,
+    write_json,
+)
+from scaling.storage.space import room_for
 
+Tensors = dict[str, torch.Tensor]
 WEIGHTS = "weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
+PLAIN = (bool, int, float, str, type(None))
+"""What an optimizer's state may hold beside tensors: what JSON gives back as it was."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run is: steps done, and the seconds that they took over all attempts, of them spent waiting for
+    batches."""
+
+    step: int = 0
+    wall_seconds: float = 0.0
+    feed_wait_seconds: float = 0.0
 
 
 def checkpoint_path(folder: Location, step: int) -> Location:
@@ -39,29 +61,31 @@ def latest_checkpoint(folder: Location) -> Location | None:
 
 def save_checkpoint(
     folder: Location,
-    step: int,
+    state: State,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
-    state: dict[str, Any],
     still_ours: Callable[[], None],
 ) -> None:
-    """Write a checkpoint of `step` and remove the older ones.
+    """Write the checkpoint of a state and remove the older ones.
 
     `still_ours` is called last before the rename and raises where another attempt has taken the run over.
     In an object store the state is uploaded last, in the rename's place. Raises `StudyError` where the disk is full;
-    the checkpoint before stays whole.
+    the checkpoint before stays whole. Raises `TypeError` where the optimizer's state holds what cannot be saved.
     """
-    final = checkpoint_path(folder, step)
-    if not isinstance(final, Path):
-        _upload_checkpoint(final, module, optimizer, {**state, "step": step}, still_ours)
+    final = checkpoint_path(folder, state.step)
+    moments, others = _optimizer_state(module, optimizer)
+    tensors = {WEIGHTS: module.state_dict(), OPTIMIZER: moments}
+    fields = {**asdict(state), **({"optimizer": others} if others else {})}
+    if not on_disk(final):
+        _upload_checkpoint(final, tensors, fields, still_ours)
         return
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
     try:
         with room_for(f"the checkpoint of {folder.name}"):
             temporary.mkdir(parents=True)
-            save_file(module.state_dict(), temporary / WEIGHTS)
-            save_file(_optimizer_tensors(module, optimizer), temporary / OPTIMIZER)
-            (temporary / STATE).write_text(json.dumps({**state, "step": step}))
+            for name, content in tensors.items():
+                save_file(content, temporary / name)
+            (temporary / STATE).write_text(json.dumps(fields))
             for file in temporary.iterdir():
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
@@ -77,46 +101,43 @@ def save_checkpoint(
 
 
 def _upload_checkpoint(
-    final: Location,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    state: dict[str, Any],
-    still_ours: Callable[[], None],
+    final: Location, tensors: dict[str, Tensors], fields: dict[str, Any], still_ours: Callable[[], None]
 ) -> None:
     with room_for(f"the checkpoint of {final.parent.parent.name}"):
         if not (final / STATE).exists():
-            for name, tensors in ((WEIGHTS, module.state_dict()), (OPTIMIZER, _optimizer_tensors(module, optimizer))):
+            for name, content in tensors.items():
                 with replacing(final / name) as temporary:
-                    save_file(tensors, temporary)
+                    save_file(content, temporary)
             still_ours()
-            write_json(final / STATE, state)
+            write_json(final / STATE, fields)
     for name in names(final.parent):
         if name < final.name:
             remove_tree(final.parent / name)
 
 
-def read_tensors(path: Location) -> dict[str, torch.Tensor]:
+def read_tensors(path: Location) -> Tensors:
     """The tensors of a safetensors file, on the CPU."""
-    return load_file(path) if isinstance(path, Path) else load(read_bytes(path))
+    with local_copy(path) as local:
+        return load_file(local)
 
 
-def load_checkpoint(checkpoint: Location, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
+def load_checkpoint(checkpoint: Location, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> State:
     """Restore weights and (unless None) optimizer in place, bit for bit; returns the state that was saved."""
     module.load_state_dict(read_tensors(checkpoint / WEIGHTS))
     if optimizer is not None:
-        tensors = read_tensors(checkpoint / OPTIMIZER)
         parameters = dict(module.named_parameters())
-        for key, value in tensors.items():
+        others: dict[str, Any] = read_json(checkpoint / STATE).get("optimizer", {})
+        for key, value in {**read_tensors(checkpoint / OPTIMIZER), **others}.items():
             name, _, field = key.rpartition("/")
             # The fused AdamW keeps its step count beside the parameter, as it does its moments.
-            optimizer.state[parameters[name]][field] = value.to(parameters[name].device)
+            there = value.to(parameters[name].device) if isinstance(value, torch.Tensor) else value
+            optimizer.state[parameters[name]][field] = there
     return read_state(checkpoint)
 
 
-def read_state(checkpoint: Location) -> dict[str, Any]:
-    """The state that was saved with a checkpoint; `step` is the number of steps done."""
-    state: dict[str, Any] = read_json(checkpoint / STATE)
-    return state
+def read_state(checkpoint: Location) -> State:
+    """The state that was saved with a checkpoint."""
+    return State(**{key: value for key, value in read_json(checkpoint / STATE).items() if key != "optimizer"})
 
 
 def drop_optimizer(folder: Location) -> None:
@@ -125,25 +146,18 @@ def drop_optimizer(folder: Location) -> None:
         remove(checkpoint / OPTIMIZER)
 
 
-@contextmanager
-def room_for(what: str) -> Iterator[None]:
-    """Raise `StudyError` where the block fails for want of space, naming what was being written."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        # safetensors wraps the system's error and leaves only its text.
-        full = isinstance(error, SafetensorError) and any(
-            f"(os error {number})" in str(error) for number in (errno.ENOSPC, errno.EDQUOT)
-        )
-        if full or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
-            raise StudyError(f"no space left for {what}: free some and start again") from error
-        raise
-
-
-def _optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def _optimizer_state(module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors of an optimizer's state and what else is in it, by "name of the parameter/field"."""
     names = {id(parameter): name for name, parameter in module.named_parameters()}
-    return {
-        f"{names[id(parameter)]}/{key}": value.contiguous()
-        for parameter, values in optimizer.state.items()
-        for key, value in values.items()
-    }
+    tensors: Tensors = {}
+    others: dict[str, Any] = {}
+    for parameter, values in optimizer.state.items():
+        for field, value in values.items():
+            key = f"{names[id(parameter)]}/{field}"
+            if isinstance(value, torch.Tensor):
+                tensors[key] = value.contiguous()
+            elif type(value) in PLAIN:
+                others[key] = value
+            else:
+                raise TypeError(f"{field} of the optimizer's state is a {type(value).__name__}, which is not saved")
+    return tensors, others

@@ -7,7 +7,6 @@ gives, up to the first "-": `checkpoint-3f2a` is a `checkpoint`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -19,7 +18,7 @@ from scaling.models.encoder import Encoder
 from scaling.models.options import ENCODERS
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import OBJECTIVES
-from scaling.storage.files import Location
+from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.study.study import Study
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
@@ -113,7 +112,7 @@ def read_weights(path: Location) -> Weights:
     Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
     """
     # safetensors maps the file and answers a folder with "No such device".
-    if not (path.is_file() if isinstance(path, Path) else path.exists()):
+    if not (path.is_file() if on_disk(path) else path.exists()):
         raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file")
     try:
         return read_tensors(path)

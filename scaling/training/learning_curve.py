@@ -3,11 +3,10 @@
 import json
 import time
 from contextlib import suppress
-from pathlib import Path
 
-from scaling.storage.files import Location, read_bytes, replacing
+from scaling.storage.files import Location, on_disk, read_bytes, replacing
+from scaling.storage.space import room_for
 from scaling.training.attempt import Attempt, SupersededError
-from scaling.training.checkpoint import room_for
 
 FILE = "metrics.jsonl"
 PUBLISH_SECONDS = 5.0
@@ -49,7 +48,7 @@ class LearningCurve:
 
         Raises `SupersededError` where another attempt has taken over.
         """
-        if isinstance(self._path, Path):
+        if on_disk(self._path):
             return
         self._published = time.monotonic()
         self._attempt.still_ours()

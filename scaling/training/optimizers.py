@@ -1,21 +1,10 @@
-"""AdamW with a linear warm-up and a cosine to zero; the learning rate is a function of the step."""
-
-import math
+"""What updates the weights."""
 
 import torch
 from torch import nn
 
 from scaling.objectives.objective import Objective
 from scaling.study.run import Run
-
-
-def learning_rate(run: Run, step: int) -> float:
-    """The rate of a step (0-based): linear warm-up over a share of the run, then half a cosine down to zero."""
-    warmup = max(1, round(run.optimization.warmup * run.steps))
-    if step < warmup:
-        return run.optimization.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, run.steps - warmup)
-    return run.optimization.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def build_optimizer(module: Objective, run: Run) -> torch.optim.AdamW:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,10 @@ from tiny import shared_pair
 
 from scaling.cluster.lanes import Lanes
 from scaling.cluster.writers import write_parts
+from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
-from scaling.runs.place import Place
-from scaling.storage.files import read_json
 from scaling.study.resources import Resources
-from scaling.study.study import Run, run_from_json
+from scaling.study.run import Initialization, Run, with_fields
 from scaling.training.attempt import Attempt
 
 
@@ -81,26 +79,25 @@ def test_preparation_spreads_over_the_nodes_and_outlives_one(
     }
 
 
-def _performed(worker: int, run: Run, place: Place) -> str:
+def _performed(worker: int, run: Run, folder: StudyFolder) -> str:
     """One run as a group of two without Ray; what its weights are."""
-    folder = place.runs / run.name
-    attempt = Attempt(folder, token="the group's", worker=worker)
+    attempt = Attempt(folder.run(run.name).path, token="the group's", worker=worker)
     attempt.claim()
-    perform(run, place, attempt, device=torch.device("cpu"))
-    return str(read_json(folder / "result.json")["cost"]["weights"]) if worker == 0 else ""
+    result = perform(run, folder, attempt, device=torch.device("cpu"))
+    return "" if result is None else result.cost.weights
 
 
 def test_a_group_over_two_nodes_trains_what_two_processes_train_and_a_run_that_always_fails_is_left_out(
     cluster: Cluster, undisturbed: Started, tmp_path: Path
 ):
-    results = undisturbed.results().values()
-    child = next(run_from_json(r["run"]) for r in results if r["run"]["parent"])
-    parent = next(run_from_json(r["run"]) for r in results if r["name"] == child.parent)
-    run = replace(child, audio_init="scratch", parent="", steps=10)
-    nodes = Place(undisturbed.out / "store", tmp_path / "nodes", {})
-    processes = Place(undisturbed.out / "store", tmp_path / "processes", {})
+    begun = {folder.cell().run.name: folder.cell().run for folder in StudyFolder(undisturbed.out).begun()}
+    child = next(run for run in begun.values() if run.initialization.parent)
+    parent = begun[child.initialization.parent]
+    run = with_fields(child, {"initialization": Initialization(), "optimization.steps": 10})
+    nodes = StudyFolder(tmp_path / "nodes", undisturbed.out / "store")
+    processes = StudyFolder(tmp_path / "processes", undisturbed.out / "store")
     # No checkpoint can be written where a file lies in the way.
-    in_the_way = nodes.runs / parent.name / "checkpoint"
+    in_the_way = nodes.run(parent.name).path / "checkpoint"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.touch()
     ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
@@ -118,10 +115,10 @@ def test_a_group_over_two_nodes_trains_what_two_processes_train_and_a_run_that_a
     assert "NotADirectoryError" in entries[parent].cause
     assert entries[child].cause == f"it starts from {parent.name}, which failed"
     alone = shared_pair().call(_performed, run, processes)
-    result = read_json(nodes.runs / run.name / "result.json")
-    assert result["machine"]["workers"] == 2
-    assert result["cost"]["weights"] == alone[0]
-    assert result["scores"] == read_json(processes.runs / run.name / "result.json")["scores"]
+    result = nodes.run(run.name).result()
+    assert result.machine.workers == 2
+    assert result.cost.weights == alone[0]
+    assert result.scores == processes.run(run.name).result().scores
 
 
 def test_whatever_dies_no_number_changes(

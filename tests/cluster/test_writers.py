@@ -55,7 +55,7 @@ def test_a_disk_that_fills_up_is_told_in_one_line(
         assert prepared_parts(disk / "store") == []
         # What the estimate lets pass, the write itself finds out.
         monkeypatch.setattr(preparation, "_check_space", lambda *_: None)
-        with pytest.raises(StudyError, match=r"^no space left to write part-\d+\.arrow") as refused:
+        with pytest.raises(StudyError, match=r"^no space left for part-\d+\.arrow") as refused:
             prepare(disk / "store", str(corpus.root), None, write_parts)
         assert "\n" not in str(refused.value)
         assert not list((disk / "store").glob(".*"))

@@ -7,27 +7,25 @@ from pathlib import Path
 
 import pytest
 from study_corpus import write_corpus
+from tiny_study import tiny_study
 
 from scaling.driver.forecast import schedule
-from scaling.study.study import Run, grid, references, with_parents
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_child_waits_and_lanes_are_shared():
-    runs = with_parents(
-        grid(Run("contrastive", steps=10), audio_init=["scratch", "supervised"], clips=[10, 20]),
-        Run("supervised", steps=10),
-    )
-    seconds = {run.name: 5.0 if run.objective == "supervised" else 2.0 for run in runs}
+    study = tiny_study()
+    runs = [cell.run for cell in study.cells if cell.levels["objective"] != "captioning" and not cell.run.reference]
+    seconds = {run.name: 5.0 if run.objective_name == "supervised" else 2.0 for run in runs}
     slots = schedule(runs, seconds, lanes=2)
     by_name = {slot.run.name: slot for slot in slots}
     assert len(slots) == len(runs)
-    assert slots[0].run.objective == "supervised"
+    assert slots[0].run.objective_name == "supervised"
     for slot in slots:
         assert slot.end == slot.begin + seconds[slot.run.name]
-        if slot.run.parent:
-            assert slot.begin >= by_name[slot.run.parent].end
+        if parent := slot.run.initialization.parent:
+            assert slot.begin >= by_name[parent].end
     # Two from scratch beside the parent, until 4; the lane then waits, and both children begin at 5.
     assert sorted((slot.begin, slot.end) for slot in slots) == [(0, 2), (0, 5), (2, 4), (5, 7), (5, 7)]
     for lane in (0, 1):
@@ -37,7 +35,7 @@ def test_a_child_waits_and_lanes_are_shared():
 
 @pytest.mark.parametrize("lanes", [1, 3, 50])
 def test_every_run_is_planned_once(lanes: int):
-    runs = (*references(Run("contrastive"), [0]), *grid(Run("captioning", steps=5), clips=[1, 2, 3]))
+    runs = tiny_study((1, 2, 3)).runs
     slots = schedule(runs, {run.name: float(run.steps) for run in runs}, lanes)
     assert sorted(slot.run.name for slot in slots) == sorted(run.name for run in runs)
 

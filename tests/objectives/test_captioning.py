@@ -1,21 +1,23 @@
 """The captioning loss against its formula, what leaks, and two workers against one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tiny import MODEL, Pair, random_batch, share
+from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling.data.feed import Batch
+from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
-from scaling.objectives.objective import share_of_draws
-from scaling.training.initialize import build_encoder
+from scaling.objectives.objective import Batch, share_of_draws
 
-SMOOTHING = 0.1
+OPTIONS = OBJECTIVES["captioning"]
+SMOOTHING = OPTIONS.label_smoothing
 
 
 def captioning(autoregressive: float) -> Captioning:
     torch.manual_seed(0)
-    return Captioning(build_encoder("transformer", MODEL), MODEL, 30, SMOOTHING, autoregressive)
+    return Captioning(replace(OPTIONS, autoregressive=autoregressive), Transformer(ENCODER), 30, {})
 
 
 def smoothed(logits: torch.Tensor, word: int) -> torch.Tensor:
@@ -36,7 +38,7 @@ def test_the_loss_is_the_smoothed_mean_over_words_and_ends(autoregressive: float
         if chosen[row]:
             states = module.decoder.autoregressive(tokens[None, :-1], *encoded)
         else:
-            states = module.decoder.parallel(MODEL.max_tokens - 1, *encoded)
+            states = module.decoder.parallel(OPTIONS.max_tokens - 1, *encoded)
         logits = module.decoder.logits(states[0])
         losses += [smoothed(logits[i], word) for i, word in enumerate(tokens[1:].tolist())]
     assert loss.item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-5)

@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from tiny import MODEL, Pair, random_batch, share
+from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling.data.feed import Batch
+from scaling.models.transformer import Transformer
 from scaling.objectives.contrastive import Contrastive, info_nce
-from scaling.training.initialize import build_encoder
+from scaling.objectives.objective import Batch
 
-TEMPERATURE = 0.07
+OPTIONS = OBJECTIVES["contrastive"]
+TEMPERATURE = OPTIONS.temperature
 
 
 def brute_force(audio: torch.Tensor, text: torch.Tensor, caption: torch.Tensor) -> float:
@@ -63,7 +64,7 @@ def test_a_clip_with_the_same_caption_is_no_negative() -> None:
 def loss_and_gradients(worker: int, batch: Batch, workers: int) -> tuple[float, dict[str, torch.Tensor]]:
     """Of a worker's share; gradients as DistributedDataParallel averages them."""
     torch.manual_seed(0)
-    module = Contrastive(build_encoder("transformer", MODEL), MODEL, 30, TEMPERATURE)
+    module = Contrastive(OPTIONS, Transformer(ENCODER), 30, {})
     group = DistributedDataParallel(module) if workers > 1 else module
     loss = group(share(batch, worker, workers), torch.Generator())["loss"]
     loss.backward()

@@ -2,18 +2,18 @@
 
 import pytest
 import torch
-from tiny import MODEL, Pair, random_batch, share
+from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling.data.feed import Batch
 from scaling.models.pooling import masked_mean
+from scaling.models.transformer import Transformer
+from scaling.objectives.objective import Batch
 from scaling.objectives.supervised import Supervised
-from scaling.training.initialize import build_encoder
 
 
 def supervised() -> Supervised:
     torch.manual_seed(0)
-    return Supervised(build_encoder("transformer", MODEL), {"a": 3, "b": 4})
+    return Supervised(OBJECTIVES["supervised"], Transformer(ENCODER), 0, {"a": 3, "b": 4})
 
 
 def labelled(labels: list[list[int]]) -> Batch:

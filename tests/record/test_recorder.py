@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tiny_study import finish, score, tiny_study
 from tracking_server import Server
 
 from scaling.cli import sync
+from scaling.driver.identity import VERSION
 from scaling.record.recorder import Recorder
 from scaling.record.tracker import Tracker
+from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry
 from scaling.storage.files import write_json
-from scaling.study.study import Corpus, Run, Study
+from scaling.study.study import Cell
 
-RUNS = tuple(Run("contrastive", clips=clips, steps=2) for clips in (10, 20, 30))
-STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), RUNS)
+STUDY = tiny_study()
+CELLS = STUDY.cells[-3:]
+NAMES = [cell.run.name for cell in CELLS]
 
 
 @pytest.fixture
@@ -28,28 +31,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
         server.kill()
 
 
-def finish(run: Run, runs: Path) -> Entry:
-    """What a lane leaves of a finished run."""
-    folder = runs / run.name
-    folder.mkdir(parents=True)
-    score = {"task": "birds", "domain": "environment", "pooling": "mean", "metric": "accuracy", "value": 0.5}
-    result = {
-        "run": asdict(run),
-        "clips": run.clips,
-        "captions": run.clips,
-        "hours": 0.1,
-        "cost": {"samples_seen": 64, "epochs": 1.0, "weights": "abc"},
-        "scores": [{**score, "stderr": 0.1, "n_test": 25}],
-        "machine": {"device": "cpu"},
-        "store": "s",
-        "source_hash": "h",
-        "commit": "c",
-    }
-    write_json(folder / "run.json", asdict(run))
-    write_json(folder / "result.json", result)
-    (folder / "metrics.jsonl").write_text('{"step": 1, "time": 1000, "train/loss": 2.0}\n')
-    (folder / "predictions.parquet").touch()
-    return Entry(run, "done")
+def done(cell: Cell, folder: StudyFolder) -> Entry:
+    """A finished run, as the queue shows it."""
+    finish(folder.run(cell.run.name), cell, score("birds", "accuracy", 0.5))
+    return Entry(cell.run, "done")
 
 
 def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
@@ -57,13 +42,17 @@ def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
 ):
     monkeypatch.setattr("scaling.record.recorder.FORWARD_SECONDS", 0.0)
     monkeypatch.setattr("scaling.record.recorder.AGAIN_SECONDS", 0.1)
-    folder, said = tmp_path / "study", []
-    runs = folder / "runs"
-    fields = {"study": STUDY.name, "preset": STUDY.preset, "question": STUDY.question, "id": "me"}
-    folder.mkdir()
-    write_json(folder / "study.json", fields)
-    tracker = Tracker(server.uri, STUDY, "me", folder / "mlartifacts")
-    recorder = Recorder(tracker, runs, {"study": STUDY.name}, said.append)
+    path, said = tmp_path / "study", []
+    folder = StudyFolder(path)
+    path.mkdir()
+    fields = {"study": STUDY.name, "preset": STUDY.preset, "id": "me", "version": VERSION, "design": STUDY.design()}
+    write_json(path / "study.json", fields)
+
+    def tracker_at(uri: str) -> Tracker:
+        return Tracker(uri, "data-scale-smoke", STUDY.design(), "me", path / "mlartifacts")
+
+    tracker = tracker_at(server.uri)
+    recorder = Recorder(tracker, CELLS, folder, {"study": STUDY.name}, said.append)
 
     def watch_until(entries: list[Entry], words: str) -> None:
         began = time.monotonic()
@@ -75,30 +64,30 @@ def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
             time.sleep(0.02)
 
     def recorded(at: str) -> set[str]:
-        scores = Tracker(at, STUDY, "me", folder / "mlartifacts").scores(STUDY, tmp_path / "nowhere")
+        scores = tracker_at(at).scores(STUDY, StudyFolder(tmp_path / "nowhere"))
         return set(scores["run"])
 
     # Away for a while: the study goes on, and what ended meanwhile is recorded when it is back.
-    first = finish(RUNS[0], runs)
+    first = done(CELLS[0], folder)
     recorder.watch([first])
     server.kill()
-    second = finish(RUNS[1], runs)
+    second = done(CELLS[1], folder)
     watch_until([first, second], "the study goes on")
     server.start()
     watch_until([first, second], "answers again")
-    assert recorded(server.uri) == {RUNS[0].name, RUNS[1].name}
+    assert recorded(server.uri) == {NAMES[0], NAMES[1]}
 
     # Away for good: the scores are all there, from the runs' own files.
     server.kill()
-    finish(RUNS[2], runs)
-    assert not recorder.settle(RUNS, [])
-    scores = tracker.scores(STUDY, runs)
-    assert scores["run"].to_list() == sorted(run.name for run in RUNS)
+    done(CELLS[2], folder)
+    assert not recorder.settle([cell.run for cell in CELLS], [])
+    scores = tracker.scores(STUDY, folder)
+    assert scores["run"].to_list() == sorted(NAMES)
     assert scores["value"].to_list() == [0.5] * 3
     assert not scores["excluded"].any()
 
     # After the study's end: with the server gone for good, into the study's own database.
-    assert sync(folder) == 0
-    assert sync(folder) == 0
+    assert sync(str(path)) == 0
+    assert sync(str(path)) == 0
     assert "MLflow holds all 3 finished runs" in capsys.readouterr().out
-    assert recorded(f"sqlite:///{folder / 'mlflow.db'}") == {run.name for run in RUNS}
+    assert recorded(f"sqlite:///{path / 'mlflow.db'}") == set(NAMES)

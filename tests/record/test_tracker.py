@@ -1,51 +1,26 @@
 """What a person finds on MLflow's page of a study, and that it reads back."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tiny_study import finish, score, tiny_study
 
 from scaling.record.metrics import VIEW
 from scaling.record.tracker import Tracker, shown
-from scaling.storage.files import write_json
-from scaling.study.study import Corpus, Run, Study
+from scaling.runs.folder import StudyFolder
 
-RUN = Run("contrastive", clips=20, steps=2)
-STUDY = Study("data-scale", "smoke", "Does it pay?", Corpus(), (RUN,))
-
-
-def score(task: str, metric: str, value: float) -> dict[str, object]:
-    named = {"task": task, "domain": "environment", "pooling": "mean", "metric": metric}
-    return {**named, "value": value, "stderr": 0.1, "n_test": 25}
+STUDY = tiny_study()
+CELL = STUDY.cells[-1]
 
 
 def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) -> None:
-    folder = tmp_path / RUN.name
-    folder.mkdir()
-    result = {
-        "run": asdict(RUN),
-        "clips": 20,
-        "captions": 30,
-        "hours": 0.1,
-        "cost": {"samples_seen": 64, "epochs": 1.0},
-        "scores": [
-            score("birds", "accuracy", 0.25),
-            score("rooms", "accuracy", 0.75),
-            score("sounds", "a2t_recall", 1),
-        ],
-        "machine": {"device": "cpu"},
-        "store": "s",
-        "source_hash": "h",
-        "commit": "c",
-    }
-    write_json(folder / "result.json", result)
-    (folder / "metrics.jsonl").write_text('{"step": 1, "time": 1000, "train/loss": 2.0}\n')
-    (folder / "predictions.parquet").touch()
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker = Tracker(uri, STUDY, "me", tmp_path / "mlartifacts")
-    run_id = tracker.begin(RUN, {})
-    tracker.finish(RUN, folder)
+    folder = StudyFolder(tmp_path)
+    scores = score("birds", "accuracy", 0.25), score("rooms", "accuracy", 0.75), score("sounds", "a2t_recall", 1.0)
+    finish(folder.run(CELL.run.name), CELL, *scores)
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "data-scale-smoke", STUDY.design(), "me", tmp_path / "art")
+    run_id = tracker.begin(CELL, {})
+    tracker.finish(CELL.run, folder.run(CELL.run.name))
 
     data = tracker.client.get_run(run_id).data
     assert data.metrics["accuracy"] == 0.5
@@ -65,7 +40,7 @@ def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) ->
     first = ["tags.`arm`", "params.`seed`", "metrics.`clips`", "metrics.`accuracy`", "metrics.`birds/mean/accuracy`"]
     assert view["selectedColumns"][:5] == first
 
-    read = tracker.scores(STUDY, tmp_path)
+    read = tracker.scores(STUDY, folder)
     assert read.select("task", "value", "stderr", "n_test").rows() == [
         ("birds", 0.25, 0.1, 25), ("rooms", 0.75, 0.1, 25), ("sounds", 1.0, 0.1, 25),
     ]  # fmt: skip

@@ -3,18 +3,13 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_run
+from tiny_study import tiny_study
 
+from scaling.models.options import TransformerOptions
 from scaling.runs.queue import ATTEMPTS, Entry, RunQueue
-from scaling.study.study import Run, grid, references, with_parents
 
-TEMPLATE = Run("contrastive", steps=10)
-RUNS = (
-    *references(TEMPLATE, [0]),
-    *with_parents(
-        grid(TEMPLATE, objective=["contrastive", "captioning"], clips=[10, 20], audio_init=["scratch", "supervised"]),
-        replace(TEMPLATE, objective="supervised"),
-    ),
-)
+RUNS = tiny_study().runs
 
 
 def states(queue: RunQueue) -> dict[str, str]:
@@ -23,14 +18,19 @@ def states(queue: RunQueue) -> dict[str, str]:
 
 def test_parents_come_first_then_the_longest_runs_and_references_last():
     order = [entry.run for entry in RunQueue(RUNS, {}).snapshot()]
-    assert order[0].objective == "supervised"
-    assert [run.clips for run in order[1:9]] == [20] * 4 + [10] * 4
-    assert {run.objective for run in order[9:]} == {"none"}
+    assert order[0].objective_name == "supervised"
+    assert [run.data.clips for run in order[1:9]] == [20] * 4 + [10] * 4
+    assert {run.objective_name for run in order[9:]} == {"none"}
+
+
+def test_a_wider_encoder_is_more_work():
+    runs = [tiny_run(steps=steps, encoder=TransformerOptions(width)) for steps, width in ((30, 16), (10, 64), (10, 16))]
+    assert [entry.run for entry in RunQueue(runs, {}).snapshot()] == [runs[1], runs[0], runs[2]]
 
 
 def test_children_wait_for_their_parent_and_are_skipped_where_it_fails():
-    parent = next(run for run in RUNS if run.objective == "supervised")
-    child = next(run for run in RUNS if run.parent)
+    parent = next(run for run in RUNS if run.objective_name == "supervised")
+    child = next(run for run in RUNS if run.initialization.parent)
     queue = RunQueue([parent, child], {})
     assert queue.take(0, "first").run == parent
     assert queue.take(1, "other").kind == "wait"
@@ -125,8 +125,8 @@ def test_whatever_happens_every_run_is_done_once_or_accounted_for(events: list[t
             return
         assert take.run.name not in done
         assert take.run not in [run for other, run in held.items() if other != lane]
-        if take.run.parent:
-            assert take.run.parent in done
+        if parent := take.run.initialization.parent:
+            assert parent in done
         held[lane] = take.run
 
     for lane, event in [*events, *((lane, "done") for _ in range(40) for lane in range(3))]:

@@ -24,17 +24,23 @@ from upath import UPath
 from scaling.cli import run_study
 from scaling.data.parts import describe, part_name
 from scaling.data.store import Store, write_index
-from scaling.driver.identity import seen_by_nodes
 from scaling.errors import StudyError
+from scaling.runs.folder import StudyFolder
 from scaling.storage import lease
 from scaling.storage.files import Location, location, names, read_bytes, read_json, replacing, write_json
 from scaling.storage.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
-from scaling.training.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
+from scaling.training.checkpoint import (
+    State,
+    checkpoint_path,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from scaling.training.initialize import read_weights
 from scaling.training.learning_curve import FILE, LearningCurve, read_curve
 from scaling.training.optimizers import build_optimizer
-from studies.data_scale import data_scale
+from studies.data_scale import DataScale, data_scale
 
 
 def objects(place: Location) -> list[str]:
@@ -124,19 +130,19 @@ def test_checkpoints_come_back_bit_for_bit(object_store: ObjectStore):
     for parameter in module.parameters():
         parameter.grad = torch.randn_like(parameter)
     optimizer.step()
-    save_checkpoint(folder, 5, module, optimizer, {"wall_seconds": 0.5}, lambda: None)
-    save_checkpoint(folder, 9, module, optimizer, {"wall_seconds": 1.5}, lambda: None)
+    save_checkpoint(folder, State(5, 0.5), module, optimizer, lambda: None)
+    save_checkpoint(folder, State(9, 1.5), module, optimizer, lambda: None)
     assert names(folder / "checkpoint") == ["step-00000009"]
 
     def superseded() -> None:
         raise SupersededError
 
     with pytest.raises(SupersededError):
-        save_checkpoint(folder, 12, module, optimizer, {}, superseded)
+        save_checkpoint(folder, State(12), module, optimizer, superseded)
     assert latest_checkpoint(folder) == checkpoint_path(folder, 9)
     other = tiny_module(tiny_run(seed=1), 30)
     again = build_optimizer(other, run)
-    assert load_checkpoint(checkpoint_path(folder, 9), other, again) == {"wall_seconds": 1.5, "step": 9}
+    assert load_checkpoint(checkpoint_path(folder, 9), other, again) == State(9, 1.5)
     for name, value in module.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
     for one, two in zip(module.parameters(), other.parameters(), strict=True):
@@ -200,8 +206,8 @@ def test_a_store_is_the_same_in_both_places(
 def test_a_checkpoint_to_start_from_goes_where_nodes_see_it(object_store: ObjectStore, tmp_path: Path):
     save_file({"encoder.x": torch.arange(3.0)}, tmp_path / "mine.safetensors")
     named = {"checkpoint-1": tmp_path / "mine.safetensors"}
-    assert seen_by_nodes(tmp_path / "study", named) == named
-    place = seen_by_nodes(object_store.bucket() / "study", named)["checkpoint-1"]
+    assert StudyFolder(tmp_path / "study").with_checkpoints(named).checkpoints == named
+    place = StudyFolder(object_store.bucket() / "study").with_checkpoints(named).checkpoints["checkpoint-1"]
     assert torch.equal(read_weights(place)["encoder.x"], torch.arange(3.0))
     with pytest.raises(StudyError, match="no checkpoint at s3://"):
         read_weights(place.with_name("other"))
@@ -235,7 +241,7 @@ def test_what_cannot_be_is_refused_in_one_line(
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["study", *(word for pair in options.items() for word in pair)])
     began = time.monotonic()
-    assert run_study(data_scale, "") == 2
+    assert run_study(data_scale, DataScale, "") == 2
     assert time.monotonic() - began < 10
     said = capsys.readouterr().err.strip()
     assert line in said
@@ -255,7 +261,7 @@ def test_an_outage_that_lasts_ends_a_study_with_one_line(
     object_store.busy_after("lease.json", float("inf"))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setattr(sys, "argv", ["study", "--preset", "smoke", "--out", str(place), "--tracking-uri", uri])
-    assert run_study(data_scale, "") == 1
+    assert run_study(data_scale, DataScale, "") == 1
     said = capsys.readouterr().err.strip()
     assert said == "error: the object store does not answer: start the same command again, it goes on"
     object_store.busy(0.0)

@@ -1,7 +1,4 @@
-from collections.abc import Iterator
-
 import pytest
-import torch
 from tiny import Pair, shared_pair, tiny_store
 
 from scaling.data.store import Store
@@ -17,12 +14,3 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def pair() -> Pair:
     """Two workers in a gloo group."""
     return shared_pair()
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The thread count decides the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

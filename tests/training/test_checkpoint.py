@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tiny import random_batch, tiny_module, tiny_run
 
 from scaling.errors import StudyError
 from scaling.training import checkpoint
-from scaling.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from scaling.training.checkpoint import State, latest_checkpoint, load_checkpoint, save_checkpoint
 from scaling.training.optimizers import build_optimizer
 
 
@@ -29,7 +29,7 @@ def trained(seed: int = 0) -> tuple[torch.nn.Module, torch.optim.AdamW]:
 
 def save(folder: Path, step: int, seed: int = 0) -> tuple[torch.nn.Module, torch.optim.AdamW]:
     module, optimizer = trained(seed)
-    save_checkpoint(folder, step, module, optimizer, {"wall_seconds": 1.5}, lambda: None)
+    save_checkpoint(folder, State(step, 1.5), module, optimizer, lambda: None)
     return module, optimizer
 
 
@@ -49,7 +49,7 @@ def test_weights_and_adamw_come_back_bit_for_bit(tmp_path: Path) -> None:
     assert there is not None
     again = tiny_module(tiny_run(seed=9), 30)
     its_optimizer = build_optimizer(again, tiny_run())
-    assert load_checkpoint(there, again, its_optimizer) == {"step": 3, "wall_seconds": 1.5}
+    assert load_checkpoint(there, again, its_optimizer) == State(3, 1.5)
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in module.state_dict().items())
     assert same_state(optimizer, its_optimizer)
     # And they go on to the same bits.
@@ -58,6 +58,53 @@ def test_weights_and_adamw_come_back_bit_for_bit(tmp_path: Path) -> None:
         one(random_batch(4, seed=7), torch.Generator())["loss"].backward()
         its.step()
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in module.state_dict().items())
+
+
+class Odd(torch.optim.Optimizer):
+    """An optimizer whose state is of every kind that is saved."""
+
+    def __init__(self, parameters: Iterable[torch.Tensor]) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for parameter in self.param_groups[0]["params"]:
+            state = self.state[parameter]
+            state["steps"] = state.get("steps", 0) + 1
+            state["rate"] = state.get("rate", 0.1) / 3
+            state["mean"] = 0.9 * state.get("mean", torch.zeros_like(parameter)) + parameter.grad
+            state |= {"phase": "warm “up”/a", "best": None, "large": float("inf"), "restarted": False}
+            parameter -= state["rate"] * state["mean"] / state["steps"]
+
+
+def test_an_optimizer_may_hold_other_than_tensors(tmp_path: Path) -> None:
+    module = tiny_module(tiny_run(), 30)
+    optimizer = Odd(module.parameters())
+    again = tiny_module(tiny_run(seed=9), 30)
+    its_optimizer = Odd(again.parameters())
+
+    def train(steps: range, one: torch.nn.Module, its: Odd) -> None:
+        for step in steps:
+            its.zero_grad()
+            one(random_batch(4, seed=step), torch.Generator())["loss"].backward()
+            its.step()
+
+    train(range(2), module, optimizer)
+    save_checkpoint(tmp_path, State(2), module, optimizer, lambda: None)
+    there = latest_checkpoint(tmp_path)
+    assert there is not None
+    assert load_checkpoint(there, again, its_optimizer) == State(2)
+    for one, other in zip(module.parameters(), again.parameters(), strict=True):
+        mine, theirs = dict(optimizer.state[one]), dict(its_optimizer.state[other])
+        assert torch.equal(mine.pop("mean"), theirs.pop("mean"))
+        assert mine == theirs
+    for one, its in ((module, optimizer), (again, its_optimizer)):
+        train(range(2, 4), one, its)
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in module.state_dict().items())
+    # What would come back as something else is not taken.
+    optimizer.state[next(module.parameters())]["history"] = [torch.zeros(1)]
+    with pytest.raises(TypeError, match="history of the optimizer's state is a list"):
+        save_checkpoint(tmp_path, State(3), module, optimizer, lambda: None)
 
 
 def test_nothing_but_safetensors_and_json(tmp_path: Path) -> None:
@@ -86,7 +133,7 @@ def test_a_kill_before_the_rename_leaves_the_one_before(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:
         module, optimizer = trained()
-        save_checkpoint(tmp_path, 4, module, optimizer, {}, lambda: os._exit(9))
+        save_checkpoint(tmp_path, State(4), module, optimizer, lambda: os._exit(9))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
     left = [path for path in (tmp_path / "checkpoint").iterdir() if path.name.endswith(".tmp")]
     assert len(left) == 1
@@ -106,7 +153,7 @@ def test_one_that_is_superseded_is_not_published(tmp_path: Path) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        save_checkpoint(tmp_path, 4, module, optimizer, {}, superseded)
+        save_checkpoint(tmp_path, State(4), module, optimizer, superseded)
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["step-00000002"]
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import MODEL, tiny_run
+from tiny import ENCODER, tiny_run
 
 from scaling.errors import StudyError
 from scaling.training.initialize import build, read_weights
 
 
-def supervised(**model: int) -> dict[str, torch.Tensor]:
-    run = tiny_run("supervised", seed=5, model=replace(MODEL, **model))
+def supervised(**encoder: int) -> dict[str, torch.Tensor]:
+    run = tiny_run("supervised", seed=5, encoder=replace(ENCODER, **encoder))
     return build(run, 0, {"task": 3}, None, None).state_dict()
 
 
@@ -21,7 +21,7 @@ def supervised(**model: int) -> dict[str, torch.Tensor]:
 def test_the_encoder_of_a_supervised_run_and_nothing_else_is_taken(tmp_path: Path, objective: str) -> None:
     save_file(supervised(), tmp_path / "weights.safetensors")
     weights = read_weights(tmp_path / "weights.safetensors")
-    run = tiny_run(objective, audio_init="supervised")
+    run = tiny_run(objective, audio="supervised")
     fresh, module = build(run, 30, {}, None, None).state_dict(), build(run, 30, {}, weights, None).state_dict()
     for key, value in module.items():
         assert torch.equal(value, weights[key] if key.startswith("encoder.") else fresh[key])
@@ -30,7 +30,7 @@ def test_the_encoder_of_a_supervised_run_and_nothing_else_is_taken(tmp_path: Pat
 @pytest.mark.parametrize(("objective", "prefix"), [("contrastive", "text."), ("captioning", "decoder.")])
 def test_the_text_side_of_a_run_is_taken(objective: str, prefix: str) -> None:
     weights = build(tiny_run(objective, seed=1), 30, {}, None, None).state_dict()
-    run = tiny_run(objective, text_init="checkpoint-x")
+    run = tiny_run(objective, text="checkpoint-x")
     fresh, module = build(run, 30, {}, None, None).state_dict(), build(run, 30, {}, None, weights).state_dict()
     for key, value in module.items():
         assert torch.equal(value, weights[key] if key.startswith(prefix) else fresh[key])
@@ -38,7 +38,7 @@ def test_the_text_side_of_a_run_is_taken(objective: str, prefix: str) -> None:
 
 def message(weights: dict[str, torch.Tensor]) -> str:
     with pytest.raises(StudyError) as error:
-        build(tiny_run(audio_init="checkpoint-x"), 30, {}, weights, None)
+        build(tiny_run(audio="checkpoint-x"), 30, {}, weights, None)
     assert "\n" not in str(error.value)
     return str(error.value)
 

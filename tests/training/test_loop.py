@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ import tiny
 import torch
 from tiny import Pair, tiny_feed, tiny_module, tiny_run
 
-from scaling.data.feed import Batch
 from scaling.data.store import Store
 from scaling.errors import StudyError
-from scaling.study.study import Run
+from scaling.objectives.objective import Batch
+from scaling.study.run import Run
+from scaling.training import group
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
+from scaling.training.cost import Cost
 from scaling.training.learning_curve import LearningCurve, read_curve
 from scaling.training.loop import train
 from scaling.training.measures import holdout_loss, weights_digest
@@ -29,7 +31,7 @@ from scaling.training.measures import holdout_loss, weights_digest
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 
 
-def trained(run: Run, store: Store, folder: Path, **options: Any) -> dict[str, Any]:
+def trained(run: Run, store: Store, folder: Path, **options: Any) -> Cost:
     attempt = Attempt(folder)
     attempt.claim()
     return train(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), attempt, **options)
@@ -51,7 +53,7 @@ def test_twins_start_from_the_same_encoder_and_see_the_same_clips(
         module = tiny_module(run, len(store.tokenizer))
         seen.append([])
         module.register_forward_pre_hook(lambda module, args, into=seen[-1]: into.append(args[0]))
-        attempt = Attempt(tmp_path / run.objective)
+        attempt = Attempt(tmp_path / run.objective_name)
         attempt.claim()
         train(run, tiny_feed(run, store), module, attempt)
     for one, other in zip(*seen, strict=True):
@@ -67,12 +69,12 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(store: Store, tmp_p
     straight = trained(run, store, tmp_path / "straight", checkpoint_seconds=1e9)
     folder, finished = tmp_path / "killed", None
     for step in [*sorted(random.Random(seed).sample(range(1, run.steps), 3)), None]:
-        command = [sys.executable, tiny.__file__, str(store.folder), str(folder), run.objective]
+        command = [sys.executable, tiny.__file__, str(store.folder), str(folder), run.objective_name]
         done = subprocess.run(command + ([] if step is None else [str(step)]), capture_output=True, text=True)
         assert done.returncode == (0 if step is None else -9), done.stderr
         assert done.stderr == ""
         finished = done.stdout.strip()
-    assert finished == straight["weights"]
+    assert finished == straight.weights
     assert curve(folder) == curve(tmp_path / "straight")
     assert [row["step"] for row in curve(folder)] == list(range(1, run.steps + 1))
 
@@ -85,10 +87,10 @@ def test_a_request_to_stop_leaves_a_checkpoint_to_go_on_from(store: Store, tmp_p
             trained(run, store, tmp_path / "run", progress=lambda step, rate, at=asked: step == at)
         there = latest_checkpoint(tmp_path / "run")
         assert there is not None
-        assert read_state(there)["step"] == asked
+        assert read_state(there).step == asked
         assert len(curve(tmp_path / "run")) == asked
     result = trained(run, store, tmp_path / "run", progress=lambda step, rate: step == run.steps)
-    assert result["weights"] == straight["weights"]
+    assert result.weights == straight.weights
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
 
 
@@ -100,9 +102,7 @@ def test_a_finished_run_is_not_trained_again(store: Store, tmp_path: Path) -> No
     before = curve(tmp_path)
     again = trained(run, store, tmp_path, progress=lambda step, rate: pytest.fail("a step was taken"))
     assert curve(tmp_path) == before
-    assert {k: v for k, v in again.items() if "seconds" not in k} == {
-        k: v for k, v in first.items() if "seconds" not in k
-    }
+    assert again == replace(first, wall_seconds=again.wall_seconds, feed_wait_seconds=again.feed_wait_seconds)
 
 
 def test_time_is_counted_over_all_attempts(store: Store, tmp_path: Path) -> None:
@@ -116,20 +116,20 @@ def test_time_is_counted_over_all_attempts(store: Store, tmp_path: Path) -> None
     began = time.monotonic()
     result = trained(tiny_run(), store, tmp_path, progress=slow)
     last_alone = time.monotonic() - began
-    assert result["wall_seconds"] > 12 * 0.02
-    assert result["wall_seconds"] > (last_alone - 1) + 8 * 0.02
-    assert 0 < result["feed_wait_seconds"] < result["wall_seconds"]
+    assert result.wall_seconds > 12 * 0.02
+    assert result.wall_seconds > (last_alone - 1) + 8 * 0.02
+    assert 0 < result.feed_wait_seconds < result.wall_seconds
 
 
 def test_what_a_run_reports(store: Store, tmp_path: Path) -> None:
     run = tiny_run()
     result = trained(run, store, tmp_path)
-    assert result["samples_seen"] == 96
-    assert result["epochs"] == 4
+    assert result.samples_seen == 96
+    assert result.epochs == 4
     rows = curve(tmp_path)
     assert all(set(TRAIN) < row.keys() for row in rows)
     assert [row["step"] for row in rows if "holdout/loss" in row] == [3, 6, 9, 12]
-    assert rows[-1]["holdout/loss"] == result["holdout_loss"]
+    assert rows[-1]["holdout/loss"] == result.holdout_loss
 
 
 def test_a_superseded_attempt_publishes_nothing(store: Store, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
         trained(run, store, tmp_path, checkpoint_seconds=0.0)
     there = latest_checkpoint(tmp_path)
     # The first step's loss was still finite.
-    assert there is None or read_state(there)["step"] == 1
+    assert there is None or read_state(there).step == 1
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "captioning"])
@@ -197,7 +197,7 @@ def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str)
 
 
 def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
-    run = tiny_run(model=replace(tiny.MODEL, layers=3), crop_seconds=0.5)
+    run = tiny_run(encoder=replace(tiny.ENCODER, layers=3), crop_seconds=0.5)
     result = trained(run, store, tmp_path)
     batch = next(tiny_feed(run, store).holdout())
     frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
@@ -212,7 +212,7 @@ def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
     heads = 2 * (w * joint + joint * joint)
     clips = len(batch["lengths"])
     a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
-    assert result["flops"] == 3 * 2 * a_clip * run.steps * run.batch_size
+    assert result.flops == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
 
 
 def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) ->
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
     result = train(run, tiny_feed(run, store), module, attempt, progress=lambda step, rate: step == stop_at)
-    return {**result, "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
+    return {**asdict(result), "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "captioning"])
@@ -250,14 +250,14 @@ def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: 
     assert stopped == [f"InterruptedRunError: {run.name}"] * 2
     there = latest_checkpoint(tmp_path / "run")
     assert there is not None
-    assert 2 <= read_state(there)["step"] < run.steps
+    assert 2 <= read_state(there).step < run.steps
     ended = pair.call(in_a_group, run, store.folder, tmp_path / "run", -1)
     assert {result["weights"] for result in ended} == {straight[0]["weights"]}
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
 
 
 def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]:
-    meetings = training._Meetings(0)
+    meetings = group.Meetings(0)
     stopped = []
     for step in range(1, steps + 1):
         if worker == 0:
@@ -268,7 +268,7 @@ def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]
 
 
 def test_slow_steps_are_met_after_each(pair: Pair) -> None:
-    assert pair.call(meetings_of_slow_steps, training.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
+    assert pair.call(meetings_of_slow_steps, group.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(store: Store, tmp_path: Path, pair: Pair) -> None:

@@ -1,23 +1,23 @@
 """Random numbers of the embedded corpus: every stream is named by a key, none is shared or global."""
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from random import Random
 from typing import TypeVar
 
 import numpy as np
 
+from scaling.data.keyed import key_number, philox
+
 T = TypeVar("T")
 
 
-def _digest(*key: object) -> int:
-    """128 bits that depend on every part of the key and on nothing else."""
-    return int.from_bytes(blake2b("/".join(map(str, key)).encode(), digest_size=16).digest(), "little")
+def _number(*key: object) -> int:
+    return key_number("/".join(map(str, key)), "little")
 
 
 def generator(*key: object) -> np.random.Generator:
-    """The array stream of this key: counter based, so it costs the same for the first clip and the last."""
-    return np.random.Generator(np.random.Philox(key=_digest(*key)))
+    """The array stream of this key."""
+    return philox(_number(*key))
 
 
 class Draw:
@@ -30,7 +30,7 @@ class Draw:
     __slots__ = ("random",)
 
     def __init__(self, *key: object) -> None:
-        self.random = Random(_digest(*key)).random
+        self.random = Random(_number(*key)).random
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of the choices, each as likely."""

@@ -1,52 +1,16 @@
-"""Probe tasks: what a tasks.toml may say, and that nothing held out is trained on."""
+"""Task files: what they say, and what they may not say."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from corpora import TinyCorpus, lhotse_cut
+from task_files import ENTRY, ROWS, counts, write_tasks
 
-from scaling.data.corpus import embedded_clips, ensure_catalogues, open_source
-from scaling.data.embedded import sounds as synthetic
-from scaling.data.store import Store, read_description
-from scaling.data.tasks.toml import Labelled, Task, embedded_tasks, read_tasks
+from scaling.data.tasks.task import Task
+from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
-from scaling.study.study import Corpus
-
-ENTRY = {
-    "name": "birds",
-    "domain": "environment",
-    "clips": "clips.csv",
-    "audio": "sounds",
-    "label": "bird",
-    "metric": "accuracy",
-}
-ROWS = [
-    {"file": "1.flac", "split": "train", "bird": "wren", "caption": "a wren"},
-    {"file": "2.flac", "split": "val", "bird": "wren", "caption": "a wren again"},
-    {"file": "3.flac", "split": "test", "bird": "crow", "caption": "a crow"},
-    {"file": "4.flac", "split": "train", "bird": "", "caption": "nobody knows"},
-]
-
-
-def write_tasks(folder: Path, *entries: dict[str, Any], rows: list[dict[str, Any]] | None = None) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(ROWS if rows is None else rows).write_csv(folder / "clips.csv")
-    lines = []
-    for entry in entries:
-        lines.append("[[task]]")
-        lines.extend(f"{key} = {json.dumps(value)}" for key, value in entry.items())
-    path = folder / "tasks.toml"
-    path.write_text("\n".join(lines))
-    return path
-
-
-def counts(labelled: Labelled, task: str) -> dict[str, int]:
-    return dict(labelled.rows.filter(pl.col("task") == task).group_by("split").len().iter_rows())
 
 
 def refusal(path: Path) -> str:
@@ -176,19 +140,6 @@ def test_a_clips_table_that_is_none(tmp_path: Path):
         assert refusal(path).startswith(f"task birds: {tmp_path / 'clips.csv'} ")
 
 
-def test_the_embedded_tasks():
-    labelled = embedded_tasks(0)
-    sizes = {split: size for split, size in synthetic.SPLIT_SIZES.items() if split != "tagged"}
-    for task in labelled.probes:
-        # Every clip has a caption, so retrieval too has all clips of its domain.
-        assert counts(labelled, task.name) == {split: size // 3 for split, size in sizes.items()}
-    assert counts(labelled, "tags") == {"train": synthetic.SPLIT_SIZES["tagged"]}
-    assert [task.name for task in labelled.supervised] == ["tags"]
-    assert {task.domain for task in labelled.probes if task.kind == "recall"} == set(synthetic.DOMAINS)
-    pretraining = {clip.audio for clip, _ in zip(embedded_clips(), range(100), strict=False)}
-    assert not pretraining & {clip.audio for clip in labelled.clips}
-
-
 def test_the_tasks_of_the_real_recordings_have_the_clips_their_comments_state(realstew: Path):
     labelled = read_tasks(realstew / "tasks.toml")
     expected = {
@@ -210,69 +161,3 @@ def test_the_tasks_of_the_real_recordings_have_the_clips_their_comments_state(re
     assert len(labelled.clips) == 400 + 3000 + 351 + 1050
     assert len(labelled.held_out_ids()) == 160 + 600 + 127 + 359
     assert all((realstew / clip.audio).is_file() for clip in labelled.clips)
-
-
-def test_the_real_training_manifests_leak_nothing(realstew: Path, tmp_path: Path):
-    corpus = Corpus(
-        (str(realstew / "manifests" / "*.jsonl.gz"),), str(realstew), str(realstew / "tasks.toml"), min_seconds=0.1
-    )
-    source = open_source(corpus)
-    description = ensure_catalogues(source, tmp_path / "store")
-    ranked = pl.read_parquet(tmp_path / "store" / "catalogue.parquet")
-    held_out = source.labelled.held_out_ids()
-    assert not set(ranked["audio"]) & held_out
-    # Given every manifest, those of val and test too, the clips of the tasks' val and test are kept out.
-    rejects = pl.read_parquet(tmp_path / "store" / "manifest-rejects.parquet")
-    leaks = rejects.filter(pl.col("reason").str.starts_with("leak"))
-    # One of them is too short by itself.
-    assert set(leaks["audio"]) < held_out <= set(rejects["audio"])
-    assert len(leaks) == len(held_out) - 1
-    assert description.clips == len(ranked) == 5481 - len(rejects)
-
-
-def corpus_with_tasks(corpus: TinyCorpus, name: str) -> Corpus:
-    """The corpus with a task whose test clip is `sounds/3.flac`, and a clip that names it as `name`."""
-    rows = [{**row, "file": f"{row['file'][0]:0>3}.flac"} for row in ROWS]
-    tasks = write_tasks(corpus.root, ENTRY, rows=rows)
-    corpus.cuts["sounds"].append(lhotse_cut("again", name, 0.3, ["again"]))
-    return Corpus(corpus.manifests(), str(corpus.root), str(tasks), min_seconds=0.1)
-
-
-@pytest.mark.parametrize(
-    "written", ["sounds/003.flac", "./sounds/003.flac", "sounds/../sounds/003.flac", "sounds//003.flac", "{}"]
-)
-def test_held_out_recordings_are_never_in_the_mixture(
-    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, written: str
-):
-    corpus = make_corpus(sounds=10)
-    absolute = os.path.join(corpus.root, "sounds/003.flac")  # noqa: PTH118
-    ensure_catalogues(open_source(corpus_with_tasks(corpus, written.format(absolute))), tmp_path / "store")
-    ranked = pl.read_parquet(tmp_path / "store" / "catalogue.parquet")
-    # Of ten clips and the one written otherwise, 2 (val) and 3 (test) are gone, and 3 once more.
-    assert sorted(ranked["id"]) == [f"sounds/{i:03d}" for i in (0, 1, 4, 5, 6, 7, 8, 9)]
-    rejects = pl.read_parquet(tmp_path / "store" / "manifest-rejects.parquet")
-    assert sorted(rejects["id"]) == ["sounds/002", "sounds/003", "sounds/again"]
-    assert rejects["reason"].str.starts_with("leak").all()
-
-
-def test_a_corpus_that_cannot_be_used_leaves_nothing_behind(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
-    corpus = make_corpus(sounds=10)
-    good = corpus_with_tasks(corpus, "sounds/000.flac")
-    elsewhere = Corpus(good.manifests, str(tmp_path), good.tasks, min_seconds=0.1)
-    too_short = Corpus(good.manifests, good.audio_root, good.tasks, min_seconds=1.0)
-    for bad, cause in ((elsewhere, "are not under the audio root"), (too_short, "no clip of the corpus can be used")):
-        with pytest.raises(StudyError, match=cause) as refused:
-            ensure_catalogues(open_source(bad), tmp_path / "store")
-        assert "\n" not in str(refused.value)
-        assert not (tmp_path / "store").exists()
-    with pytest.raises(StudyError, match="needs probe tasks"):
-        open_source(Corpus(good.manifests, good.audio_root))
-
-    # The same corpus finds its store again; another is refused.
-    made = ensure_catalogues(open_source(good), tmp_path / "store")
-    assert ensure_catalogues(open_source(good), tmp_path / "store") == made == read_description(tmp_path / "store")
-    other = Corpus(good.manifests, good.audio_root, good.tasks, min_seconds=0.1, salt="other")
-    with pytest.raises(StudyError, match="was made from another corpus"):
-        ensure_catalogues(open_source(other), tmp_path / "store")
-    with pytest.raises(StudyError, match="no prepared store"):
-        Store(tmp_path / "store")

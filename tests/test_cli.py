@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from study_corpus import write_corpus
 
 from scaling.cli import run_study
+from scaling.driver.identity import VERSION
 from scaling.storage.lease import Lease
-from studies.data_scale import data_scale
+from studies.data_scale import DataScale, data_scale
 
 Refused = Callable[..., str]
 
@@ -48,7 +49,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.setattr(
             sys, "argv", ["study", *(word for pair in given.items() for word in " ".join(pair).split())]
         )
-        assert run_study(data_scale, "") == 2
+        assert run_study(data_scale, DataScale, "") == 2
         assert (sorted(target.rglob("*")) if target.exists() else None) == before
         line = capsys.readouterr().err.strip()
         assert line.startswith("error: ")
@@ -89,6 +90,11 @@ def test_options_that_do_not_go_together(refused: Refused, corpus: dict[str, str
     assert "--steps 0" in refused({"--steps": "0"})
 
 
+def test_arms_that_cannot_be(refused: Refused, corpus: dict[str, str]):
+    assert "would be the same runs" in refused({**corpus, "--audio-init": "scratch"})
+    assert "there is no objective guessing: known are contrastive" in refused({**corpus, "--objectives": "guessing"})
+
+
 def test_more_clips_than_there_are(refused: Refused, corpus: dict[str, str]):
     assert "largest possible size" in refused({**corpus, "--clips": "10 5000"})
 
@@ -98,8 +104,12 @@ def test_a_folder_of_something_else(refused: Refused, corpus: dict[str, str], tm
     theirs.mkdir()
     (theirs / "thesis.tex").touch()
     assert "holds no study" in refused(corpus, theirs)
-    (theirs / "study.json").write_text(json.dumps({"study": "other", "preset": "smoke", "corpus": "", "id": ""}))
-    assert "another study" in refused(corpus, theirs)
+    fields = {"study": "other", "preset": "smoke", "corpus": "", "id": ""}
+    (theirs / "study.json").write_text(json.dumps({**fields, "version": VERSION}))
+    assert "holds a study of another study (other, not data-scale)" in refused(corpus, theirs)
+    # The layout before this one had no version.
+    (theirs / "study.json").write_text(json.dumps(fields))
+    assert f"(layout 1, not {VERSION}): read it with that version" in refused(corpus, theirs)
 
 
 def test_a_folder_in_use(refused: Refused, corpus: dict[str, str], tmp_path: Path):
@@ -140,5 +150,5 @@ def test_a_full_disk(refused: Refused, corpus: dict[str, str], tmp_path: Path):
 def test_a_relative_folder_in_a_ray_job(refused: Refused, corpus: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     monkeypatch.setattr(sys, "argv", ["study", "--out", "here"])
-    assert run_study(data_scale, "") == 2
+    assert run_study(data_scale, DataScale, "") == 2
     assert not Path("here").exists()

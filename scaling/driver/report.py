@@ -1,0 +1,43 @@
+"""The report of a study's folder, wherever that lies."""
+
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from scaling.errors import StudyError
+from scaling.storage.files import Location, names, on_disk, read_bytes, remove, replacing
+
+
+def report_on(folder: Location) -> Location:
+    """Write the report of a study's folder from its scores and predictions; returns where report.html lies.
+
+    The analysis knows filesystems alone: what lies in an object store is copied, and its report is uploaded.
+    """
+    from scaling.analysis.report.write import write_report
+
+    if on_disk(folder):
+        return write_report(folder)
+    read = [
+        "study.json",
+        "report/scores.parquet",
+        *(f"runs/{name}/predictions.parquet" for name in names(folder / "runs")),
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / folder.name
+        for name in read:
+            (local / name).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                (local / name).write_bytes(read_bytes(folder / name))
+        try:
+            write_report(local)
+        except StudyError as error:
+            raise StudyError(str(error).replace(str(local), str(folder))) from None
+        written = [path for path in sorted((local / "report").rglob("*")) if path.is_file()]
+        for path in written:
+            if path.name != "scores.parquet":
+                with replacing(folder / path.relative_to(local).as_posix()) as temporary:
+                    shutil.copyfile(path, temporary)
+    for stale in set(names(folder / "report" / "figures")) - {path.name for path in written}:
+        remove(folder / "report" / "figures" / stale)
+    return folder / "report" / "report.html"

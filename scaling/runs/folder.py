@@ -1,0 +1,135 @@
+"""Where a study's files lie, and those of each of its runs. Imports nothing heavy: what starts work must not wait for
+what does it.
+
+DIR/store/            the prepared clips, unless the store is shared (`data.store`)
+DIR/runs/<run name>/  run.json             what the run is, and its place in its study
+                      attempt.json         whose attempt may write (`training.attempt`)
+                      metrics.jsonl        its learning curve (`training.learning_curve`)
+                      checkpoint/          where it goes on from (`training.checkpoint`)
+                      predictions.parquet  the answer to every test clip
+                      result.json          what came of it; written last: where it lies, the run is done
+DIR/initial/          weights that initializations name, where other nodes cannot see them otherwise
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from scaling.runs.result import Result
+from scaling.storage.files import Location, make_folder, names, on_disk, read_json, replacing, write_json
+from scaling.storage.tables import write_parquet
+from scaling.study.run import Run, run_from_json, run_to_json
+from scaling.study.study import Cell
+from scaling.training.attempt import Attempt
+from scaling.training.learning_curve import FILE, read_curve
+
+RUN, PREDICTIONS, RESULT = "run.json", "predictions.parquet", "result.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Location
+
+    def begin(self, cell: Cell) -> None:
+        """Leave what the run is."""
+        make_folder(self.path)
+        place = {"levels": dict(cell.levels), "reference": cell.reference}
+        write_json(self.path / RUN, {**run_to_json(cell.run), "study": place})
+
+    @property
+    def begun(self) -> bool:
+        return (self.path / RUN).exists()
+
+    def cell(self) -> Cell:
+        """What `begin` left. Raises `StudyError` where it is of another version."""
+        fields = read_json(self.path / RUN)
+        return Cell(run_from_json(fields), fields["study"]["levels"], fields["study"]["reference"])
+
+    def curve(self) -> list[dict[str, float]]:
+        """The rows of the learning curve so far."""
+        return read_curve(self.path / FILE)
+
+    def finish(self, attempt: Attempt, result: Result, predictions: pl.DataFrame) -> None:
+        """Leave what came of the run, whole or not at all.
+
+        Raises `SupersededError` where another attempt has taken over.
+        """
+        attempt.still_ours()
+        write_parquet(self.predictions, predictions)
+        attempt.still_ours()
+        write_json(self.path / RESULT, result.to_json())
+
+    @property
+    def done(self) -> bool:
+        return (self.path / RESULT).exists()
+
+    def result(self) -> Result:
+        """What came of the run. Raises `FileNotFoundError` where it is not done."""
+        return Result.from_json(read_json(self.path / RESULT))
+
+    @property
+    def done_at(self) -> float:
+        """When the run was done: seconds since the epoch."""
+        return float((self.path / RESULT).stat().st_mtime)
+
+    @property
+    def predictions(self) -> Location:
+        """Where the answers to the test clips lie."""
+        return self.path / PREDICTIONS
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Where a study's files lie.
+
+    `shared_store` is where the store lies if not within, and `checkpoints` where the weights do that initializations
+    name.
+    """
+
+    path: Location
+    shared_store: Location | None = None
+    checkpoints: Mapping[str, Location] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Location:
+        return self.shared_store or self.path / "store"
+
+    @property
+    def runs(self) -> Location:
+        """The folder that holds a folder a run."""
+        return self.path / "runs"
+
+    @property
+    def report(self) -> Location:
+        return self.path / "report"
+
+    def run(self, name: str) -> RunFolder:
+        """The folder of the run of this name."""
+        return RunFolder(self.runs / name)
+
+    def begun(self) -> list[RunFolder]:
+        """The folders of all runs that are there, by name."""
+        folders = map(self.run, names(self.runs))
+        return [folder for folder in folders if folder.begun]
+
+    def results(self, runs: Iterable[Run]) -> dict[str, Result]:
+        """What came of those of these runs that are done, by name."""
+        folders = {run.name: self.run(run.name) for run in runs}
+        return {name: folder.result() for name, folder in folders.items() if folder.done}
+
+    def with_checkpoints(self, checkpoints: Mapping[str, Path]) -> "StudyFolder":
+        """The same with the weights that initializations name, where every node can read them: copied beside a study in
+        an object store. Their names are digests of them."""
+        places: dict[str, Location] = {**checkpoints}
+        if not on_disk(self.path):
+            for name, path in checkpoints.items():
+                places[name] = self.path / "initial" / f"{name}.safetensors"
+                if not places[name].exists():
+                    with replacing(places[name]) as temporary:
+                        shutil.copyfile(path, temporary)
+        return replace(self, checkpoints=places)

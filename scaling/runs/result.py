@@ -1,0 +1,99 @@
+"""What came of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scaling.errors import StudyError
+from scaling.known import read_fields
+from scaling.probes.score import Score
+from scaling.study.run import Run, run_from_json, run_to_json
+from scaling.training.cost import Cost
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run was done: `workers` together, each with `threads` CPU threads, on `device`."""
+
+    device: str
+    workers: int
+    threads: int
+    torch: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its scores, what it cost, and by what it was made.
+
+    Attributes:
+        clips, captions, hours: of what it was trained on.
+        training_seconds, probe_seconds: of the attempt that finished it.
+        store: the fingerprint of the store that it read.
+        source_hash, commit: of the code (`provenance`).
+    """
+
+    run: Run
+    clips: int
+    captions: int
+    hours: float
+    cost: Cost
+    scores: tuple[Score, ...]
+    training_seconds: float
+    probe_seconds: float
+    machine: Machine
+    store: str
+    source_hash: str
+    commit: str
+
+    @property
+    def mean_accuracy(self) -> float | None:
+        """The mean over the classification tasks, if it was probed on any."""
+        values = [score.value for score in self.scores if score.metric == "accuracy"]
+        return sum(values) / len(values) if values else None
+
+    @property
+    def main_score(self) -> str:
+        """What a person is shown."""
+        accuracy = self.mean_accuracy
+        return "done" if accuracy is None else f"{accuracy:.3f} mean accuracy"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "run": run_to_json(self.run),
+            "name": self.run.name,
+            "clips": self.clips,
+            "captions": self.captions,
+            "hours": self.hours,
+            "cost": asdict(self.cost),
+            "scores": [asdict(score) for score in self.scores],
+            "seconds": {"training": self.training_seconds, "probes": self.probe_seconds},
+            "machine": asdict(self.machine),
+            "store": self.store,
+            "source_hash": self.source_hash,
+            "commit": self.commit,
+        }
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> "Result":
+        """The result that `to_json` described.
+
+        Raises `StudyError` where it is of another version of this project.
+        """
+        try:
+            return cls(
+                run_from_json(described["run"]),
+                described["clips"],
+                described["captions"],
+                described["hours"],
+                read_fields(Cost, described["cost"]),
+                tuple(read_fields(Score, score) for score in described["scores"]),
+                described["seconds"]["training"],
+                described["seconds"]["probes"],
+                read_fields(Machine, described["machine"]),
+                described["store"],
+                described["source_hash"],
+                described["commit"],
+            )
+        except (KeyError, TypeError):
+            raise StudyError("a result.json of another version of this project") from None

@@ -1,0 +1,87 @@
+"""Files on a filesystem, as `files.py` wants them."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from scaling.storage.space import room_for
+
+
+class Disk:
+    """A filesystem. Nothing is said here of what a method is for: see the function of its name in `files.py`."""
+
+    @contextmanager
+    def replacing(self, path: Path) -> Iterator[Path]:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with room_for(f"{path.name} in {path.parent}"):
+                yield temporary
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def create(self, path: Path, content: str) -> bool:
+        try:
+            # Creation is exclusive on local disks and on NFS v3 and later.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        with self.replacing(path) as temporary:
+            temporary.write_text(content)
+        return True
+
+    def version(self, path: Path) -> str:
+        return ""
+
+    def replace_if(self, path: Path, content: str, version: str) -> bool:
+        raise NotImplementedError("no filesystem replaces a file on condition")
+
+    def read_bytes(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    @contextmanager
+    def opened(self, path: Path, at_once: int) -> Iterator[BinaryIO]:
+        with path.open("rb") as file:
+            yield file
+
+    def append_line(self, path: Path, line: str) -> None:
+        with room_for(f"{path.name} in {path.parent}"), path.open("a") as file:
+            file.write(line + "\n")
+
+    def names(self, folder: Path) -> list[str]:
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in folder.iterdir())
+        return []
+
+    def make_folder(self, folder: Path) -> None:
+        with room_for(f"{folder.name} in {folder.parent}"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def remove_tree(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def remove_if_empty(self, folder: Path) -> None:
+        with suppress(OSError):
+            folder.rmdir()
+
+    def cached(self, path: Path) -> Path:
+        return path
+
+    @contextmanager
+    def local_copy(self, path: Path) -> Iterator[Path]:
+        yield path
+
+    def free_bytes(self, folder: Path) -> int | None:
+        return shutil.disk_usage(folder).free
+
+    def check_writable(self, folder: Path) -> None:
+        pass

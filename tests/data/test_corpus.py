@@ -1,0 +1,81 @@
+"""A corpus read whole: nothing held out is trained on, and what cannot be used leaves nothing behind."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from corpora import TinyCorpus, lhotse_cut
+from task_files import ENTRY, ROWS, write_tasks
+
+from scaling.data.corpus import ensure_catalogues, open_source
+from scaling.data.store import Store, read_description
+from scaling.errors import StudyError
+from scaling.study.study import Corpus
+
+
+def test_the_real_training_manifests_leak_nothing(realstew: Path, tmp_path: Path):
+    corpus = Corpus(
+        (str(realstew / "manifests" / "*.jsonl.gz"),), str(realstew), str(realstew / "tasks.toml"), min_seconds=0.1
+    )
+    source = open_source(corpus)
+    description = ensure_catalogues(source, tmp_path / "store")
+    ranked = pl.read_parquet(tmp_path / "store" / "catalogue.parquet")
+    held_out = source.labelled.held_out_ids()
+    assert not set(ranked["audio"]) & held_out
+    # Given every manifest, those of val and test too, the clips of the tasks' val and test are kept out.
+    rejects = pl.read_parquet(tmp_path / "store" / "manifest-rejects.parquet")
+    leaks = rejects.filter(pl.col("reason").str.starts_with("leak"))
+    # One of them is too short by itself.
+    assert set(leaks["audio"]) < held_out <= set(rejects["audio"])
+    assert len(leaks) == len(held_out) - 1
+    assert description.clips == len(ranked) == 5481 - len(rejects)
+
+
+def corpus_with_tasks(corpus: TinyCorpus, name: str) -> Corpus:
+    """The corpus with a task whose test clip is `sounds/3.flac`, and a clip that names it as `name`."""
+    rows = [{**row, "file": f"{row['file'][0]:0>3}.flac"} for row in ROWS]
+    tasks = write_tasks(corpus.root, ENTRY, rows=rows)
+    corpus.cuts["sounds"].append(lhotse_cut("again", name, 0.3, ["again"]))
+    return Corpus(corpus.manifests(), str(corpus.root), str(tasks), min_seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    "written", ["sounds/003.flac", "./sounds/003.flac", "sounds/../sounds/003.flac", "sounds//003.flac", "{}"]
+)
+def test_held_out_recordings_are_never_in_the_mixture(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, written: str
+):
+    corpus = make_corpus(sounds=10)
+    absolute = os.path.join(corpus.root, "sounds/003.flac")  # noqa: PTH118
+    ensure_catalogues(open_source(corpus_with_tasks(corpus, written.format(absolute))), tmp_path / "store")
+    ranked = pl.read_parquet(tmp_path / "store" / "catalogue.parquet")
+    # Of ten clips and the one written otherwise, 2 (val) and 3 (test) are gone, and 3 once more.
+    assert sorted(ranked["id"]) == [f"sounds/{i:03d}" for i in (0, 1, 4, 5, 6, 7, 8, 9)]
+    rejects = pl.read_parquet(tmp_path / "store" / "manifest-rejects.parquet")
+    assert sorted(rejects["id"]) == ["sounds/002", "sounds/003", "sounds/again"]
+    assert rejects["reason"].str.starts_with("leak").all()
+
+
+def test_a_corpus_that_cannot_be_used_leaves_nothing_behind(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus = make_corpus(sounds=10)
+    good = corpus_with_tasks(corpus, "sounds/000.flac")
+    elsewhere = Corpus(good.manifests, str(tmp_path), good.tasks, min_seconds=0.1)
+    too_short = Corpus(good.manifests, good.audio_root, good.tasks, min_seconds=1.0)
+    for bad, cause in ((elsewhere, "are not under the audio root"), (too_short, "no clip of the corpus can be used")):
+        with pytest.raises(StudyError, match=cause) as refused:
+            ensure_catalogues(open_source(bad), tmp_path / "store")
+        assert "\n" not in str(refused.value)
+        assert not (tmp_path / "store").exists()
+    with pytest.raises(StudyError, match="needs probe tasks"):
+        open_source(Corpus(good.manifests, good.audio_root))
+
+    # The same corpus finds its store again; another is refused.
+    made = ensure_catalogues(open_source(good), tmp_path / "store")
+    assert ensure_catalogues(open_source(good), tmp_path / "store") == made == read_description(tmp_path / "store")
+    other = Corpus(good.manifests, good.audio_root, good.tasks, min_seconds=0.1, salt="other")
+    with pytest.raises(StudyError, match="was made from another corpus"):
+        ensure_catalogues(open_source(other), tmp_path / "store")
+    with pytest.raises(StudyError, match="no prepared store"):
+        Store(tmp_path / "store")

@@ -1,0 +1,49 @@
+"""An encoder, an objective and a probe of somebody else's: their options, and their lines in the tables of known ones.
+
+Ray's workers import this module where they are handed a run with these options, and so find the lines too.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scaling.known import Known
+from scaling.models.options import ENCODERS, MEL_BINS
+from scaling.objectives.options import OBJECTIVES, Targets
+from scaling.probes.options import PROBES, TaskKind
+
+
+@dataclass(frozen=True)
+class StackedOptions:
+    """Neighbouring frames side by side, through one linear layer."""
+
+    width: int = 12
+    frames: int = 4
+
+    @property
+    def parameters(self) -> int:
+        return self.frames * MEL_BINS * self.width + self.width
+
+
+@dataclass(frozen=True)
+class WordsOptions:
+    """Which words a caption has, from the mean frame."""
+
+    targets: ClassVar[Targets] = "captions"
+    max_tokens: int = 16
+
+
+@dataclass(frozen=True)
+class NearestOptions:
+    """The label whose mean is nearest."""
+
+    kind: ClassVar[TaskKind] = "accuracy"
+
+
+LINES = {
+    "stacked": Known(StackedOptions, "toy_networks:Stacked"),
+    "words": Known(WordsOptions, "toy_networks:Words"),
+    "nearest": Known(NearestOptions, "toy_networks:nearest"),
+}
+ENCODERS["stacked"] = LINES["stacked"]
+OBJECTIVES["words"] = LINES["words"]
+PROBES["nearest"] = LINES["nearest"]
