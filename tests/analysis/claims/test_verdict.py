@@ -4,7 +4,7 @@ Covers `questions` too.
 """
 
 import polars as pl
-from conftest import Tables
+from fake_study import Tables
 
 from scaling.analysis.claims.claim import Claim, behind, chance, points
 from scaling.analysis.claims.collection import claims
