@@ -21,11 +21,7 @@ def toy_study(options: Options) -> Study:
         question="What does a stack of frames learn from?",
         template=Run(WordsOptions(), encoder=StackedOptions(), optimization=Optimization(steps=10)),
         axes=(clips_axis(options.clips or (16, 32)),),
-        factors=(
-            Factor(
-                "objective", {"words": {}, "contrastive": {"objective": contrastive, "initialization.audio": "halves"}}
-            ),
-        ),
+        factors=(Factor("objective", {"words": {}, "contrastive": contrastive}),),
         seeds=options.seeds,
         corpus=options.corpus(),
     )
