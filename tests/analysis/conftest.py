@@ -6,15 +6,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from fake_study import make_study
+from fake_study import Tables, make_study, read_tables
 
 from scaling.analysis.claims.claim import Claim
 from scaling.analysis.claims.collection import claims
 from scaling.analysis.claims.evidence import Evidence, gather
 from scaling.analysis.report.write import write_report
-from scaling.analysis.scores import Design, read_predictions, read_study
-
-Tables = tuple[pl.DataFrame, pl.DataFrame, Design]
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +31,6 @@ def changed(study: Path, tmp_path: Path) -> Callable[[pl.DataFrame], Path]:
         return tmp_path
 
     return write
-
-
-def read_tables(folder: Path) -> Tables:
-    """Scores, predictions and design of the study in a folder."""
-    scores, design = read_study(folder)
-    return scores, read_predictions(folder, scores), design
-
-
-@pytest.fixture(scope="session")
-def tables() -> Callable[[Path], Tables]:
-    """`read_tables`."""
-    return read_tables
 
 
 @pytest.fixture(scope="session")

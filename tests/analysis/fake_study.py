@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scaling.analysis.scores.design import Axis, Design, Factor
-from scaling.analysis.scores.schema import schema
+from scaling.analysis.scores import Axis, Design, Factor, read_predictions, read_study, schema
 
 SIZES = (400, 1000, 4000, 10000)
 CLASSIFY = {
@@ -32,6 +31,7 @@ DATA_SCALE = Design(
     "data-scale", "Which objective, and does initialization pay?", (CLIPS,), (OBJECTIVE, INITIALIZATION)
 )
 
+Tables = tuple[pl.DataFrame, pl.DataFrame, Design]
 Run = Mapping[str, Any]
 Law = Callable[[Run, str, str, str], float]  # a run, a task, a metric and a pooling -> its error
 
@@ -145,3 +145,9 @@ def make_study(
 ) -> Path:
     """Write a fake study of 2 objectives x 2 initializations x 4 sizes x seeds, with its references."""
     return make(folder, DATA_SCALE, planted_error, {"clips": SIZES}, tasks, seeds, noise)
+
+
+def read_tables(folder: Path) -> Tables:
+    """Scores, predictions and design of the study in a folder, as `gather` takes them."""
+    scores, design = read_study(folder)
+    return scores, read_predictions(folder, scores), design

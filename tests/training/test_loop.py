@@ -14,7 +14,7 @@ import torch
 from tiny import tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
-from scaling.objectives.objective import Batch
+from scaling.models.batch import Batch
 from scaling.study.run import Run
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError

@@ -65,8 +65,12 @@ class Looks:
         colour, shape, _ = self._level(arm)
         alike = [other for other in self.arms if self._kind(other) == self._kind(arm)]
         fill, width = self._filling(arm)
+        if twin := alike.index(arm):
+            # Shapes of their own for each colour: it must not be what tells them apart.
+            colours = 1 if self._colour is None else len(self._colour.levels)
+            shape = _TWINS[((twin - 1) * colours + _place(self._colour, arm, 0)) % len(_TWINS)]
         return {
-            "color": colour, "marker": (shape, *_TWINS)[alike.index(arm) % (len(_TWINS) + 1)], "markersize": 5.5,
+            "color": colour, "marker": shape, "markersize": 5.5,
             **_filled(colour, fill), "markeredgewidth": 1.2, "linewidth": width,
         }  # fmt: skip
 

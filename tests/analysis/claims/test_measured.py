@@ -1,4 +1,7 @@
-"""Claims within the sizes measured say what the planted study holds, and leave open what it cannot tell."""
+"""Claims within the sizes measured say what the planted study holds, and leave open what it cannot tell.
+
+Covers `claim`, `evidence` and `collection` too.
+"""
 
 import json
 import re
@@ -8,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Tables
-from fake_study import OBJECTIVE, PARAMETERS, SIZES, SOURCES, Run, make
+from fake_study import OBJECTIVE, PARAMETERS, SIZES, SOURCES, Run, Tables, make, read_tables
 
 from scaling.analysis.claims.claim import ALL_TASKS, Claim
 from scaling.analysis.claims.collection import claims
@@ -89,8 +91,8 @@ def test_claims_are_json_with_what_is_behind_them(study_claims: list[Claim]) -> 
     assert all(c.probability is None or 0 < c.probability < 1 for c in study_claims)
 
 
-def test_without_predictions_nothing_is_claimed(study: Path, tables: object) -> None:
-    scores, predictions, design = tables(study)  # type: ignore[operator]
+def test_without_predictions_nothing_is_claimed(study: Path) -> None:
+    scores, predictions, design = read_tables(study)
     found = claims(gather(scores, predictions.clear(), design))
     assert found
     assert {claim.status for claim in found} == {"cannot be said"}
@@ -120,7 +122,7 @@ def test_mixed_protocols_are_refused(three: Tables) -> None:
         claims(gather(mixed, predictions, design))
 
 
-def test_three_levels_are_compared_with_their_baseline(tmp_path: Path, tables: object) -> None:
+def test_three_levels_are_compared_with_their_baseline(tmp_path: Path) -> None:
     """What a source that is left out costs, as planted."""
 
     def law(run: Run, task: str, metric: str, pooling: str) -> float:
@@ -129,7 +131,7 @@ def test_three_levels_are_compared_with_their_baseline(tmp_path: Path, tables: o
 
     design = Design("Sources", "Which source drives which task?", (Axis(),), (SOURCES,))
     folder = make(tmp_path / "s", design, law, {"clips": SIZES}, ["speaker", "event"], noise=0.001)
-    found = claims(gather(*tables(folder)))  # type: ignore[operator]
+    found = claims(gather(*read_tables(folder)))
     pairs = {claim.pair for claim in found if claim.kind == "better"}
     assert pairs == {("sources", f"without {name}", "all sources", "") for name in ("speech", "web")}
     at = {(c.arm, c.scope): c for c in found if c.kind == "better" and c.at == SIZES[-1]}
@@ -144,7 +146,7 @@ def test_three_levels_are_compared_with_their_baseline(tmp_path: Path, tables: o
     assert "all sources over without speech +" in numbers
 
 
-def test_another_axis_is_told_in_its_unit(tmp_path: Path, tables: object) -> None:
+def test_another_axis_is_told_in_its_unit(tmp_path: Path) -> None:
     """The captioning arm needs four times the parameters, as planted."""
     sizes = (10_000, 40_000, 160_000, 640_000)
 
@@ -154,7 +156,7 @@ def test_another_axis_is_told_in_its_unit(tmp_path: Path, tables: object) -> Non
 
     design = Design("Size", "How large?", (PARAMETERS,), (OBJECTIVE,))
     folder = make(tmp_path / "p", design, law, {"parameters": sizes}, ["speaker", "event", "mode"], noise=0.001)
-    found = claims(gather(*tables(folder)))  # type: ignore[operator]
+    found = claims(gather(*read_tables(folder)))
     (worth,) = of(found, "worth", "objective")
     assert worth.unit == "parameters"
     assert worth.number == pytest.approx(160_000, rel=0.25)
@@ -168,13 +170,13 @@ def test_another_axis_is_told_in_its_unit(tmp_path: Path, tables: object) -> Non
     ]  # fmt: skip
 
 
-def test_a_second_axis_is_one_more_factor(tmp_path: Path, tables: object) -> None:
+def test_a_second_axis_is_one_more_factor(tmp_path: Path) -> None:
     def law(run: Run, task: str, metric: str, pooling: str) -> float:
         return float(0.05 + 2 * run["clips"] ** -0.4 + 40 * run["parameters"] ** -0.5)
 
     design = Design("Two", "How large?", (Axis(), PARAMETERS), (OBJECTIVE,))
     places = {"clips": SIZES[:3], "parameters": (40_000, 1_600_000)}
-    found = claims(gather(*tables(make(tmp_path / "t", design, law, places, ["event"]))))  # type: ignore[operator]
+    found = claims(gather(*read_tables(make(tmp_path / "t", design, law, places, ["event"]))))
     larger = of(found, "better", "parameters")
     assert {(c.arm, c.other, c.held) for c in larger} == {
         ("1.6 M parameters", "40,000 parameters", name) for name in OBJECTIVE.levels
@@ -184,14 +186,14 @@ def test_a_second_axis_is_one_more_factor(tmp_path: Path, tables: object) -> Non
     assert len(of(found, "gain")) == 4
 
 
-def test_along_a_nominal_axis_nothing_but_differences_is_told(tmp_path: Path, tables: object) -> None:
+def test_along_a_nominal_axis_nothing_but_differences_is_told(tmp_path: Path) -> None:
     def law(run: Run, task: str, metric: str, pooling: str) -> float:
         return {"adam": 0.3, "sgd": 0.5}[run["optimizer"]] + (0.1 if run["objective"] == "captioning" else 0)
 
     design = Design("Optimizers", "Which?", (Axis("optimizer", "optimizer", "", "nominal"),), (OBJECTIVE,))
     places = {"optimizer": ("adam", "sgd")}
     folder = make(tmp_path / "n", design, law, places, ["event", "mode"], seeds=2, noise=0.001)
-    found = claims(gather(*tables(folder)))  # type: ignore[operator]
+    found = claims(gather(*read_tables(folder)))
     assert {claim.kind for claim in found} == {"better", "optimum"}
     assert {(c.at, c.scope) for c in found if c.kind == "better"} >= {("adam", ALL_TASKS), ("sgd", "music")}
     assert all(c.number == pytest.approx(10, abs=2) for c in of(found, "better", "objective"))

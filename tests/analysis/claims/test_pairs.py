@@ -1,4 +1,7 @@
-"""Which arms are compared: those that differ in one factor alone."""
+"""Which arms are compared: those that differ in one factor alone.
+
+Covers `scores.arms` too.
+"""
 
 from itertools import product
 

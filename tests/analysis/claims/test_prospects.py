@@ -1,4 +1,7 @@
-"""What several seeds tell beyond the data, and what they cannot."""
+"""What several seeds tell beyond the data, and what they cannot.
+
+Covers `means`, `averages` and `twins` too.
+"""
 
 import json
 from dataclasses import asdict
@@ -6,8 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import Tables
-from fake_study import OBJECTIVE, SIZES, Run, make
+from fake_study import OBJECTIVE, SIZES, Run, Tables, make, read_tables
 
 from scaling.analysis.claims.claim import ALL_TASKS, Claim
 from scaling.analysis.claims.collection import claims
@@ -76,9 +78,7 @@ def test_a_rising_arm_and_arms_that_are_the_same(three: Tables) -> None:
 
 
 @pytest.mark.parametrize("baseline", [None, "contrastive"])
-def test_a_planted_crossover_is_found_whoever_is_the_baseline(
-    tmp_path: Path, tables: object, baseline: str | None
-) -> None:
+def test_a_planted_crossover_is_found_whoever_is_the_baseline(tmp_path: Path, baseline: str | None) -> None:
     """Captioning, behind at first, overtakes at 2,000 clips; its advantage is never the one that vanishes."""
 
     def law(run: Run, task: str, metric: str, pooling: str) -> float:
@@ -89,7 +89,7 @@ def test_a_planted_crossover_is_found_whoever_is_the_baseline(
     design = Design("Crossing", "Do they cross?", (Axis(),), (factor,))
     sizes = (500, 1000, 4000, 16000)
     folder = make(tmp_path / "c", design, law, {"clips": sizes}, ["event", "mode", "pitch"], seeds=3, noise=0.003)
-    found = claims(gather(*tables(folder)))  # type: ignore[operator]
+    found = claims(gather(*read_tables(folder)))
     (crossing,) = of(found, "crossover", "objective")
     assert (crossing.arm, crossing.other) == (("captioning", "contrastive") if baseline else OBJECTIVE.levels)
     assert crossing.status == "said"

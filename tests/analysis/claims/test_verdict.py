@@ -1,7 +1,10 @@
-"""The verdict answers the study's questions in a few words."""
+"""The verdict answers the study's questions in a few words.
+
+Covers `questions` too.
+"""
 
 import polars as pl
-from conftest import Tables
+from fake_study import Tables
 
 from scaling.analysis.claims.claim import Claim, behind, chance, points
 from scaling.analysis.claims.collection import claims

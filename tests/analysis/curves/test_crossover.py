@@ -1,4 +1,7 @@
-"""Crossovers: found where planted, held as often as their level says, and not claimed where there is none."""
+"""Crossovers: found where planted, held as often as their level says, and not claimed where there is none.
+
+Covers `simulate` too.
+"""
 
 import numpy as np
 import pytest

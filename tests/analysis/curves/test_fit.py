@@ -1,4 +1,7 @@
-"""Fits: a noiseless law comes back, and what is no falling law is said."""
+"""Fits: a noiseless law comes back, and what is no falling law is said.
+
+Covers `forms`, `solve`, `observed`, `pool`, `bands` and `curve` too, which only a fit brings together.
+"""
 
 from itertools import pairwise
 

@@ -1,12 +1,14 @@
-"""Paired intervals cover planted differences as often as they say, over test clips and over seeds."""
+"""Paired intervals cover planted differences as often as they say, over test clips and over seeds.
 
-from collections.abc import Callable
+Covers `claims.differences` too.
+"""
+
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from fake_study import CLIPS, OBJECTIVE, describe
+from fake_study import CLIPS, OBJECTIVE, describe, read_tables
 from scipy.stats import binom
 
 from scaling.analysis.claims.differences import Differences, differences
@@ -16,7 +18,6 @@ from scaling.analysis.curves.fit import LEVEL
 from scaling.analysis.scores import Design
 from scaling.analysis.scores.resamples import Draws, draw
 
-Read = Callable[[Path], tuple[pl.DataFrame, pl.DataFrame, Design]]
 ASKED = Design("One factor", "Which objective?", (CLIPS,), (OBJECTIVE,))
 
 
@@ -106,8 +107,8 @@ def test_scores_without_matching_predictions_have_no_interval() -> None:
         assert np.isfinite(row["difference"])
 
 
-def test_draws_do_not_hang_on_the_order_of_rows(study_evidence: Evidence, study: Path, tables: Read) -> None:
-    scores, predictions, design = tables(study)
+def test_draws_do_not_hang_on_the_order_of_rows(study_evidence: Evidence, study: Path) -> None:
+    scores, predictions, design = read_tables(study)
     again = draw(scores.reverse(), predictions.sample(fraction=1, shuffle=True, seed=1), design)
     assert again.cells.drop("row").equals(study_evidence.draws.cells.drop("row"))
     np.testing.assert_array_equal(again.errors, study_evidence.draws.errors)

@@ -1,4 +1,7 @@
-"""Scores of a study: what is read, what is refused with one line, and what becomes of the rows."""
+"""Scores of a study: what is read, what is refused with one line, and what becomes of the rows.
+
+Covers `rows` too.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,0 +1,43 @@
+"""What a study asks: read from its folder, and the columns that follow from it (`schema`)."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fake_study import DATA_SCALE
+
+from scaling.analysis.scores import FIXED, Axis, Design, Factor, read_design, schema
+from scaling.errors import StudyError
+
+
+def test_a_design_comes_back_as_it_was_written(study: Path) -> None:
+    assert read_design(study) == DATA_SCALE
+    assert read_design(study).x.unit == "clips"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "holds no study"),
+        ("no json", "not written by this version"),
+        (json.dumps({"study": "data-scale"}), "not written by this version"),
+        (json.dumps({"design": {**asdict(DATA_SCALE), "axes": [{"colour": "x"}]}}), "not written by this version"),
+    ],
+)
+def test_a_folder_without_a_design_gets_one_line(tmp_path: Path, content: str | None, says: str) -> None:
+    if content is not None:
+        (tmp_path / "study.json").write_text(content)
+    with pytest.raises(StudyError, match=says) as caught:
+        read_design(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_follow_the_design() -> None:
+    assert list(schema(DATA_SCALE))[:5] == ["study", "run", "reference", "objective", "initialization"]
+    assert set(schema(DATA_SCALE)) == {*FIXED, "objective", "initialization"}
+    assert schema(DATA_SCALE)["clips"] == pl.Int64
+    wide = Design("", "", (Axis("encoder.width", "width", ""), Axis("rate", "rate", "", "nominal")), (Factor("f", ()),))
+    own = {name: dtype for name, dtype in schema(wide).items() if name not in FIXED}
+    assert own == {"f": pl.String, "encoder.width": pl.Float64, "rate": pl.String}
