@@ -18,7 +18,7 @@ import ray
 
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import write_json
-from scaling.study.study import Run
+from scaling.study.run import Run
 from scaling.training.attempt import Attempt
 
 
@@ -44,12 +44,12 @@ def main() -> None:
     ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     taker = ray.remote(num_cpus=0)(take_all)
     with tempfile.TemporaryDirectory() as warm:
-        queue: Any = ray.remote(num_cpus=0)(RunQueue).remote([Run("none", seed=-1)], {})
+        queue: Any = ray.remote(num_cpus=0)(RunQueue).remote([Run(None, seed=-1)], {})
         ray.get([taker.remote(queue, lane, warm) for lane in range(given.lanes)])
     print("| runs of nothing | seconds | runs/s |\n|---:|---:|---:|")
     for count in given.runs:
         with tempfile.TemporaryDirectory() as folder:
-            runs, journal = [Run("none", seed=seed) for seed in range(count)], Path(folder) / "queue.jsonl"
+            runs, journal = [Run(None, seed=seed) for seed in range(count)], Path(folder) / "queue.jsonl"
             queue = ray.remote(num_cpus=0)(RunQueue).remote(runs, {}, "queue", journal)
             ray.get(queue.snapshot.remote())
             began = time.monotonic()
