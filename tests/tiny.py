@@ -26,8 +26,9 @@ from scaling.data.corpus import embedded_clips
 from scaling.data.feed import Feed
 from scaling.data.parts import part_name, write_part
 from scaling.data.store import Description, Store, create_store, write_index
+from scaling.models.batch import Batch
 from scaling.models.options import TransformerOptions
-from scaling.objectives.objective import Batch, Objective
+from scaling.objectives.objective import Objective
 from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, SupervisedOptions
 from scaling.study.run import Data, Initialization, Optimization, Run, with_fields
 from scaling.training.attempt import Attempt

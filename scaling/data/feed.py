@@ -18,8 +18,8 @@ from scaling.data.features import HOP, SAMPLE_RATE
 from scaling.data.keyed import keyed_generator
 from scaling.data.store import Store
 from scaling.data.tokenizer import normalized
+from scaling.models.batch import Batch
 from scaling.models.tokens import PAD
-from scaling.objectives.objective import Batch
 
 
 @functools.lru_cache(maxsize=2)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from scaling.models.batch import Batch
 from scaling.models.decoder import CaptionDecoder
 from scaling.models.encoder import Encoder
 from scaling.models.tokens import PAD
-from scaling.objectives.objective import Batch, Losses, Objective, share_of_draws, summed_over_workers, workers
+from scaling.objectives.objective import Losses, Objective, share_of_draws, summed_over_workers, workers
 from scaling.objectives.options import CaptioningOptions
 
 

@@ -7,10 +7,11 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as dist_nn
 from torch import nn
 
+from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
-from scaling.objectives.objective import Batch, Losses, Objective, workers
+from scaling.objectives.objective import Losses, Objective, workers
 from scaling.objectives.options import ContrastiveOptions
 
 JOINT_WIDTH = 128

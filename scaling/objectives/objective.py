@@ -9,10 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
-
-Batch = dict[str, torch.Tensor]
-"""The clips of a step: `features`, `lengths`, and `tokens` and `caption`, or `labels` (see `data.feed`)."""
 
 Losses = dict[str, torch.Tensor]
 """`loss` is what is minimized; the rest is reported."""

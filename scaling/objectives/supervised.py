@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
-from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
+from scaling.objectives.objective import Losses, Objective, summed_over_workers, workers
 from scaling.objectives.options import SupervisedOptions
 
 UNLABELLED = -1

@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 from scaling.data.feed import Feed
 from scaling.data.keyed import keyed_generator
 from scaling.errors import StudyError
-from scaling.objectives.objective import Batch, Losses, Objective, summed_over_workers, workers
+from scaling.models.batch import Batch
+from scaling.objectives.objective import Losses, Objective, summed_over_workers, workers
 from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress

@@ -9,7 +9,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Feed
-from scaling.objectives.objective import Batch, alone
+from scaling.models.batch import Batch
+from scaling.objectives.objective import alone
 from scaling.study.run import Run
 
 HOLDOUT_BATCH = 512

@@ -1,8 +1,6 @@
 """Parts and the index over them, without Ray: `write_part` and `write_index` directly."""
 
-import errno
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +12,7 @@ import pytest
 from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, spoiled, tone, write
 
 from scaling.data.features import SAMPLE_RATE, log_mel, waveform
-from scaling.data.parts import Limits, describe, part_name, write_part
-from scaling.data.prepare import catalogue_rows
+from scaling.data.parts import describe, part_name
 from scaling.data.store import (
     Description,
     Store,
@@ -23,7 +20,6 @@ from scaling.data.store import (
     prepared_parts,
     read_description,
     write_index,
-    write_parquet,
 )
 from scaling.errors import StudyError
 from scaling.storage.files import read_json, write_json
@@ -140,14 +136,6 @@ def test_a_part_without_one_usable_clip(make_corpus: Callable[..., TinyCorpus], 
     assert len(Store(folder).subset(0)) == 0
 
 
-def test_the_bytes_of_a_part_are_a_function_of_its_clips(prepared: tuple[Store, TinyCorpus], tmp_path: Path):
-    store, corpus = prepared
-    for number in range(5):
-        rows = catalogue_rows(store.folder, number, PART_CLIPS)
-        write_part(rows, tmp_path / "again.arrow", str(corpus.root), store.description.limits)
-        assert (tmp_path / "again.arrow").read_bytes() == (store.folder / part_name(number)).read_bytes()
-
-
 def test_only_parts_without_a_gap_count(prepared: tuple[Store, TinyCorpus]):
     store, _ = prepared
     (store.folder / part_name(2)).unlink()
@@ -164,32 +152,6 @@ def test_a_damaged_part_is_named(prepared: tuple[Store, TinyCorpus]):
         path.write_bytes(bad)
         with pytest.raises(StudyError, match=f"{part_name(1)} is damaged: delete it"):
             write_index(prepared[0].folder)
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    prepared: tuple[Store, TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    store, corpus = prepared
-    rows = catalogue_rows(store.folder, 0, PART_CLIPS)
-    there = sorted(tmp_path.iterdir())
-
-    def full(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StudyError, match=r"no space left for again\.arrow"):
-        write_part(rows, tmp_path / "again.arrow", str(corpus.root), Limits(0, 9))
-    assert sorted(tmp_path.iterdir()) == there
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_polars_tells_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A real write to a device that is full, through the name that `replacing` gives."""
-    monkeypatch.setattr("secrets.token_hex", lambda _: "full")
-    (tmp_path / ".table.parquet.full.tmp").symlink_to("/dev/full")
-    with pytest.raises(StudyError, match=r"no space left for table\.parquet"):
-        write_parquet(tmp_path / "table.parquet", pl.DataFrame({"a": np.random.default_rng(0).random(100_000)}))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_of_another_version_is_refused(prepared: tuple[Store, TinyCorpus]):

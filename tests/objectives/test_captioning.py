@@ -7,9 +7,10 @@ import torch
 from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling.models.batch import Batch
 from scaling.models.transformer import Transformer
 from scaling.objectives.captioning import Captioning
-from scaling.objectives.objective import Batch, share_of_draws
+from scaling.objectives.objective import share_of_draws
 
 OPTIONS = OBJECTIVES["captioning"]
 SMOOTHING = OPTIONS.label_smoothing
@@ -68,23 +69,6 @@ def test_other_tokens_and_the_length_do_not_reach_a_parallel_prediction(monkeypa
     assert longer.shape == (9, 30)
     # Of another number of rows a matrix product may round its last bit otherwise.
     torch.testing.assert_close(longer[:5], logits, atol=1e-6, rtol=0)
-
-
-def test_a_quarter_of_the_clips_is_autoregressive() -> None:
-    generator = torch.Generator().manual_seed(0)
-    share = (share_of_draws(40_000, generator) < 0.25).float().mean()
-    assert share == pytest.approx(0.25, abs=0.01)
-
-
-def draws(worker: int, clips: int) -> torch.Tensor:
-    return share_of_draws(clips, torch.Generator().manual_seed(7)).clone()
-
-
-def test_a_clip_is_drawn_whatever_the_number_of_workers(pair: Pair) -> None:
-    everyone = draws(0, 50)
-    first, second = pair.call(draws, 25)
-    assert torch.equal(first, everyone[0::2])
-    assert torch.equal(second, everyone[1::2])
 
 
 def loss_and_gradients(worker: int, batch: Batch, workers: int) -> tuple[float, dict[str, torch.Tensor]]:

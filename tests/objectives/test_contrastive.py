@@ -7,9 +7,9 @@ import torch
 from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling.models.batch import Batch
 from scaling.models.transformer import Transformer
 from scaling.objectives.contrastive import Contrastive, info_nce
-from scaling.objectives.objective import Batch
 
 OPTIONS = OBJECTIVES["contrastive"]
 TEMPERATURE = OPTIONS.temperature

@@ -5,9 +5,9 @@ import torch
 from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling.models.batch import Batch
 from scaling.models.pooling import masked_mean
 from scaling.models.transformer import Transformer
-from scaling.objectives.objective import Batch
 from scaling.objectives.supervised import Supervised
 
 

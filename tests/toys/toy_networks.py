@@ -9,11 +9,12 @@ from torch import nn
 from toy_options import StackedOptions, WordsOptions
 
 from scaling.data.tasks.task import Task
+from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.options import MEL_BINS
 from scaling.models.pooling import masked_mean
 from scaling.models.tokens import PAD
-from scaling.objectives.objective import Batch, Losses, Objective
+from scaling.objectives.objective import Losses, Objective
 from scaling.probes.answers import Answers, Subject, answered
 
 

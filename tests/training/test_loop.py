@@ -1,32 +1,28 @@
 """Training: twins, resuming, stopping, being superseded, and two workers as one."""
 
-import itertools
-import json
 import random
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny
 import torch
-from tiny import Pair, tiny_feed, tiny_module, tiny_run
+from tiny import tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
-from scaling.errors import StudyError
-from scaling.objectives.objective import Batch
+from scaling.models.batch import Batch
 from scaling.study.run import Run
-from scaling.training import group
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
 from scaling.training.cost import Cost
 from scaling.training.learning_curve import LearningCurve, read_curve
 from scaling.training.loop import train
-from scaling.training.measures import holdout_loss, weights_digest
+from scaling.training.measures import weights_digest
 
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 
@@ -182,101 +178,3 @@ def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
     there = latest_checkpoint(tmp_path)
     # The first step's loss was still finite.
     assert there is None or read_state(there).step == 1
-
-
-@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
-def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str) -> None:
-    losses = []
-    for batch_size, seed in itertools.product((3, 8), (0, 1)):
-        run = tiny_run(objective, batch_size=batch_size, seed=seed)
-        module = tiny_module(replace(run, seed=0), len(store.tokenizer)).train()
-        torch.manual_seed(batch_size + seed)
-        losses.append(holdout_loss(tiny_feed(run, store), module, torch.device("cpu")))
-        assert module.training
-    assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
-
-
-def test_flops_are_those_of_the_formula(store: Store, tmp_path: Path) -> None:
-    run = tiny_run(encoder=replace(tiny.ENCODER, layers=3), crop_seconds=0.5)
-    result = trained(run, store, tmp_path)
-    batch = next(tiny_feed(run, store).holdout())
-    frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
-    halved = [(frames + 1) // 2, (frames + 3) // 4, (frames + 7) // 8]
-    widths = zip(halved, (80, w // 2, w), (w // 2, w, w), strict=True)
-    stem = sum(time * 3 * inputs * outputs for time, inputs, outputs in widths)
-
-    def block(length: int) -> int:
-        return 8 * w * w * length + 2 * w * length * length
-
-    joint = 128
-    heads = 2 * (w * joint + joint * joint)
-    clips = len(batch["lengths"])
-    a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
-    assert result.flops == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
-
-
-def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
-    store = Store(folder)
-    module = tiny_module(run, len(store.tokenizer))
-    attempt = Attempt(into, "token", worker)
-    if worker == 0:
-        attempt.claim()
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
-    result = train(run, tiny_feed(run, store), module, attempt, progress=lambda step, rate: step == stop_at)
-    return {**asdict(result), "tensors": {key: value.clone() for key, value in module.state_dict().items()}}
-
-
-@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
-def test_two_workers_train_what_one_does(store: Store, tmp_path: Path, pair: Pair, objective: str) -> None:
-    # Adam makes a full step of a gradient that is but a rounding error; small steps keep that below 1e-5.
-    run = tiny_run(objective, steps=4, learning_rate=1e-4, text_rate=1.0)
-    one = in_a_group(0, run, store.folder, tmp_path / "one", -1)
-    both = pair.call(in_a_group, run, store.folder, tmp_path / "two", -1)
-    assert both[0]["weights"] == both[1]["weights"]
-    for key, value in one["tensors"].items():
-        torch.testing.assert_close(both[0]["tensors"][key], value, atol=1e-5, rtol=0)
-    for alone, together in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
-        assert together == pytest.approx(alone, abs=1e-4)
-    assert not list((tmp_path / "two").glob("checkpoint/.*"))
-
-
-def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: Pair) -> None:
-    """Asked once, between two meetings; the group stops at the next one, and ends where it would have."""
-    # Longer than several meetings: 24 steps once took less than one.
-    run = tiny_run(steps=80)
-    straight = pair.call(in_a_group, run, store.folder, tmp_path / "straight", -1)
-    stopped = pair.call(in_a_group, run, store.folder, tmp_path / "run", 2)
-    assert stopped == [f"InterruptedRunError: {run.name}"] * 2
-    there = latest_checkpoint(tmp_path / "run")
-    assert there is not None
-    assert 2 <= read_state(there).step < run.steps
-    ended = pair.call(in_a_group, run, store.folder, tmp_path / "run", -1)
-    assert {result["weights"] for result in ended} == {straight[0]["weights"]}
-    assert curve(tmp_path / "run") == curve(tmp_path / "straight")
-
-
-def meetings_of_slow_steps(worker: int, seconds: float, steps: int) -> list[int]:
-    meetings = group.Meetings(0)
-    stopped = []
-    for step in range(1, steps + 1):
-        if worker == 0:
-            time.sleep(seconds)
-        if meetings.agreed(step, worker == 0 and step == 3, False)[0]:
-            stopped.append(step)
-    return stopped
-
-
-def test_slow_steps_are_met_after_each(pair: Pair) -> None:
-    assert pair.call(meetings_of_slow_steps, group.MEETING_SECONDS * 0.6, 4) == [[3, 4], [3, 4]]
-
-
-def test_a_batch_that_cannot_be_shared_out_is_refused(store: Store, tmp_path: Path, pair: Pair) -> None:
-    answers = pair.call(in_a_group, tiny_run(batch_size=7), store.folder, tmp_path, -1)
-    assert answers == [f"{StudyError.__name__}: a batch of 7 clips cannot be shared out equally to 2 workers"] * 2
-
-
-def test_a_curve_that_was_cut_off_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2, "tr')
-    assert read_curve(path) == [{"step": 1}]

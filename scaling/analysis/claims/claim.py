@@ -25,11 +25,12 @@ class Claim:
             "". Several arms of which the same is said are joined by "; ".
         held: what both share, in words.
         scope: the tasks: "all tasks", a domain, "classification", "retrieval", or one task.
-        at: the place on the axis that is spoken of; None where the whole axis is.
+        at: the place on the axis that is spoken of, or (optimum over two axes) the compute in flops; None where the
+            whole axis is.
         sentence: the answer in plain words, with its numbers.
-        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", the axis's unit, "times the"
-            unit, or "exponent"; None where there is none. Of two arms it is above 0 where `arm` is better, gains less
-            from the axis (steeper: `other` falls faster), or has an advantage that shrinks.
+        number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", an axis's unit, "times the"
+            unit, "passes" or "exponent"; None where there is none. Of two arms it is above 0 where `arm` is better,
+            gains less from the axis (steeper: `other` falls faster), or has an advantage that shrinks.
         interval: of level `level`; None where unknown. For a place on the axis an end at the edge of the sizes means
             "or beyond"; an end that is None is open.
         probability: that the number is above 0; None for places on the axis and where unknown.

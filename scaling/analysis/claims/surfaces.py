@@ -94,7 +94,7 @@ def _range(one: Plane, low: float, high: float, smallest: float, largest: float)
 def _passes(one: Plane, law: Repetition) -> Claim:
     """After how many passes a further one is worth half of as many new clips; beyond those measured it is not told."""
     drawn = law.half_worths()
-    passes = np.unique(np.round(one.D / np.minimum(one.N, one.D), 6))
+    passes = np.unique(np.round(one.D / one.seen, 6))
     first, most = float(passes[passes > 1].min()), float(passes.max())
     number, (low, high) = float(np.median(drawn)), interval(drawn)
     more, less = share(drawn >= most), share(drawn <= first)
@@ -123,9 +123,8 @@ def _passes(one: Plane, law: Repetition) -> Claim:
 
 def _fresh(one: Plane, law: Repetition) -> Claim:
     """How many new clips, seen once, those seen most often are worth."""
-    seen = np.minimum(one.N, one.D)
-    at = int(np.argmax(one.D / seen))
-    clips, samples = float(seen[at]), float(one.D[at])
+    at = int(np.argmax(one.D / one.seen))
+    clips, samples = float(one.seen[at]), float(one.D[at])
     drawn = fresh(np.array(clips), np.array(samples), law.draws[:, 3])
     number, (low, high) = float(np.median(drawn)), interval(drawn)
     status: Said = "cannot be said" if low <= _SLACK * clips and high >= samples / _SLACK else "said"

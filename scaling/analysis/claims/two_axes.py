@@ -8,6 +8,7 @@ import polars as pl
 from scaling.analysis.claims.means import Mean, Means, means
 from scaling.analysis.curves.allocation import Cost, fit_cost
 from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.points import noise_about
 from scaling.analysis.curves.repetition import Repetition, fit_repetition
 from scaling.analysis.curves.surface import Surface, fit_surface
 from scaling.analysis.scores.arms import Arm, arms
@@ -16,6 +17,8 @@ from scaling.analysis.scores.resamples import FIT_RESAMPLES, Draws
 from scaling.analysis.scores.rows import primary, trained
 
 _CLIPS, _SEEN = "clips", "samples_seen"
+_OFF = 2.0  # times the noise of resamples: a law that is further off is not the truth
+_TINY = 1e-9  # a resampled error of 0 has no logarithm
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,27 @@ class Plane:
         """Whether the axes are unique clips and samples seen: how often clips are repeated is what varies."""
         return {self.size.column, self.data.column} == {_CLIPS, _SEEN}
 
+    @property
+    def seen(self) -> Floats:
+        """(n,) N, but of clips no more than were seen."""
+        return np.minimum(self.N, self.D) if self.repeats else self.N
+
+    @property
+    def residual(self) -> float:
+        """Standard deviation of ln error about the law; NaN without one."""
+        if self.law is None:
+            return float("nan")
+        spent = 5 if isinstance(self.law, Surface) else 4
+        rest = np.log(self.error / self.law.predict(self.seen, self.D))
+        return float(np.sqrt(rest @ rest / max(rest.size - spent, 1)))
+
 
 def planes(draws: Draws, scores: pl.DataFrame, design: Design) -> list[Plane]:
     """Every arm of a study with two axes along which laws are fitted, in the order in which arms are shown; none of
     another study.
 
     Averages are those of `means`. With several seeds everywhere, laws are refitted to resampled seeds and test clips;
-    else to noise as what is left around the law tells it.
+    with one, or where the law is further off than these explain, to noise as what is left around it tells it.
     """
     if len(design.axes) != 2 or any(axis.scale == "nominal" for axis in design.axes):
         return []
@@ -88,24 +105,26 @@ def _plane(arm: Arm, one: Mean, seen: Means, where: Floats, runs: pl.DataFrame, 
     """`where` (n, 2) places on the axes, in the design's order."""
     at = [1, 0] if _data_is_second(design) else [0, 1]
     (data, size), (D, N) = [design.axes[k] for k in at], where[:, at].T
-    several = one.resampled is not None
-    covers = seen.covers if several else "what is left around the fitted surface"
-    found = Plane(arm, size, data, N, D, one.error, one.n_seeds, one.runs, seen.tasks, covers)
+    found = Plane(arm, size, data, N, D, one.error, one.n_seeds, one.runs, seen.tasks, seen.covers)
     again = None if one.resampled is None else one.resampled[:FIT_RESAMPLES]
     try:
-        if found.repeats:
-            # Where fewer samples were seen than there are clips, the rest was not seen.
-            law: Surface | Repetition = fit_repetition(np.minimum(N, D), D, one.error, resampled=again)
-        else:
-            law = fit_surface(N, D, one.error, draws=FIT_RESAMPLES, resampled=again)
+        found = replace(found, law=_law(found, again))
+        if again is None or found.residual > _OFF * noise_about(np.log(np.maximum(again, _TINY))):
+            found = replace(found, law=_law(found, None), covers="what is left around the fitted surface")
     except ValueError as error:
         return replace(found, why=str(error), covers="nothing")
-    found = replace(found, law=law)
     try:
         own = [runs[name].cast(pl.Float64).to_numpy() for name in (size.column, data.column, "flops")]
         return replace(found, cost=fit_cost(own[0], own[1], own[2]), computes=np.sort(own[2]))
     except ValueError as error:
         return replace(found, why_no_cost=str(error))
+
+
+def _law(plane: Plane, resampled: Floats | None) -> Surface | Repetition:
+    if plane.repeats:
+        # Where fewer samples were seen than there are clips, the rest was not seen.
+        return fit_repetition(plane.seen, plane.D, plane.error, draws=FIT_RESAMPLES, resampled=resampled)
+    return fit_surface(plane.N, plane.D, plane.error, draws=FIT_RESAMPLES, resampled=resampled)
 
 
 def _data_is_second(design: Design) -> bool:

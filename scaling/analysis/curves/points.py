@@ -87,7 +87,7 @@ def fit_points(
     theta, _ = solve(form, u, y, w, starts=_STARTS, delta=_STAGES[0])
     if delta is None:
         rest = (y - form.log_error(u, theta)[0])[0]
-        noise = _noise(again) if len(again) else _NORMAL * np.median(np.abs(rest)) * np.sqrt(n / max(n - p, 1))
+        noise = noise_about(again) if len(again) else _NORMAL * np.median(np.abs(rest)) * np.sqrt(n / max(n - p, 1))
         delta = float(threshold(np.array([noise]))[0])
     for stage in (*_STAGES[1:], delta):
         theta, _ = polish(form, u, y, w, theta, delta=max(stage, delta), steps=2000)
@@ -102,8 +102,11 @@ def fit_points(
     return Fitted(theta[0], refits, residuals, float(huber(residuals, delta).mean()))
 
 
-def _noise(again: Floats) -> float:
-    """Standard deviation of a point's ln error about the law; what moves all points alike is no noise about it."""
+def noise_about(again: Floats) -> float:
+    """Standard deviation of a point's ln error about any law, of (r, n) resampled ones.
+
+    What moves all points alike is no noise about a law.
+    """
     apart = again - again.mean(axis=1, keepdims=True)
     # The middle half: weights of two or three seeds have no variance (Student's t).
     low, high = np.quantile(apart, [0.25, 0.75], axis=0)

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from scaling.analysis.claims.two_axes import Plane
@@ -46,10 +45,7 @@ def _row(one: Plane) -> dict[str, Any]:
         intervals: dict[str, Interval] = {name: one.law.parameter_interval(name) for name in _SURFACE}
     else:
         intervals = {name: one.law.parameter_interval(name) for name in _REPETITION}
-    predicted = one.law.predict(np.minimum(one.N, one.D) if one.repeats else one.N, one.D)
-    freedom = max(one.error.size - len(intervals), 1)
-    residual = float(np.sqrt((np.log(one.error / predicted) ** 2).sum() / freedom))
-    row |= {"status": one.law.status, "loss": one.law.loss, "residual": residual}
+    row |= {"status": one.law.status, "loss": one.law.loss, "residual": one.residual}
     for name in _PARAMETERS:
         row[name] = getattr(one.law, name, None)
         row[f"{name}_low"], row[f"{name}_high"] = intervals.get(name, NOWHERE)

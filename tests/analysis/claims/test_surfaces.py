@@ -161,6 +161,19 @@ def test_fewer_samples_than_clips_are_fewer_clips() -> None:
     assert pytest.approx(8.0, rel=0.1) == plane.law.R
 
 
+def test_a_law_that_is_off_by_more_than_the_noise_widens_the_intervals() -> None:
+    asked = design(CLIPS, PARAMETERS)
+
+    def broken(run: Any) -> float:
+        return by_size(run) * (1.15 if run["clips"] == 2000 and run["parameters"] == 100_000 else 1.0)
+
+    (plane,) = laid_out(asked, table(asked, GRID, broken, cost, noise=0.003))
+    assert plane.covers == "what is left around the fitted surface"
+    assert plane.residual > 0.02
+    (plane,) = laid_out(asked, table(asked, GRID, by_size, cost, noise=0.003))
+    assert plane.covers == "test clips and 3 seeds"
+
+
 def test_one_axis_or_names_are_no_surface() -> None:
     one = design(CLIPS)
     assert laid_out(one, table(one, {"clips": GRID["clips"]}, lambda run: 0.5)) == []

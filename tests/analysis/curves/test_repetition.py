@@ -44,12 +44,12 @@ def test_repeats_that_bring_nothing_or_as_much_as_new_clips_are_told() -> None:
 def test_intervals_hold_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     hits = []
-    for _ in range(60):
+    for _ in range(40):
         found = fit_repetition(CLIPS, SAMPLES, planted(8.0) * np.exp(0.02 * rng.standard_normal(12)))
         low, high = found.parameter_interval("R")
         hits.append(low < 8.0 < high)
     # 90 %, less three binomial standard errors.
-    assert np.mean(hits) >= 0.9 - 3 * np.sqrt(0.09 / 60)
+    assert np.mean(hits) >= 0.9 - 3 * np.sqrt(0.09 / 40)
 
 
 @pytest.mark.parametrize(

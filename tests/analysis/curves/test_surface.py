@@ -84,7 +84,7 @@ def test_intervals_at_few_points_hold_as_often_as_they_say() -> None:
     error = true[0] + true[1] * N ** -true[3] + true[2] * D ** -true[4]
     rng = np.random.default_rng(0)
     alone, several = [], []
-    for study in range(30):
+    for study in range(20):
         runs = error[:, None] * np.exp(0.02 * rng.standard_normal((12, 3)))
         once = fit_surface(N, D, runs[:, 0], draws=200)
         deviations = seed_noise(runs[None], 200, np.random.default_rng(study))[0]
@@ -92,8 +92,7 @@ def test_intervals_at_few_points_hold_as_often_as_they_say() -> None:
         for found, hits in ((once, alone), (thrice, several)):
             low, high = np.quantile(found.draws, [0.05, 0.95], axis=0)
             hits.append((low < true) & (true < high))
-    # 150 times 5 parameters: three binomial standard errors are 0.06 if the five were one.
-    assert np.mean(alone) >= 0.84
-    assert np.mean(several) >= 0.84
+    # 90 %, less three binomial standard errors; the parameters of one fit hold or miss together.
+    assert min(np.mean(alone), np.mean(several)) >= 0.9 - 3 * np.sqrt(0.09 / 20)
     with pytest.raises(ValueError, match="resamples, 12 points"):
         fit_surface(N, D, error, resampled=np.ones((9, 11)))

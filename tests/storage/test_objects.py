@@ -27,7 +27,7 @@ from scaling.data.store import Store, write_index
 from scaling.errors import StudyError
 from scaling.runs.folder import StudyFolder
 from scaling.storage import lease
-from scaling.storage.files import Location, location, names, read_bytes, read_json, replacing, write_json
+from scaling.storage.files import Location, names, read_bytes, read_json, replacing, write_json
 from scaling.storage.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
 from scaling.training.checkpoint import (
@@ -46,14 +46,6 @@ from studies.data_scale import DataScale, data_scale
 def objects(place: Location) -> list[str]:
     assert isinstance(place, UPath)
     return sorted(place.fs.find(place.path))
-
-
-def test_what_names_a_place(object_store: ObjectStore, tmp_path: Path):
-    assert type(location(tmp_path)) is type(tmp_path)
-    assert str(location("s3://bucket/a/") / "b") == "s3://bucket/a/b"
-    for wrong in ("http://host/folder", "s3://", "nosuch://bucket/folder", "file:///tmp"):
-        with pytest.raises(StudyError, match=wrong.split(":")[0]):
-            location(wrong)
 
 
 def test_a_file_is_whole_or_not_there_and_a_busy_store_is_waited_for(object_store: ObjectStore):

@@ -1,0 +1,98 @@
+"""One run from its options to its result, without Ray or MLflow."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from corpora import labelled_tones
+from tiny import ENCODER, tiny_run, tiny_store
+
+from scaling.errors import StudyError
+from scaling.probes.options import ChanceOptions, LogMelOptions
+from scaling.runs.folder import StudyFolder
+from scaling.runs.perform import perform
+from scaling.runs.result import Result
+from scaling.storage.tables import read_parquet
+from scaling.study.run import Run, with_fields
+from scaling.training.attempt import Attempt
+from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study's folder with a store of 32 clips and 30 labelled ones."""
+    root = tmp_path_factory.mktemp("perform")
+    folder = StudyFolder(root / "study")
+    tiny_store(folder.store)
+    shutil.copytree(labelled_tones(root / "tones").store.folder, folder.store / "labelled")
+    return folder
+
+
+def done(run: Run, folder: StudyFolder) -> Result:
+    attempt = Attempt(folder.run(run.name).path)
+    attempt.claim()
+    result = perform(run, folder, attempt, device=torch.device("cpu"))
+    assert result is not None
+    return result
+
+
+def poolings(result: Result) -> set[tuple[str, str]]:
+    return {(score.task, score.pooling) for score in result.scores}
+
+
+def weights(run: Run, folder: StudyFolder) -> dict[str, torch.Tensor]:
+    checkpoint = latest_checkpoint(folder.run(run.name).path)
+    assert checkpoint is not None
+    return read_tensors(checkpoint / WEIGHTS)
+
+
+def test_a_run_leaves_its_result_and_the_answer_to_every_test_clip(folder: StudyFolder):
+    run = tiny_run(steps=4)
+    result = done(run, folder)
+    assert folder.run(run.name).result() == result
+    assert (result.clips, result.cost.samples_seen, result.cost.encoder_parameters) == (24, 32, ENCODER.parameters)
+    # The contrastive objective has a joint space of its own.
+    assert poolings(result) == {("pitch", "mean"), ("retrieval", "mean"), ("retrieval", "head")}
+    answers = read_parquet(folder.run(run.name).predictions)
+    for score in result.scores:
+        named = pl.col("task") == score.task, pl.col("pooling") == score.pooling, pl.col("metric") == score.metric
+        mine = answers.filter(*named)
+        assert len(mine) == score.n_test
+        assert mine["correct"].mean() == pytest.approx(score.value)
+
+
+def test_an_objective_without_a_joint_space_has_no_scores_of_one(folder: StudyFolder):
+    assert poolings(done(tiny_run("captioning", steps=2), folder)) == {("pitch", "mean"), ("retrieval", "mean")}
+
+
+def test_a_child_starts_from_what_its_parent_ended_with(folder: StudyFolder):
+    parent = tiny_run("supervised", steps=3, clips=0)
+    child = tiny_run(steps=0, audio="supervised", parent=parent.name)
+    with pytest.raises(StudyError, match=f"{child.name} starts from {parent.name}, which has left no weights"):
+        done(child, folder)
+    result = done(parent, folder)
+    # Labelled clips of the training split.
+    assert result.clips == 16
+    done(child, folder)
+    mine, theirs = weights(child, folder), weights(parent, folder)
+    for key, value in theirs.items():
+        assert not key.startswith("encoder.") or torch.equal(mine[key], value)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "parameters"), [(ENCODER, ENCODER.parameters), (ChanceOptions(), 0), (LogMelOptions(), 0)]
+)
+def test_references_are_scored_without_training(folder: StudyFolder, encoder: object, parameters: int):
+    run = with_fields(tiny_run(), {"objective": None, "encoder": encoder, "data.clips": 0})
+    result = done(run, folder)
+    assert (result.clips, result.cost.samples_seen, result.cost.encoder_parameters) == (0, 0, parameters)
+    assert poolings(result) == {("pitch", "mean"), ("retrieval", "mean")}
+    assert latest_checkpoint(folder.run(run.name).path) is None
+
+
+def test_the_same_run_again_has_the_same_scores(folder: StudyFolder, tmp_path: Path):
+    run = tiny_run("captioning", steps=2)
+    elsewhere = StudyFolder(tmp_path, folder.store)
+    assert done(run, elsewhere).scores == done(run, folder).scores

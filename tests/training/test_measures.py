@@ -1,0 +1,43 @@
+"""What is measured of a run's model."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import tiny
+import torch
+from tiny import tiny_feed, tiny_module, tiny_run
+
+from scaling.data.store import Store
+from scaling.training.measures import holdout_loss, training_flops
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str) -> None:
+    losses = []
+    for batch_size, seed in itertools.product((3, 8), (0, 1)):
+        run = tiny_run(objective, batch_size=batch_size, seed=seed)
+        module = tiny_module(replace(run, seed=0), len(store.tokenizer)).train()
+        torch.manual_seed(batch_size + seed)
+        losses.append(holdout_loss(tiny_feed(run, store), module, torch.device("cpu")))
+        assert module.training
+    assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+
+
+def test_flops_are_those_of_the_formula(store: Store) -> None:
+    run = tiny_run(encoder=replace(tiny.ENCODER, layers=3), crop_seconds=0.5)
+    flops = training_flops(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), torch.device("cpu"))
+    batch = next(tiny_feed(run, store).holdout())
+    frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
+    halved = [(frames + 1) // 2, (frames + 3) // 4, (frames + 7) // 8]
+    widths = zip(halved, (80, w // 2, w), (w // 2, w, w), strict=True)
+    stem = sum(time * 3 * inputs * outputs for time, inputs, outputs in widths)
+
+    def block(length: int) -> int:
+        return 8 * w * w * length + 2 * w * length * length
+
+    joint = 128
+    heads = 2 * (w * joint + joint * joint)
+    clips = len(batch["lengths"])
+    a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
+    assert flops == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
