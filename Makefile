@@ -1,11 +1,14 @@
-# make setup   an environment in .venv
-# make study   setup, then the laptop study (ARGS="..." for options, see python studies/data_scale.py --help)
-# make test    setup, then lint, types and tests
+# make setup     an environment in .venv
+# make study     setup, then the laptop study (ARGS="..." for options, see python studies/data_scale.py --help)
+# make test      setup, then lint, types and the tests that take minutes together
+# make test-all  the same and the long tests: an hour at most
+# make lint      setup, then lint and types
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: setup study test lint
+.PHONY: setup study test test-all lint
 .DELETE_ON_ERROR:
 
 setup: .venv/installed
@@ -25,4 +28,7 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(PYTEST) -m "not long"
+
+test-all: lint
+	$(PYTEST)

@@ -177,6 +177,11 @@ def test_packages_stand_in_few_layers_without_a_circle() -> None:
     assert {name: found[name] for name in ("errors", "study", "cli")} == {"errors": 1, "study": 4, "cli": 10}
 
 
+def test_no_module_stands_in_a_circle() -> None:
+    """Inside a package either."""
+    layers({module: {other for other in imported(path) if other in modules()} for module, path in modules().items()})
+
+
 def test_a_circle_is_found() -> None:
     with pytest.raises(ValueError, match="a circle: b -> c -> b"):
         layers({"a": {"b"}, "b": {"c"}, "c": {"b"}})

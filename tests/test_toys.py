@@ -19,10 +19,15 @@ from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
 from scaling.study.run import Run, with_fields
 from scaling.training.attempt import Attempt
-from scaling.training.initialize import AUDIO, INITIALIZATIONS, Sources, Weights
+from scaling.training.initialize import INITIALIZATIONS
 
 TOYS = Path(__file__).parent / "toys"
-TRAINED = {"contrastive-16", "contrastive-32", "words-16", "words-32"}
+TRAINED = {
+    "contrastive-16-halves-stacked",
+    "contrastive-32-halves-stacked",
+    "words-16-scratch-stacked",
+    "words-32-scratch-stacked",
+}
 
 
 class Toys:
@@ -50,7 +55,7 @@ def test_toys_go_through_a_whole_study(toy_study: Toys):
     assert set(arms["objective"]) == {"words", "contrastive"}
     assert set(arms["clips"]) == {16, 32}
     results = study.results()
-    assert {name.partition("-scratch")[0] for name in results if "scratch" in name} == TRAINED
+    assert {name.rpartition("-s0")[0] for name in results if name.startswith(("contrastive", "words"))} == TRAINED
     for name, result in results.items():
         poolings = {score["pooling"] for score in result["scores"] if score["metric"] == "accuracy"}
         # Chance is what it is: everything else was probed by the toy, too.
@@ -72,13 +77,15 @@ def test_a_run_that_no_toy_stands_in_is_scored_by_the_toy_probe_when_done_alone(
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The lines are there for the time of the test."""
-    tables = (ENCODERS, OBJECTIVES, PROBES)
+    tables = (ENCODERS, OBJECTIVES, PROBES, INITIALIZATIONS)
     before = [dict(table) for table in tables]
     monkeypatch.syspath_prepend(TOYS)
+    import toy_networks
     import toy_options
 
-    for table, name in zip(tables, ("stacked", "words", "nearest"), strict=True):
-        table[name] = toy_options.LINES[name]
+    lines = {**toy_options.LINES, "halves": toy_networks.halves}
+    for table, name in zip(tables, ("stacked", "words", "nearest", "halves"), strict=True):
+        table[name] = lines[name]
     yield
     for table, lines in zip(tables, before, strict=True):
         table.clear()
@@ -113,18 +120,12 @@ def test_a_toy_probe_scores_every_encoder(folder: StudyFolder):
 
 
 @pytest.mark.usefixtures("toys")
-def test_a_toy_initialization_gives_the_first_weights(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch):
+def test_a_toy_initialization_gives_the_first_weights(folder: StudyFolder):
     from toy_options import StackedOptions, WordsOptions
 
-    def halves(run: Run, init: str, sources: Sources) -> Weights | None:
-        value = float(init.partition("-")[2])
-        shapes = {"layer.weight": (12, 4 * 80), "layer.bias": (12,), "log_mel_mean": (80,), "log_mel_std": (80,)}
-        return {f"{AUDIO}{name}": torch.full(shape, value) for name, shape in shapes.items()}
-
-    monkeypatch.setitem(INITIALIZATIONS, "constant", halves)
     run = with_fields(tiny_run(steps=0), {"objective": WordsOptions(), "encoder": StackedOptions()})
-    run = with_fields(run, {"initialization.audio": "constant-0.5"})
+    run = with_fields(run, {"initialization.audio": "halves"})
     weights, _ = done(run, folder)
     assert weights["encoder.layer.weight"].eq(0.5).all()
     assert not weights["words.weight"].eq(0.5).any()
-    assert run.name.startswith("words-24-constant-0.5-stacked")
+    assert run.name.startswith("words-24-halves-stacked")

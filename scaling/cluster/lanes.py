@@ -37,7 +37,6 @@ from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
 from scaling.training.group import from_first
 
-TABLES = (ENCODERS, OBJECTIVES, PROBES)
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 LANE_ATTEMPTS = 5
@@ -168,7 +167,7 @@ class Lanes:
                 "lane": lane,
                 "folder": folder,
                 "resources": resources,
-                "known": [dict(table) for table in TABLES],
+                "known": [lines_from_outside(table) for table in tables()],
             },
             scaling_config=ray.train.ScalingConfig(
                 num_workers=resources.group,
@@ -184,13 +183,28 @@ class Lanes:
         )
 
 
+def tables() -> list[dict[str, Any]]:
+    """The tables of known things that a study's own code may have added to."""
+    from scaling.training.initialize import INITIALIZATIONS
+
+    return [ENCODERS, OBJECTIVES, PROBES, INITIALIZATIONS]
+
+
+def lines_from_outside(table: dict[str, Any]) -> dict[str, Any]:
+    """What was added to a table: a lane's processes know it only where they are told."""
+    return {
+        name: line
+        for name, line in table.items()
+        if not getattr(line, "options", line).__module__.startswith("scaling.")
+    }
+
+
 def work_lane(config: dict[str, Any]) -> None:
     """What every worker of a lane's group runs: take, perform, tell, until there is no run left."""
     # Here and not above: a lane's controller loads this module too, and takes seconds less without what does the work.
     from scaling.runs.perform import perform
 
-    # What a study's own code has added to the tables is added here too: this is another process.
-    for table, lines in zip(TABLES, config["known"], strict=True):
+    for table, lines in zip(tables(), config["known"], strict=True):
         table.update(lines)
     queue, lane, folder, resources = (config[key] for key in ("queue", "lane", "folder", "resources"))
     torch.set_num_threads(resources.threads)

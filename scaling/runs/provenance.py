@@ -20,9 +20,10 @@ def source_hash() -> str:
 
 @cache
 def commit() -> str:
-    """The git commit, with "+" where the work tree differs from it; empty where git does not know (in a Ray
-    job)."""
+    """The git commit, with "+" where the work tree differs from it; empty where git does not know this source (in a
+    Ray job, or installed somewhere in another repository)."""
     try:
+        _git("ls-files", "--error-unmatch", "scaling/__init__.py")
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "--", "scaling", "studies") else "")
     except (OSError, subprocess.CalledProcessError):

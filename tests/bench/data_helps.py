@@ -21,7 +21,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     scores = pl.read_parquet(folder / "report" / "scores.parquet")
     primary = pl.col("metric").is_in(["accuracy", "t2a_recall_at_10"]) & (pl.col("pooling") == "mean")
-    arms = pl.col("objective").is_in(["contrastive", "captioning"]) & (pl.col("audio_init") == "scratch")
+    arms = pl.col("objective").is_in(["contrastive", "captioning"]) & (pl.col("initialization") == "from scratch")
     scores = scores.filter(primary & arms & ~pl.col("excluded"))
     sizes = scores["clips"].unique().sort()
     ends = {sizes[0]: -1.0, sizes[-1]: 1.0}

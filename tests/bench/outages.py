@@ -1,6 +1,6 @@
 """What else goes wrong than a process: MLflow's server away for a minute or for good, and a full disk.
 
-    PYTHONPATH=tests python tests/bench/outages.py [--seconds 60]
+    python tests/bench/outages.py [--seconds 60]
 
 Does a small study alone, then the same one three times more: with a tracking server that is killed in mid-study and
 comes back, with one that does not come back until `scaling sync`, and in a folder on a disk of its own that is full in
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.tracking import MlflowClient
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from started import SMALL, Started
 from study_corpus import write_corpus
 from tracking_server import Server

@@ -1,17 +1,20 @@
 """Two studies on one cluster: neither changes the other's numbers.
 
-    PYTHONPATH=tests python tests/bench/side_by_side.py
+    python tests/bench/side_by_side.py
 
 Starts a head and two nodes of one CPU each on this machine and does a small study alone. Then two more of them start at
 once, a lane each; then two that each want all lanes, of which the second says what it waits for. Fails where one of
 them does not end with the numbers of the study that was alone.
 """
 
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from soak import new_cluster
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from started import SMALL, Started, check_equal
 from study_corpus import write_corpus
 

@@ -1,6 +1,6 @@
 """A soak: random kills over laptop-sized studies on two nodes, until every study has the numbers of an undisturbed one.
 
-    PYTHONPATH=tests python tests/bench/soak.py [--kills 100] [--seed 0] [--undisturbed DIR] [--options "..."]
+    python tests/bench/soak.py [--kills 100] [--seed 0] [--undisturbed DIR] [--options "..."]
 
 Starts a head and two nodes of one CPU each on this machine, starts the study, and kills with SIGKILL, again and again
 at a random moment after it works again: a worker, a lane's controller, the queue, a writer of the store, the driver, a
@@ -19,15 +19,18 @@ import os
 import random
 import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ray.cluster_utils import Cluster
-from started import Started, actors, check_equal, half_finished
 
 from scaling.storage.files import read_json
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from started import Started, actors, check_equal, half_finished
 
 ACTORS = {"worker": "RayTrainWorker", "controller": "TrainController", "queue": "RunQueue", "writer": "MapWorker"}
 OFTEN = {"worker": 4, "controller": 4, "queue": 4, "writer": 4, "driver": 2, "node": 2, "head": 1}

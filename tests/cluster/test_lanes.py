@@ -121,6 +121,22 @@ def test_a_group_over_two_nodes_trains_what_two_processes_train_and_a_run_that_a
     assert result.scores == processes.run(run.name).result().scores
 
 
+def test_a_worker_and_a_driver_that_are_killed_change_no_number(
+    cluster: Cluster, undisturbed: Started, small_study: list[str], tmp_path: Path
+):
+    study = Started(tmp_path / "study", *small_study, address=cluster.address)
+    study.until(study.training)
+    study.until(lambda: actors("RayTrainWorker"))[0].kill()
+    study.until(study.training)
+    os.kill(study.process.pid, signal.SIGKILL)
+    study.process.wait()
+    # At once, while the orphans of the killed driver still train.
+    again = Started(tmp_path / "study", *small_study, address=cluster.address)
+    assert again.ended() == 0, again.log.read_text()
+    check_equal(again, undisturbed)
+
+
+@pytest.mark.long
 def test_whatever_dies_no_number_changes(
     cluster: Cluster, undisturbed: Started, small_study: list[str], tmp_path: Path
 ):

@@ -41,3 +41,14 @@ def test_a_commit_is_marked_where_the_work_tree_differs(tmp_path: Path):
     with (tmp_path / "scaling" / "cli.py").open("a") as file:
         file.write("# changed\n")
     assert told(tmp_path)[1] == f"{head}+"
+
+
+def test_an_ignored_folder_of_a_repository_is_not_its_commit(tmp_path: Path):
+    """Where an environment lies in somebody's checkout."""
+    (tmp_path / ".gitignore").write_text("site-packages\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["add", ".gitignore"], [*identity, "commit", "-qm", "one"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    inside = tmp_path / "site-packages"
+    shutil.copytree(ROOT / "scaling", inside / "scaling", ignore=shutil.ignore_patterns("__pycache__"))
+    assert told(inside) == (provenance.source_hash(), "")

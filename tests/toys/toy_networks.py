@@ -16,6 +16,8 @@ from scaling.models.pooling import masked_mean
 from scaling.models.tokens import PAD
 from scaling.objectives.objective import Losses, Objective
 from scaling.probes.answers import Answers, Subject, answered
+from scaling.study.run import Run
+from scaling.training.initialize import AUDIO, INITIALIZATIONS, Sources, Weights
 
 
 class Stacked(Encoder):
@@ -40,6 +42,14 @@ class Words(Objective):
         wanted = torch.zeros_like(logits).scatter(1, batch["tokens"], 1.0)
         wanted[:, PAD] = 0.0
         return {"loss": nn.functional.binary_cross_entropy_with_logits(logits, wanted)}
+
+
+def halves(run: Run, init: str, sources: Sources) -> Weights | None:
+    """Every weight of the encoder is a half."""
+    return {f"{AUDIO}{name}": torch.full_like(value, 0.5) for name, value in Stacked(run.encoder).state_dict().items()}
+
+
+INITIALIZATIONS["halves"] = halves
 
 
 def nearest(task: Task, subject: Subject) -> Answers:

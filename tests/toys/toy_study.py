@@ -2,6 +2,7 @@
 
 import sys
 
+import toy_networks  # noqa: F401  (its initialization)
 from toy_options import StackedOptions, WordsOptions
 
 from scaling.cli import run_study
@@ -12,7 +13,7 @@ from scaling.study.study import Factor, Study, clips_axis
 
 
 def toy_study(options: Options) -> Study:
-    contrastive = ContrastiveOptions(text_width=16, text_heads=2)
+    contrastive = {"objective": ContrastiveOptions(text_width=16, text_heads=2), "initialization.audio": "halves"}
     return Study(
         name="toys",
         preset=options.preset,
@@ -20,7 +21,11 @@ def toy_study(options: Options) -> Study:
         question="What does a stack of frames learn from?",
         template=Run(WordsOptions(), encoder=StackedOptions(), optimization=Optimization(steps=10)),
         axes=(clips_axis(options.clips or (16, 32)),),
-        factors=(Factor("objective", {"words": {}, "contrastive": {"objective": contrastive}}),),
+        factors=(
+            Factor(
+                "objective", {"words": {}, "contrastive": {"objective": contrastive, "initialization.audio": "halves"}}
+            ),
+        ),
         seeds=options.seeds,
         corpus=options.corpus(),
     )
