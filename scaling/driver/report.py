@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scaling.errors import StudyError
+from scaling.runs.folder import PREDICTIONS
 from scaling.storage.files import Location, names, on_disk, read_bytes, remove, replacing
 
 
@@ -21,7 +22,7 @@ def report_on(folder: Location) -> Location:
     read = [
         "study.json",
         "report/scores.parquet",
-        *(f"runs/{name}/predictions.parquet" for name in names(folder / "runs")),
+        *(f"runs/{name}/{PREDICTIONS}" for name in names(folder / "runs")),
     ]
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / folder.name

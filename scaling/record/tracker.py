@@ -90,7 +90,9 @@ class Tracker:
                 self.experiment_id = found.experiment_id
         except (MlflowException, OSError) as error:
             raise StudyError(f"the tracking URI cannot be reached: {str(error).splitlines()[0][:200]}") from error
-        self._ids: dict[str, str] = {run.data.tags[RUN_TAG]: run.info.run_id for run in self._mine()}
+        known = list(self._mine())
+        self._ids: dict[str, str] = {run.data.tags[RUN_TAG]: run.info.run_id for run in known}
+        self._done = {run.data.tags[RUN_TAG] for run in known if DONE_TAG in run.data.tags}
         self._forwarded: dict[str, int] = {}
         self._viewed = False
 
@@ -150,9 +152,9 @@ class Tracker:
         was done."""
         from mlflow.entities import Metric, RunTag
 
-        run_id = self._ids[run.name]
-        if self.client.get_run(run_id).data.tags.get(DONE_TAG):
+        if run.name in self._done:
             return
+        run_id = self._ids[run.name]
         # A driver may have died between making the MLflow run and describing it.
         self._log_parameters(run)
         self.forward(run, folder)
@@ -168,6 +170,7 @@ class Tracker:
         self.client.log_dict(run_id, run_to_json(run), "run.json")
         self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
+        self._done.add(run.name)
         if not self._viewed and result.scores:
             self._viewed = True
             self.client.set_experiment_tag(

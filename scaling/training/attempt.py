@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from scaling.storage.files import Location, make_folder, read_json, write_json
 
+FILE = "attempt.json"
+
 
 class SupersededError(Exception):
     """Another attempt has taken the run over."""
@@ -31,11 +33,11 @@ class Attempt:
     def claim(self) -> None:
         """Take the run over from whoever had it."""
         make_folder(self.folder)
-        write_json(self.folder / "attempt.json", {"token": self.token})
+        write_json(self.folder / FILE, {"token": self.token})
 
     def still_ours(self) -> None:
         """Raise `SupersededError` where another attempt has taken over."""
-        if read_json(self.folder / "attempt.json")["token"] != self.token:
+        if read_json(self.folder / FILE)["token"] != self.token:
             raise SupersededError(f"another attempt has taken over {self.folder.name}")
 
 

@@ -14,7 +14,7 @@ STUDY = tiny_study()
 CELL = STUDY.cells[-1]
 
 
-def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) -> None:
+def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = StudyFolder(tmp_path)
     scores = score("birds", "accuracy", 0.25), score("rooms", "accuracy", 0.75), score("sounds", "a2t_recall", 1.0)
     finish(folder.run(CELL.run.name), CELL, *scores)
@@ -39,6 +39,12 @@ def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path) ->
     assert set(view["selectedColumns"]) <= held
     first = ["tags.`arm`", "params.`seed`", "metrics.`clips`", "metrics.`accuracy`", "metrics.`birds/mean/accuracy`"]
     assert view["selectedColumns"][:5] == first
+
+    # A driver that starts again knows what is recorded, and sends nothing of it.
+    again = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "data-scale-smoke", STUDY.design(), "me", tmp_path / "art")
+    monkeypatch.setattr(again, "client", None)
+    assert again.begin(CELL, {}) == run_id
+    again.finish(CELL.run, folder.run(CELL.run.name))
 
     read = tracker.scores(STUDY, folder)
     assert read.select("task", "value", "stderr", "n_test").rows() == [

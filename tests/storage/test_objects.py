@@ -16,6 +16,7 @@ import pytest
 import torch
 from corpora import TinyCorpus, lay_down, write
 from object_store import SECRET, ObjectStore
+from polars.testing import assert_frame_equal
 from safetensors.torch import save_file
 from started import Started
 from tiny import tiny_module, tiny_run
@@ -279,7 +280,7 @@ def test_a_study_goes_on_while_s3_is_out_of_order(
         assert result["cost"].get("weights") == theirs[name]["cost"].get("weights"), name
         assert result["scores"] == theirs[name]["scores"], name
     local = undisturbed.scores().filter(pl.col("run").is_in(list(mine)))
-    assert study.scores().equals(local)
+    assert_frame_equal(study.scores(), local)
     found = objects(place)
     assert not [name for name in found if "/.ray" in name or "lease" in name or name.endswith(".tmp")]
     for file in ("report.html", "report.md", "claims.json", "curves.parquet", "stamp.json", "figures/summary.png"):

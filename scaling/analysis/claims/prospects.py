@@ -78,7 +78,7 @@ def _steeper(two: Twins) -> list[Claim]:
     if said == "said":
         text = f"the exponent of {larger} is larger than that of {smaller} by {by:.2f}"
     else:
-        text = f"which exponent is larger cannot be said: {larger}’s minus {smaller}’s is {by:+.2f}"
+        text = f"which exponent is larger cannot be said: that of {larger} minus that of {smaller} is {by:+.2f}"
     sentence = led(two.pair.held, f"{text} ({_LEVEL} {ends[0]:+.2f} to {ends[1]:+.2f}).".replace("-", "−"))
     return [
         _claim(

@@ -9,7 +9,9 @@ from scaling.analysis.scores.words import capital, place
 
 Answer = tuple[str, str, str]
 _CLOSE = "too close to call"
-_FEW = 4  # of many claims of a kind the verdict gives ranges: their sentences stand below it
+# Of more claims of a kind than these the verdict gives ranges, and of more pairs only the crossings found: the
+# sentences stand below it.
+_FEW, _PAIR = 4, 2
 
 
 def verdict(found: list[Claim], design: Design) -> list[Answer]:
@@ -55,7 +57,7 @@ def _gained(claim: Claim) -> str:
     """What the better of two arms gains over the other."""
     names = [claim.arm, claim.other]
     turned = claim.number is not None and behind(claim.number, claim.probability)
-    of = f"{claim.held}: " if claim.held else ""
+    of = f"{claim.held}, " if claim.held else ""
     return f"{of}{' over '.join(names[::-1] if turned else names)} {_numbers(claim, turned)}"
 
 
@@ -181,14 +183,15 @@ def _crosses(found: list[Claim], design: Design) -> Answer | None:
         for claim in claims
     ]
     short = answers[0]
-    if len(claims) > _FEW:
+    if len(set(answers)) > 1 and len(claims) > _FEW:
         counts = {answer: answers.count(answer) for answer in dict.fromkeys(answers)}
-        if len(counts) > 1:
-            short = "; ".join(f"{answer} for {n} of {len(claims)} pairs" for answer, n in counts.items())
-        claims = [claim for claim, answer in zip(claims, answers, strict=True) if answer == "yes"][:_FEW]
+        short = "; ".join(f"{answer} for {n} of {len(claims)} pairs" for answer, n in counts.items())
     elif len(set(answers)) > 1:
         each = [f"{claim.arm} v {claim.other}{f' ({claim.held})' if claim.held else ''}" for claim in claims]
         short = "; ".join(f"{answer}: {name}" for answer, name in zip(answers, each, strict=True))
+    if len(claims) > _PAIR:
+        # What is open, and what stays as it is, is told below the verdict.
+        claims = [claim for claim, answer in zip(claims, answers, strict=True) if answer == "yes"][:_FEW]
     return asked, f"{short}.", " ".join(claim.sentence for claim in claims)
 
 

@@ -17,7 +17,7 @@ from scaling.analysis.scores.words import Value, plain, thousands
 
 COLUMNS = 3  # panels in a row
 DOUBLED = 2  # a linear axis ends at this many times the largest size
-_LETTERS = 50  # in a line over a panel
+_LETTERS = 46  # in a line over a panel
 _HEADING = 31  # in a line of a title
 _DODGE = 0.018  # of the axis, between marks that would lie on each other
 _LONG = 30  # letters of all names of a nominal axis that fit side by side under a panel

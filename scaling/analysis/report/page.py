@@ -18,10 +18,10 @@ from scaling.analysis.report import left_out
 from scaling.analysis.report.contrasts import of_pair
 from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
-from scaling.analysis.scores.arms import arms
+from scaling.analysis.scores.arms import arms, constants
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.rows import notes, primary, references, trained
-from scaling.analysis.scores.words import Value, metric_name, place, plain, thousands, unit
+from scaling.analysis.scores.words import Value, factor_name, metric_name, place, plain, thousands, unit
 
 Row = dict[str, Any]
 
@@ -67,6 +67,7 @@ def content(
         "title": design.title,
         "question": design.question,
         "studies": ", ".join(scores["study"].unique().sort()),
+        "constants": [f"{factor_name(name)} {level}" for name, level in constants(runs, design).items()],
         "axis": design.x.name,
         "unit": unit(design.x),
         "counts_clips": design.x.column == "clips",

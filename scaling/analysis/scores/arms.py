@@ -15,7 +15,8 @@ class Arm:
 
     Attributes:
         levels: (column of the scores, what stands in it) of each factor, in the design's order.
-        labels: (column, the level in words) in the same order.
+        labels: (column, the level in words) in the same order, of the factors that are named: not of one that has but
+            one level in the whole study.
     """
 
     levels: tuple[tuple[str, Value], ...]
@@ -54,12 +55,21 @@ def arms(table: pl.DataFrame, design: Design) -> list[Arm]:
     columns = arm_columns(design)
     there = set(table.select(columns).unique().rows()) if columns else {()}
     axes = {axis.column: axis for axis in design.axes}
+    told = [name for name in columns if name not in constants(table, design)] or columns
     found = []
     for levels in product(*(_values(table, column, design) for column in columns)):
         if levels in there:
-            labels = [_label(column, value, axes.get(column)) for column, value in zip(columns, levels, strict=True)]
-            found.append(Arm(tuple(zip(columns, levels, strict=True)), tuple(zip(columns, labels, strict=True))))
+            arm = tuple(zip(columns, levels, strict=True))
+            found.append(
+                Arm(arm, tuple((name, _label(name, value, axes.get(name))) for name, value in arm if name in told))
+            )
     return found
+
+
+def constants(table: pl.DataFrame, design: Design) -> dict[str, str]:
+    """The factors that have one level in the whole study, and that level."""
+    single = [factor for factor in design.factors if len(factor.levels) == 1]
+    return {one.name: one.levels[0] for one in single if table[one.name].n_unique() == 1}
 
 
 def compared(table: pl.DataFrame, design: Design) -> list[Factor]:

@@ -70,3 +70,11 @@ def test_a_study_without_factors_has_one_arm() -> None:
     assert arm.name == "all runs"
     assert table.filter(arm.rows()).height == 2
     assert pairs(table, design) == []
+
+
+def test_a_factor_with_one_level_goes_without_saying() -> None:
+    design = asked(Factor("objective", ("contrastive",)), LETTERS)
+    assert [arm.name for arm in arms(whole(design), design)] == ["b", "a", "c"]
+    assert {pair.held for pair in pairs(whole(design), design)} == {""}
+    alone = asked(Factor("objective", ("contrastive",)))
+    assert [arm.name for arm in arms(whole(alone), alone)] == ["contrastive"]

@@ -21,7 +21,7 @@ def test_the_verdict_answers_a_question_a_factor(study_claims: list[Claim], stud
     assert "Contrastive" in answers[0][1]
     assert answers[1][1:] == ("Cannot be said: with one seed the noise of seeds is unknown.", "")
     assert answers[2][1].startswith("Initialized")
-    assert "at 400 clips: contrastive: initialized over from scratch +" in answers[2][2]
+    assert "at 400 clips: contrastive, initialized over from scratch +" in answers[2][2]
 
 
 def test_questions_name_their_factor(study_claims: list[Claim], study_evidence: Evidence) -> None:

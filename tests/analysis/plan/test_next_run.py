@@ -89,7 +89,7 @@ def test_two_axes_are_arms_and_names_have_no_next_run() -> None:
     asked = design(CLIPS_AXIS, PARAMETERS)
     places = {"clips": (500, 2000, 8000), "parameters": (20_000, 100_000)}
     known = so_far(table(asked, places, lambda run: 0.1 + run["clips"] ** -0.3), asked)
-    assert [arm.name for arm in known.arms] == ["contrastive, 20,000 parameters", "contrastive, 100,000 parameters"]
+    assert [arm.name for arm in known.arms] == ["20,000 parameters", "100,000 parameters"]
     # Without flops a clip seen costs the same everywhere.
     assert known.cost.weight(known.arms[0].name, 500.0) == 1
     names = design(Axis("sampler", "sampler", "", "nominal"))
