@@ -32,6 +32,7 @@ class Started:
     ) -> None:
         command = [sys.executable, str(script), "--out", str(out), *arguments]
         self.out, self.log = out, log or Path(out.parent / f"{out.name}.log")
+        self._rows: dict[str, int] | None = None
         environment = {**os.environ, **({"RAY_ADDRESS": address} if address else {})}
         with self.log.open("a") as file:
             self.process = subprocess.Popen(
@@ -51,12 +52,17 @@ class Started:
         return found
 
     def training(self) -> str | None:
-        """A run that is being trained right now."""
+        """A run that has logged steps since this was asked last, and has most of them still to do.
+
+        What a killed start has left half-done does not count until it is trained on.
+        """
+        before, self._rows = self._rows, {}
         for curve in (Path(self.out) / "runs").glob("*/metrics.jsonl"):
-            done = (curve.parent / "result.json").exists()
-            if not done and 3 <= curve.read_text().count("\n") < 25:
-                return curve.parent.name
-        return None
+            if not (curve.parent / "result.json").exists():
+                self._rows[curve.parent.name] = curve.read_text().count("\n")
+        if before is None:
+            return None
+        return next((name for name, rows in self._rows.items() if 3 <= rows < 25 and rows > before.get(name, 0)), None)
 
     def results(self) -> dict[str, Any]:
         results = {name: self.out / "runs" / name / "result.json" for name in names(self.out / "runs")}

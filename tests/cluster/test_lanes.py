@@ -137,12 +137,15 @@ def test_a_worker_and_a_driver_that_are_killed_change_no_number(
 
 
 @pytest.mark.long
-def test_whatever_dies_no_number_changes(
-    cluster: Cluster, undisturbed: Started, small_study: list[str], tmp_path: Path
-):
-    def start() -> Started:
-        return Started(tmp_path / "study", *small_study, address=cluster.address)
+def test_whatever_dies_no_number_changes(cluster: Cluster, small_study: list[str], tmp_path: Path):
+    # Long enough that there is something to kill until the end.
+    longer = [{"30": "400"}.get(word, word) for word in small_study]
 
+    def start(name: str = "study") -> Started:
+        return Started(tmp_path / name, *longer, address=cluster.address)
+
+    undisturbed = start("undisturbed")
+    assert undisturbed.ended() == 0, undisturbed.log.read_text()
     study = start()
     study.until(study.training)
     for victim in ("RayTrainWorker", "RunQueue"):
