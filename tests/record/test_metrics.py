@@ -60,6 +60,12 @@ def test_fields_that_vary_have_columns_and_others_none():
     assert table.schema["parameters"] == pl.Int64
 
 
+def test_the_table_does_not_depend_on_which_run_was_recorded_first():
+    study = tiny_study()
+    backwards = scores_table(study, map(record, reversed(study.cells)))
+    assert backwards.equals(table_of(study))
+
+
 def test_a_run_that_the_grid_does_not_contain_is_excluded_and_says_why():
     study = tiny_study((10, 20))
     smaller = tiny_study((10,))
