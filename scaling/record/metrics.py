@@ -150,9 +150,8 @@ def scores_table(study: Study, records: Iterable[Record]) -> pl.DataFrame:
 
 
 def varying(runs: list[Mapping[str, str]]) -> list[str]:
-    """The names of the fields that differ between runs, but for those that every table of scores has or that are no
-    more than another run's name."""
-    # MLflow gives runs and parameters in any order.
+    """The names of the fields that differ between runs, in the alphabet's order, whichever run was recorded first;
+    without those that every table of scores has or that are no more than another run's name."""
     names = sorted({name for params in runs for name in params})
     apart = [name for name in names if len({params.get(name, "") for params in runs}) > 1]
     return [name for name in apart if name not in ("data.clips", "seed", "protocol", "initialization.parent")]
