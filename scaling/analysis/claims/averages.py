@@ -103,5 +103,5 @@ def _average(arm: Arm, seen: Mean) -> Average:
     if seen.counts.max() < 2:
         why = ONE_SEED
     elif sizes < FEWEST or seen.resampled is None:
-        why = f"{sizes} sizes are too few for a curve"
+        why = f"{sizes} size{'s are' if sizes > 1 else ' is'} too few for a curve"
     return Average(arm, seen.x, seen.error, seen.n_seeds, seen.runs, why=why)

@@ -1,5 +1,6 @@
 """The study's answer in a few sentences, put together from its claims."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from scaling.analysis.claims.claim import ALL_TASKS, Claim, behind, chance, points
@@ -14,17 +15,19 @@ _CLOSE = "too close to call"
 _FEW, _PAIR = 4, 2
 
 
-def verdict(found: list[Claim], design: Design) -> list[Answer]:
+def verdict(found: list[Claim], design: Design, tasks: Sequence[str] = ()) -> list[Answer]:
     """(question, answer in a few words, its numbers): what a second or a nominal axis was made to ask; of each factor
     which level is better and whether curves cross; and how far along the axis to go.
 
-    Numbers are points of average error, with interval and probability in brackets.
+    Numbers are points of average error, with interval and probability in brackets. `tasks` names the scopes that are
+    single tasks: a factor with a baseline is also asked what each of them gains or loses.
     """
     overall = [claim for claim in found if claim.scope == ALL_TASKS]
     answers: list[Answer | None] = [*_others(overall, design)]
     for factor, claims in groupby(overall, key=lambda claim: claim.factor):
         those = list(claims) if factor else []
-        answers += [_better(those, design), _crosses(those, design)]
+        alone = [claim for claim in found if factor and claim.factor == factor and claim.scope in tasks]
+        answers += [_better(those, design), _by_task(alone, design), _crosses(those, design)]
     answers.append(_gain(overall, design))
     told = [answer for answer in answers if answer is not None]
     # What cannot be said of any factor, for one reason, is said once.
@@ -84,6 +87,21 @@ def _better(found: list[Claim], design: Design) -> Answer | None:
     trend = _trend(found) if baseline else ""
     text = f"Points of error gained {'; '.join(numbers)}.{trend}{_worth(found)}"
     return question(claims[0], design), f"{short}.", text
+
+
+def _by_task(claims: list[Claim], design: Design) -> Answer | None:
+    """On which tasks a level differs from its baseline, of several levels: one level's tasks stand in a figure."""
+    claims = [claim for claim in claims if claim.kind == "better"]
+    if not claims or not _baseline(claims[0].factor, design) or len({claim.arm for claim in claims}) < _FEW:
+        return None
+    sure = [claim for claim in claims if claim.status == "said"]
+    by_chance = (1 - claims[0].level) * len(claims)
+    reckoned = (
+        f"{len(claims)} differences are looked at, of which about {by_chance:.0f} would stand out by chance alone"
+    )
+    told = [f"{claim.scope}: {_gained(claim)}" for claim in sure]
+    short = f"{len(sure)} of {len(claims)} differences stand out" if sure else "on no task does a difference stand out"
+    return f"{capital(claims[0].factor)}: on which tasks?", f"{short}.", " ".join([f"{reckoned}.", *told])
 
 
 def _ranges(claims: list[Claim]) -> list[str]:

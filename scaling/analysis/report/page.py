@@ -20,7 +20,7 @@ from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
 from scaling.analysis.scores.arms import arms, constants
 from scaling.analysis.scores.design import Design
-from scaling.analysis.scores.rows import notes, primary, references, trained
+from scaling.analysis.scores.rows import notes, primary, references, tasks, trained
 from scaling.analysis.scores.words import Value, factor_name, metric_name, place, plain, thousands, unit
 
 Row = dict[str, Any]
@@ -83,7 +83,7 @@ def content(
         "sizes": [plain(size) for size in sizes],
         "covers": covers(n_seeds),
         "protocol": " and ".join(runs["protocol"].unique().sort()),
-        "verdict": verdict(claims, design),
+        "verdict": verdict(claims, design, [task for task, _ in tasks(runs)]),
         "answers": _answers(claims, design),
         "errors": _errors(known, sizes),
         "scopes": _scopes(known),

@@ -6,11 +6,12 @@ Covers `questions` too.
 import polars as pl
 from fake_study import Tables
 
-from scaling.analysis.claims.claim import Claim, behind, chance, points
+from scaling.analysis.claims.claim import ALL_TASKS, Claim, behind, chance, points
 from scaling.analysis.claims.collection import claims
 from scaling.analysis.claims.evidence import Evidence, gather
 from scaling.analysis.claims.questions import question
 from scaling.analysis.claims.verdict import verdict
+from scaling.analysis.scores.design import Axis, Design, Factor
 
 
 def test_the_verdict_answers_a_question_a_factor(study_claims: list[Claim], study_evidence: Evidence) -> None:
@@ -52,3 +53,24 @@ def test_probabilities_are_never_certain() -> None:
 def test_a_pair_is_turned_round_where_the_second_is_probably_better() -> None:
     assert [behind(0.1, 0.4), behind(-0.1, 0.5), behind(-0.1, None), behind(0.0, None)] == [True, False, True, False]
     assert [points(-0.0004), points(-0.0551)] == ["0.0", "−5.5"]
+
+
+def test_of_several_levels_it_is_said_on_which_tasks_they_differ() -> None:
+    levels = tuple(f"without {name}" for name in "abcde")
+    design = Design("", "", (Axis(),), (Factor("sources", ("all sources", *levels), "all sources"),))
+
+    def better(level: str, task: str, number: float) -> Claim:
+        sure = abs(number) > 3
+        return Claim(
+            kind="better", factor="sources", arm=level, other="all sources", scope=task, at=100, sentence="",
+            number=number, unit="points", interval=(number - 3, number + 3), probability=0.5, status=
+            "said" if sure else "cannot be said", covers="", runs=(),
+        )  # fmt: skip
+
+    found = [better(level, task, -1.0) for level in levels for task in ("event", "voice", ALL_TASKS)]
+    found.append(better("without a", "instrument", -8.0))
+    _, (asked, short, numbers), *_ = verdict(found, design, ("event", "voice", "instrument"))
+    assert (asked, short) == ("Sources: on which tasks?", "1 of 11 differences stand out.")
+    assert "about 1 would stand out by chance" in numbers
+    assert "instrument: without a over all sources" in numbers
+    assert all(asked != "Sources: on which tasks?" for asked, _, _ in verdict(found[:6], design, ("event", "voice")))
