@@ -124,8 +124,8 @@ class Run:
             part = getattr(self, each.name)
             if hasattr(part, "__dataclass_fields__"):
                 parts |= {f"{each.name}.{key}": value for key, value in set_fields(part).items()}
-        if self.protocol != "equal-steps":
-            parts["protocol"] = self.protocol
+            elif each.name not in parts and part != each.metadata.get("birth", each.default):
+                parts[each.name] = part
         return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
 
     @cached_property
