@@ -10,6 +10,10 @@ with intervals).
     ray job submit --working-dir . -- python studies/data_scale.py
 
 Nothing is downloaded. A study that was stopped goes on where it was when it is started again.
+
+Cost on two cores: 16 runs and 4 references, 3 to 6 minutes. What it answered there (one seed): contrastive is 4.4
+points of error ahead of captioning at 3,200 clips when initialized (90 % interval 3.3 to 5.5), from scratch it is too
+close to call; a supervised start gains 5 to 8 points at every size.
 """
 
 import sys

@@ -8,6 +8,9 @@ learning-rate schedule of its own. The report fits how far repeated clips stand 
     python studies/repetition.py --preset smoke         # two sizes, two lengths, about a minute
     python studies/repetition.py --steps 400 1600 6400 --objectives contrastive captioning
     ray job submit --working-dir . -- python studies/repetition.py
+
+Cost on two cores: 12 runs and 3 references, 3:15 on a machine that did other things too. What it answered there (one
+seed): a clip seen again is worth half a new one or more up to about 22 passes (90 % interval 15 to 35).
 """
 
 import sys
