@@ -6,13 +6,13 @@ from typing import Literal
 import numpy as np
 
 from scaling.analysis.curves.bands import Cell, band, coverage
-from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.forms import Floats, refuse_unusable
 from scaling.analysis.curves.observed import LEVEL, NOWHERE, Interval
 from scaling.analysis.curves.pool import Pool
 
 Status = Literal[
     "converged", "offset at zero", "offset at the lowest point", "exponent at bound", "too few points",
-    "rises with data", "flat",
+    "rises with data", "rises at the largest sizes", "flat",
 ]  # fmt: skip
 Noise = Literal["residuals of one run a size", "several runs a size", "none"]
 
@@ -26,7 +26,8 @@ class Curve:
 
     Attributes:
         status: how the fit ended. "too few points" (three sizes) still predicts, with a wide interval; "rises with
-            data" and one or two sizes predict nothing (NaN).
+            data" and one or two sizes predict nothing (NaN). "rises at the largest sizes": a falling law is fitted, but
+            the predictions rise towards the largest size, or beyond it above what was seen there.
         form: the law of the parameters: a form's name, "constant" or "none".
         E, A, a: offset, scale and exponent of the robust fit to all sizes.
         n_points, n_sizes: scores and distinct sizes behind the curve.
@@ -134,6 +135,5 @@ class Curve:
 
 def _sizes(x: Floats | float) -> Floats:
     x = np.asarray(x, dtype=np.float64)
-    if not np.all(x > 0):
-        raise ValueError("numbers of clips must be above 0")
+    refuse_unusable("numbers of clips", x)
     return x

@@ -28,6 +28,10 @@ RESAMPLES = 1000
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
 _ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
 _STEPS = 200
+_GRID = 33  # places within the data at which predictions are looked at
+_RISE = 1e-3  # of the predicted ln error towards the largest size: less cannot be seen
+_NORMAL = 1.4826  # median of absolute normal deviates -> standard deviation
+_SURELY = 3  # standard deviations
 
 
 def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
@@ -136,8 +140,22 @@ def fit_observed(
         curve = laws.curve(j, unit)
         if draws and len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
             curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
+        if curve.status == "converged" and _rises_at_last(pools[j], part, j):
+            curve = replace(curve, status="rises at the largest sizes")
         fitted[i] = _with_pool(curve, pools[j])
     return fitted
+
+
+def _rises_at_last(pool: Pool, data: Table, j: int) -> bool:
+    """Whether predictions rise towards the largest size of curve j, or lie above what was seen there at `BEYOND` times
+    it, by more than its noise: no member of a pool rises, but windows of sizes may lie above each other, and the last
+    size below all of them."""
+    x, y = (part[j, data.seen[j]] for part in (data.x, data.y))
+    within = pool.log_error(np.linspace(x[0], x[-1], _GRID))
+    beyond = float(pool.log_error(x[-1:] + np.log(BEYOND))[0])
+    others = np.abs(pool.log_error(x) - y)[:-1]
+    noise = max(HUBER, _NORMAL * float(np.median(others)), pool.own / float(np.sqrt(data.w[j, data.seen[j]][-1])))
+    return bool(within[-1] > within.min() + _RISE or beyond > y[-1] + _SURELY * noise)
 
 
 def _again(seen: Observed, i: int, draws: int, seed: int) -> Floats:

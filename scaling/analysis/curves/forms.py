@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 EXPONENT_BOUNDS = (0.02, 2.0)
+MAGNITUDES = (1e-50, 1e50)  # of sizes and errors: a law's parameters are products of their powers, and stay finite
 _RHO = (1e-6, 1e4)
 
 _EXPONENT = (np.log(EXPONENT_BOUNDS[0]), np.log(EXPONENT_BOUNDS[1]))
@@ -53,6 +54,14 @@ class Form:
         """(b, n) u and (b, k + 1) theta = (s, phi) -> (b, n) ln error and (b, n, k + 1) its derivatives."""
         g, by_phi = self.shape(u, theta[:, 1:])
         return theta[:, :1] + g, np.concatenate([np.ones((*g.shape, 1)), by_phi], axis=-1)
+
+
+def refuse_unusable(name: str, values: Floats) -> None:
+    """Raise ValueError for sizes or errors that no law can be fitted to."""
+    low, high = MAGNITUDES
+    # What is not a number is neither.
+    if not np.all((values >= low) & (values <= high)):
+        raise ValueError(f"{name} must be finite and above 0, between {low:g} and {high:g}")
 
 
 def _power(u: Floats, phi: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.forms import Floats, refuse_unusable
 
 Interval = tuple[float, float]
 NOWHERE: Interval = (np.nan, np.nan)
@@ -216,8 +216,7 @@ def _gather(sizes: Floats, error: Floats) -> tuple[Floats, Floats, Floats, list[
     if sizes.ndim != 1 or sizes.shape != error.shape or sizes.size == 0:
         raise ValueError(f"clips {sizes.shape} and error {error.shape} must be equal and one-dimensional")
     for name, values in (("sizes", sizes), ("errors", error)):
-        if not (np.isfinite(values).all() and np.all(values > 0)):
-            raise ValueError(f"{name} must be finite and above 0")
+        refuse_unusable(name, values)
     distinct, place, runs = np.unique(sizes, return_inverse=True, return_counts=True)
     mean = np.bincount(place, weights=error) / runs
     return distinct, mean, runs.astype(np.float64), [error[place == k] for k in range(len(distinct))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling.analysis.curves.forms import Floats, Form
+from scaling.analysis.curves.forms import Floats, Form, refuse_unusable
 from scaling.analysis.curves.solve import HUBER, huber, polish, solve, threshold
 
 _STAGES = (0.1, HUBER)  # thresholds before the one asked for: far from the optimum a small one is flat
@@ -56,8 +56,7 @@ def checked(error: Floats, fewest: int, what: str, **sizes: Floats) -> tuple[Flo
     if arrays["error"].size < fewest:
         raise ValueError(f"{arrays['error'].size} points are too few for {what}; {fewest} are needed")
     for name, values in arrays.items():
-        if not (np.isfinite(values).all() and np.all(values > 0)):
-            raise ValueError(f"{name} must be finite and above 0")
+        refuse_unusable(name, values)
     for name in sizes:
         if np.ptp(arrays[name]) == 0:
             raise ValueError(f"{name} does not vary: fit a curve over the other size")

@@ -77,6 +77,8 @@ ODD = [
     Odd("up and down", FEW, np.array([0.3, 0.1, 0.3, 0.1]), "exponent at bound"),
     Odd("errors of 1e-15 that fall too fast", FEW, np.array([1e-12, 1e-13, 1e-14, 1e-15]), "exponent at bound"),
     Odd("1e16 clips", FEW * 1e12, np.array([0.4, 0.3, 0.25, 0.22]), "converged"),
+    Odd("the largest size far below the rest", MANY, np.append(FALLING[:-1], 0.05), "rises at the largest sizes"),
+    Odd("falls and rises", MANY, noisy(FALLING * (1 + (MANY > 5e4))), "rises at the largest sizes"),
     Odd("sizes that hardly differ", 400 + 1e-6 * np.arange(4), np.array([0.4, 0.3, 0.25, 0.22]), "exponent at bound"),
 ]
 # Several laws fit these equally well, so that rounding chooses.
@@ -136,3 +138,37 @@ def test_neither_order_nor_units_change_an_answer(odd: Odd) -> None:
     again = fitted_again()[EVERY.index(odd)]
     assert again.status == odd.status
     np.testing.assert_allclose(answers(again, 1000 * x) / 37, answers(fitted()[EVERY.index(odd)], x), rtol=1e-6)
+
+
+def test_a_converged_curve_does_not_rise() -> None:
+    """Of odd and lawful curves alike: not towards the largest size, nor beyond it above what was seen there."""
+    rng = np.random.default_rng(0)
+    curves = []
+    for _ in range(150):
+        n = int(rng.integers(4, 10))
+        x = np.geomspace(400, 400 * 10 ** rng.uniform(0.5, 4), n)
+        lawful = law(x, 0.1, 4, 0.4) * np.exp(rng.choice([0.01, 0.1]) * rng.standard_normal(n))
+        bump = lawful * (1 + 2 * (np.arange(n) == rng.integers(n)))
+        curves += [(x, y) for y in (lawful, bump, rng.uniform(0.05, 0.9, n))]
+    with np.errstate(under="ignore"):
+        found = fit_curves(curves, draws=0)
+    converged = 0
+    for (x, y), curve in zip(curves, found, strict=True):
+        if curve.status == "converged":
+            converged += 1
+            within = curve.predict(np.geomspace(x[0], x[-1], 100))
+            beyond = curve.predict(x[-1] * np.geomspace(1, 1000, 20))
+            assert within[-1] <= 1.0015 * within.min()
+            assert (np.diff(beyond) <= 0).all()
+            noise = max(0.01, 2 * float(np.median(np.abs(np.log(curve.predict(x) / y)))))
+            assert np.log(curve.predict(4 * x[-1]) / y[-1]) < 3 * noise
+    assert converged > 150
+
+
+@pytest.mark.parametrize("wrong", [1e300, 1e-300, np.inf, np.nan, 0.0, -1.0])
+def test_sizes_and_errors_whose_powers_are_no_numbers_are_refused(wrong: float) -> None:
+    for clips, error in ((FEW * wrong, FALLING[:4]), (FEW, FALLING[:4] * wrong)):
+        with pytest.raises(ValueError, match="finite and above 0"), np.errstate(all="ignore"):
+            fit_curves([(clips, error)])
+    with pytest.raises(ValueError, match="finite and above 0"):
+        fitted()[0].predict(wrong)
