@@ -1,0 +1,64 @@
+"""Small JSON files of ours, read back: a person, a disk or a crash may have changed them, so what they hold is checked
+before anything is made of it."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from scaling.errors import StudyError
+from scaling.storage.files import Location, on_disk, read_bytes
+
+LARGEST = 64 * 2**20
+"""Bytes. No file that is read here comes near it."""
+
+Kind = TypeVar("Kind")
+_adapter: Callable[[Any], TypeAdapter[Any]] = functools.cache(TypeAdapter)
+
+
+def read_own(path: Location, kind: type[Kind], cure: str) -> Kind:
+    """What a JSON file of ours holds, as a dataclass, a TypedDict (of `typing_extensions`) or plain types; fields
+    that the kind does not know are left out.
+
+    Raises `FileNotFoundError` where there is none, and `StudyError` naming the file and the cure where it is anything
+    but whole and of this kind: cut short, of other types, no text, a folder, a device or a link to nothing.
+    """
+    try:
+        value: Kind = _adapter(kind).validate_json(_content(path, cure), strict=True)
+        return value
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise damaged(path, f"{where}: {first['msg']}" if where else first["msg"], cure) from None
+
+
+def damaged(path: Location, why: object, cure: str) -> StudyError:
+    """What is told of a file of ours that cannot be used, in one line however much there is to say of it."""
+    words = " ".join(str(why).split())
+    return StudyError(f"{path} is damaged ({words[:200]}): {cure}")
+
+
+def _content(path: Location, cure: str) -> bytes:
+    if not on_disk(path):
+        return read_bytes(path)
+    try:
+        # A pipe or a device would be read for ever.
+        if not path.is_file():
+            if not (path.exists() or path.is_symlink()):
+                raise FileNotFoundError(path)
+            raise damaged(path, "it is no file", cure)
+        return _bounded(path, cure)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror}", cure) from None
+
+
+def _bounded(path: Path, cure: str) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise damaged(path, f"it has more than {LARGEST:,} bytes", cure)
+    return content
