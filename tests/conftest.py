@@ -1,5 +1,7 @@
 """Fixtures that several packages of tests share: a tiny corpus on disk, and the real recordings."""
 
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from study_corpus import write_corpus
 
 # The thread count decides the last bits, and two test processes share two cores.
 torch.set_num_threads(1)
+# Ray reads its token once a process; without one it would leave one in the home of who runs the tests.
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 REALSTEW = Path(__file__).resolve().parents[2] / "shared" / "realstew"
 

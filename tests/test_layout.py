@@ -64,7 +64,6 @@ NEVER_IN = {
 """Libraries that a package must do without, so that it is there where they are not, or at once."""
 
 NO_TESTS_OF_THEIR_OWN = {
-    "cluster/connect.py": "asked of real nodes in test_nodes.py",
     "cluster/measure.py": "a dry run measures, in driver/test_forecast.py",
     "data/clip.py": "a row without behaviour",
     "driver/report.py": "a study in a bucket is reported on in storage/test_objects.py",

@@ -3,14 +3,17 @@
 import logging
 import math
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import ray
 import ray.data
 import ray.train
+from ray._private import ray_constants
 
 from scaling.errors import StudyError
 from scaling.study.resources import Resources
@@ -47,10 +50,27 @@ def start_ray() -> None:
         if os.environ.get("RAY_ADDRESS"):
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
         else:
+            _keep_to_this_machine()
             ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     # These set their loggers up when they are imported, which is why that happens here.
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _keep_to_this_machine() -> None:
+    """What Ray opens on this machine listens on the loopback alone, and answers to this start's own processes.
+
+    The variable is named for the systems where the first is Ray's default; an address that is given, Ray replaces. The
+    second is its default for a cluster of its own, with a token that it would leave readable in the home.
+    """
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    # This process has read it already.
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    loopback = next(name for name, has in psutil.net_if_addrs().items() if "127.0.0.1" in {one.address for one in has})
+    for talker in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{talker}_SOCKET_IFNAME", loopback)
+    os.environ.pop("RAY_AUTH_MODE", None)
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextmanager

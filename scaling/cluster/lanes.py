@@ -24,7 +24,7 @@ from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from scaling.cluster.connect import WAIT_SECONDS, lane_count
-from scaling.cluster.train_callbacks import LaneTrainer
+from scaling.cluster.train_callbacks import LaneTorch, LaneTrainer
 from scaling.errors import ClusterLostError, in_one_line
 from scaling.models.options import ENCODERS
 from scaling.objectives.options import OBJECTIVES
@@ -169,6 +169,7 @@ class Lanes:
                 "resources": resources,
                 "known": [lines_from_outside(table) for table in tables()],
             },
+            torch_config=LaneTorch(self._journal),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=resources.group,
                 use_gpu=gpu,
