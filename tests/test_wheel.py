@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,9 +31,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in BUILT_FROM:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
         copy(ROOT / name, source / name)
+    for name in (".env", "scaling/.env", "scaling/data/id_rsa", "scaling/token.json", "studies/key.pem"):
+        (source / name).write_text("SECRET")
     quiet = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*quiet, "wheel", "--no-deps", "--wheel-dir", folder, source], check=True)
     [wheel] = folder.glob("*.whl")
+    kinds = {Path(name).suffix for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert kinds <= {".py", ".typed", ".csv", ".j2"}, kinds
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     subprocess.run([*quiet, "--python", python, "install", "--no-deps", wheel], check=True)
