@@ -31,5 +31,8 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    # Otherwise `status` brings the index up to date, and a worker that is killed meanwhile leaves the clone locked.
+    done = subprocess.run(
+        ["git", "--no-optional-locks", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()

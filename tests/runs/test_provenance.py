@@ -1,5 +1,6 @@
 """What source a run was made by."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,11 @@ def test_a_commit_is_marked_where_the_work_tree_differs(tmp_path: Path):
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout.strip()
     (tmp_path / ".gitignore").write_text("__pycache__\n")
+    # Git would note in its index that the same bytes have another time.
+    os.utime(tmp_path / "scaling" / "cli.py", (0, 0))
+    index = (tmp_path / ".git" / "index").read_bytes()
     assert told(tmp_path)[1] == head
+    assert (tmp_path / ".git" / "index").read_bytes() == index
     with (tmp_path / "scaling" / "cli.py").open("a") as file:
         file.write("# changed\n")
     assert told(tmp_path)[1] == f"{head}+"
