@@ -11,7 +11,7 @@ import polars as pl
 import soundfile
 
 from scaling.data.catalogue import catalogue
-from scaling.data.labelled import LabelledStore, write_tasks
+from scaling.data.labelled import LabelledStore, task_files
 from scaling.data.parts import part_name, write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.readers.lhotse import manifest_files, read_manifest
@@ -142,5 +142,6 @@ def labelled_tones(root: Path) -> LabelledStore:
         rows.append(("retrieval", name, split, normalized(store.index["captions"][place][0])))
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     tasks = (Task("pitch", "environment"), Task("retrieval", "environment", "recall"))
-    write_tasks(store.folder, Labelled(tasks, (), table, ""))
+    for name, content in task_files(Labelled(tasks, (), table, "")).items():
+        (store.folder / name).write_bytes(content)
     return LabelledStore(store.folder)

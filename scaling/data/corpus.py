@@ -4,8 +4,7 @@ The corpus is read before anything is written, so that input that cannot be used
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,14 +14,26 @@ from scaling.data import keyed
 from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
 from scaling.data.clip import Clip
 from scaling.data.embedded import sounds
-from scaling.data.labelled import write_tasks
+from scaling.data.labelled import task_files
 from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
-from scaling.data.store import Description, create_store, holdout_size, read_description
+from scaling.data.store import (
+    CATALOGUE,
+    TOKENIZER,
+    Description,
+    begin_store,
+    check_free,
+    create_store,
+    holdout_size,
+    read_store_file,
+    tokenizer_of,
+)
 from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
+from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
-from scaling.storage.files import Location, remove, remove_if_empty, remove_tree
+from scaling.storage.files import Location
+from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
 
 EMBEDDED_SEED = 0
@@ -83,18 +94,30 @@ def open_source(corpus: Corpus) -> Source:
     return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
 
 
-def ensure_catalogues(source: Source, folder: Location) -> Description:
+@dataclass(frozen=True)
+class Contents:
+    """What a store has or will have, as far as a study's request must fit it: what it is made from, the source of each
+    clip of its catalogue by rank, and the size of its vocabulary."""
+
+    description: Description
+    sources: pl.Series
+    vocabulary: int
+
+
+Check = Callable[[Contents], None]
+"""Raises `StudyError` where a study asks for what such a store cannot have."""
+
+
+def ensure_catalogues(source: Source, folder: Location, check: Check = lambda contents: None) -> Description:
     """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
 
-    Raises `StudyError` where the store was made from another corpus, or where the corpus cannot be used; then
-    nothing is written.
+    Raises `StudyError` where the folder holds something else or a store of another corpus, where the corpus cannot be
+    used, or where `check` refuses the request; then nothing is written.
     """
-    there = read_description(folder)
+    there = checked_store(source, folder)
     if there is not None:
-        if there.digest != source.digest:
-            raise StudyError(
-                f"the store in {folder} was made from another corpus: give another folder with --store or --out"
-            )
+        sources = read_parquet(folder / CATALOGUE, ["source"])["source"]
+        check(Contents(there, sources, len(Tokenizer.load(folder / TOKENIZER))))
         return there
     corpus = source.corpus
     root = audio_root(corpus)
@@ -114,13 +137,6 @@ def ensure_catalogues(source: Source, folder: Location) -> Description:
     # Labelled clips are taken as they are: whole, and however short.
     whole = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
     check_audio_is_there(labelled, source.labelled.root)
-    create_store(
-        folder / "labelled",
-        labelled if corpus.embedded else whole,
-        rejects.clear(),
-        Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT),
-    )
-    write_tasks(folder / "labelled", source.labelled)
     description = Description(
         source.digest,
         len(ranked),
@@ -128,23 +144,33 @@ def ensure_catalogues(source: Source, folder: Location) -> Description:
         corpus.min_seconds,
         corpus.max_seconds,
     )
+    check(Contents(description, ranked["source"], len(tokenizer_of(ranked))))
+    begin_store(folder, description)
+    create_store(
+        folder / "labelled",
+        labelled if corpus.embedded else whole,
+        rejects.clear(),
+        Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT),
+        task_files(source.labelled),
+    )
     create_store(folder, ranked, rejects, description)
     return description
 
 
-@contextmanager
-def undone_if_refused(store: Location) -> Iterator[None]:
-    """Where the request is refused inside, a store that was not there before is not there after."""
-    there = (store / "store.json").exists()
-    try:
-        yield
-    except StudyError:
-        if not there:
-            for name in ("store.json", "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"):
-                remove(store / name)
-            remove_tree(store / "labelled")
-            remove_if_empty(store)
-        raise
+def checked_store(source: Source, folder: Location) -> Description | None:
+    """What the store in a folder was made from; None where there is none yet, or only the beginning of this one.
+
+    Raises `StudyError` where the folder holds something else, or a store of another corpus.
+    """
+    check_free(folder)
+    there = read_store_file(folder)
+    if there is None:
+        return None
+    if there.description.digest != source.digest:
+        raise StudyError(
+            f"the store in {folder} was made from another corpus: give another folder with --store or --out"
+        )
+    return there.description if there.files else None
 
 
 def audio_root(corpus: Corpus) -> str:

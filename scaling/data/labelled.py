@@ -5,6 +5,7 @@ store/labelled/   a store of its own, every clip usable, test clips first
                   labels.parquet  task, id, split, label
 """
 
+import io
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled, Task
-from scaling.storage.files import Location, make_folder, read_json, write_json
-from scaling.storage.tables import read_parquet, write_parquet
+from scaling.storage.files import Location, json_text, read_json
+from scaling.storage.tables import read_parquet
+
+TASKS, LABELS = "tasks.json", "labels.parquet"
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,11 @@ class LabelledStore:
 
     def __init__(self, folder: Location) -> None:
         self.store = Store(folder)
-        tasks = read_json(folder / "tasks.json")
+        tasks = read_json(folder / TASKS)
         self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
         self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
         places = self.store.index.select("id").with_row_index("place")
-        self.rows = read_parquet(folder / "labels.parquet").join(places, on="id").sort("task", "place")
+        self.rows = read_parquet(folder / LABELS).join(places, on="id").sort("task", "place")
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
@@ -69,9 +72,10 @@ class LabelledStore:
         return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
 
 
-def write_tasks(folder: Location, labelled: Labelled) -> None:
-    """Lay down what `LabelledStore` reads beside the store itself."""
-    make_folder(folder)
-    write_parquet(folder / "labels.parquet", labelled.rows)
+def task_files(labelled: Labelled) -> dict[str, bytes]:
+    """What `LabelledStore` reads beside the store itself, by name."""
+    rows = io.BytesIO()
+    labelled.rows.write_parquet(rows)
     tasks = {"probes": labelled.probes, "supervised": labelled.supervised}
-    write_json(folder / "tasks.json", {name: [asdict(task) for task in some] for name, some in tasks.items()})
+    described = json_text({name: [asdict(task) for task in some] for name, some in tasks.items()})
+    return {TASKS: described.encode(), LABELS: rows.getvalue()}

@@ -1,5 +1,6 @@
 """Preparation: parts of the store are written until enough clips are usable, by whatever writers it is handed."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -7,11 +8,13 @@ from typing import Literal
 import polars as pl
 
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.store import Description, Store, prepared_parts, read_description, write_index
+from scaling.data.store import CATALOGUE, Description, Store, prepared_parts, read_description, write_index
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, free_bytes, names, remove
+from scaling.storage.files import TEMPORARY, Location, cached, free_bytes, names, remove
 from scaling.storage.tables import read_parquet
 
+HALF_A_PART = re.compile(TEMPORARY.format(r"part-\d{6}\.arrow"))
+"""What a writer that was killed has left."""
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
 there. Raises `StudyError` where one of them cannot be written."""
@@ -21,16 +24,13 @@ Subset = tuple[int, tuple[str, ...]]
 """Which clips a run is trained on: how many by rank, and the sources that are left out."""
 
 
-def clips_needed(folder: Location, subsets: Iterable[Subset]) -> int:
-    """How many clips of the catalogue beside the holdout it takes for every subset, if all of them are usable.
+def clips_needed(sources: pl.Series, holdout: int, subsets: Iterable[Subset]) -> int:
+    """How many clips of a catalogue beside the holdout it takes for every subset, if all of them are usable; `sources`
+    has the source of each of its clips, by rank.
 
     Raises `StudyError` where a source is not there, or a subset is larger than what the catalogue has.
     """
-    description = read_description(folder)
-    if description is None:
-        raise StudyError(f"no catalogue in {folder}")
-    sources = read_parquet(folder / "catalogue.parquet", ["source"])["source"].slice(description.holdout)
-    needed = 0
+    sources, needed = sources.slice(holdout), 0
     for clips, without in subsets:
         there = sources.unique().sort().to_list()
         if unknown := sorted(set(without) - set(there)):
@@ -51,7 +51,7 @@ def _besides(without: tuple[str, ...]) -> str:
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
     """The ranked clips of one part."""
-    ranked = pl.scan_parquet(cached(folder / "catalogue.parquet"))
+    ranked = pl.scan_parquet(cached(folder / CATALOGUE))
     return ranked.slice(part * part_clips, part_clips).collect()
 
 
@@ -81,9 +81,8 @@ def prepare(
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
-    for name in names(folder):
-        if name.startswith(".part-") and name.endswith(".tmp"):
-            remove(folder / name)
+    for name in filter(HALF_A_PART.fullmatch, names(folder)):
+        remove(folder / name)
     hashes = list(test_hashes)
     last_part = -(-description.clips // description.part_clips)
     needed = description.clips if wanted is None else min(wanted + description.holdout, description.clips)
@@ -124,7 +123,11 @@ def prepare_subsets(
     """Prepare until every subset is there ("all": every clip of the catalogue); returns the largest size that all of
     them can have. Raises `StudyError` as `prepare` and `clips_needed` do."""
     known = [(clips, without) for clips, without in subsets if isinstance(clips, int)]
-    wanted = clips_needed(folder, known) if len(known) == len(subsets) else None
+    description = read_description(folder)
+    if description is None:
+        raise StudyError(f"no catalogue in {folder}")
+    sources = read_parquet(folder / CATALOGUE, ["source"])["source"]
+    wanted = clips_needed(sources, description.holdout, known) if len(known) == len(subsets) else None
     while True:
         prepare(folder, audio_root, wanted, write_parts, test_hashes=test_hashes, report=report)
         store = Store(folder)
@@ -145,7 +148,7 @@ def _check_space(folder: Location, description: Description, parts: list[int]) -
     free = free_bytes(folder)
     if free is None:
         return
-    catalogue = pl.scan_parquet(cached(folder / "catalogue.parquet")).select("rank", "seconds")
+    catalogue = pl.scan_parquet(cached(folder / CATALOGUE)).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
     needed = int(seconds * SAMPLE_RATE / HOP * MEL_BINS * 2)

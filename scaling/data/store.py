@@ -5,14 +5,18 @@ part-*.arrow        features of consecutive ranks (`parts.py`)
 index.parquet       the usable clips in rank order and where they lie
 rejects.parquet     every clip that was left out, with its reason
 tokenizer.json      the words of the captions
-store.json          what the store was made from
+store.json          what the store was made from; written first, as the mark that the folder is ours, and again once all
+                    that is laid down lies beside it, with the digests of that
 """
 
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,12 +26,29 @@ from scaling.data.features import FORMAT
 from scaling.data.parts import Limits, Part, describe, part_name
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
-from scaling.storage.files import Location, cached, make_folder, names, on_disk, read_json, write_json
+from scaling.storage.digest import file_digest
+from scaling.storage.files import (
+    LEASE,
+    MARK,
+    TEMPORARY,
+    Location,
+    cached,
+    make_folder,
+    names,
+    on_disk,
+    replacing,
+    write_json,
+)
+from scaling.storage.own import damaged, read_own
 from scaling.storage.tables import read_parquet, write_parquet
 
-VERSION = 1
+VERSION = 2
+FILE = "store.json"
+CATALOGUE, REJECTED, TOKENIZER = "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"
 PART_CLIPS = 256
 HOLDOUT_BOUNDS = (32, 512)
+OWN = re.compile(rf"{LEASE}|{TEMPORARY.format(LEASE)}|{TEMPORARY.format('store.json')}|{MARK}")
+"""What a start that was killed, or one that is at work, may leave in a folder before there is a `store.json`."""
 
 
 @dataclass(frozen=True)
@@ -61,39 +82,109 @@ def holdout_size(clips: int, share: float) -> int:
     return min(max(round(share * clips), low), high)
 
 
-def create_store(folder: Location, ranked: pl.DataFrame, rejects: pl.DataFrame, description: Description) -> None:
-    """Lay down a catalogue to be prepared; `store.json` comes last, so that a store has all of it or is none."""
-    make_folder(folder)
-    write_parquet(folder / "catalogue.parquet", ranked, row_group_size=description.part_clips)
-    write_parquet(folder / "manifest-rejects.parquet", rejects)
-    captions = (caption for row in ranked["captions"].head(CAPTIONS).to_list() for caption in row)
-    Tokenizer.of_captions(captions).save(folder / "tokenizer.json")
-    fields = {
-        **asdict(description),
-        "version": VERSION,
-        "format": FORMAT,
-        "fingerprint": description.fingerprint,
-    }
-    write_json(folder / "store.json", fields)
+@dataclass(frozen=True)
+class StoreFile:
+    """What `store.json` says. `files` holds the digest of everything that was laid down beside it, by name; it is empty
+    where that was begun and has not ended."""
+
+    version: int
+    format: dict[str, Any]
+    description: Description
+    fingerprint: str
+    files: dict[str, str]
 
 
-def read_description(folder: Location) -> Description | None:
-    """What the store in `folder` was made from, or None where there is no store yet.
+def create_store(
+    folder: Location,
+    ranked: pl.DataFrame,
+    rejects: pl.DataFrame,
+    description: Description,
+    beside: Mapping[str, bytes] | None = None,
+) -> None:
+    """Lay down a catalogue to be prepared, and the files of `beside`, by name. What was begun before is begun again.
 
-    Raises `StudyError` for a store of another version or feature format.
+    Raises `StudyError` where the folder holds something else.
     """
-    path = folder / "store.json"
-    if not path.exists():
+    begin_store(folder, description)
+    files: dict[str, Callable[[Path], object]] = {
+        CATALOGUE: lambda path: ranked.write_parquet(path, row_group_size=description.part_clips),
+        REJECTED: rejects.write_parquet,
+        TOKENIZER: tokenizer_of(ranked).save,
+    }
+    for name, content in (beside or {}).items():
+        files[name] = functools.partial(Path.write_bytes, data=content)
+    _write_store_file(folder, description, {name: _written(folder / name, write) for name, write in files.items()})
+
+
+def begin_store(folder: Location, description: Description) -> None:
+    """Mark a folder as that of a store that is being laid down.
+
+    Raises `StudyError` where it holds something else.
+    """
+    check_free(folder)
+    make_folder(folder)
+    _write_store_file(folder, description, {})
+
+
+def tokenizer_of(ranked: pl.DataFrame) -> Tokenizer:
+    """The words of a catalogue."""
+    return Tokenizer.of_captions(caption for row in ranked["captions"].head(CAPTIONS).to_list() for caption in row)
+
+
+def _written(path: Location, write: Callable[[Path], object]) -> str:
+    """Write a file, whole or not at all; returns its digest."""
+    with replacing(path) as temporary:
+        write(temporary)
+        return file_digest(temporary)
+
+
+def _write_store_file(folder: Location, description: Description, files: dict[str, str]) -> None:
+    write_json(folder / FILE, asdict(StoreFile(VERSION, FORMAT, description, description.fingerprint, files)))
+
+
+def check_free(folder: Location) -> None:
+    """Raise `StudyError` where a folder holds what is neither a store nor a store's beginning: nothing of it is ever
+    written over."""
+    if read_store_file(folder) is None and (others := [name for name in names(folder) if not OWN.fullmatch(name)]):
+        raise StudyError(
+            f"{folder} holds no store, but {others[0]}{' and more' if len(others) > 1 else ''}: "
+            "give a new or empty folder with --store or --out"
+        )
+
+
+@dataclass(frozen=True)
+class _Versioned:
+    version: int
+
+
+def read_store_file(folder: Location) -> StoreFile | None:
+    """What the `store.json` of a folder says, or None where there is none.
+
+    Raises `StudyError` where it is damaged, or of another version or feature format.
+    """
+    path, cure = folder / FILE, "prepare into another folder with --store or --out, or remove this one"
+    try:
+        version = read_own(path, _Versioned, cure).version
+        there = read_own(path, StoreFile, cure) if version == VERSION else None
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    fields = read_json(path)
-    version, form = fields.pop("version", None), fields.pop("format", None)
-    if version != VERSION or form != FORMAT:
+    if there is None or there.format != FORMAT:
         raise StudyError(
             f"the store in {folder} is of version {version}, this project writes version {VERSION} with its own "
             "feature settings: prepare into another folder with --store"
         )
-    fields.pop("fingerprint")
-    return Description(**fields)
+    if there.fingerprint != there.description.fingerprint:
+        raise damaged(path, "its fingerprint is another", cure)
+    return there
+
+
+def read_description(folder: Location) -> Description | None:
+    """What the store in `folder` was made from, or None where there is no store yet, or only the beginning of one.
+
+    Raises `StudyError` as `read_store_file` does.
+    """
+    there = read_store_file(folder)
+    return there.description if there is not None and there.files else None
 
 
 def prepared_parts(folder: Location) -> list[int]:
@@ -107,7 +198,7 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     Only parts without a gap before them count: a prefix has no holes. A clip that plays the same samples as
     an earlier one, or as a labelled test clip, is rejected here. Returns the number of usable clips.
     """
-    tables, rejects = [], [read_parquet(folder / "manifest-rejects.parquet")]
+    tables, rejects = [], [read_parquet(folder / REJECTED)]
     there = [number for expected, number in enumerate(prepared_parts(folder)) if number == expected]
     # Object stores take their time for each part, and their client's retries are for all threads together.
     with ThreadPoolExecutor(1 if on_disk(folder) else 4) as several:
@@ -116,7 +207,7 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
             tables.append(table.with_columns(part=pl.lit(number), row=pl.int_range(len(table))))
             rejects.append(rejected)
     clips = pl.concat(tables).sort("rank")
-    audio = pl.read_parquet(cached(folder / "catalogue.parquet"), columns=["rank", "audio"])
+    audio = pl.read_parquet(cached(folder / CATALOGUE), columns=["rank", "audio"])
     clips = clips.join(audio, on="rank", how="left", maintain_order="left")
     reason = (
         pl.when(pl.col("audio_hash").is_in(list(test_hashes)))
@@ -167,7 +258,7 @@ class Store:
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer.load(self.folder / "tokenizer.json")
+        return Tokenizer.load(self.folder / TOKENIZER)
 
     @functools.cached_property
     def statistics(self) -> Statistics:

@@ -15,9 +15,10 @@ from rich.table import Column, Table
 
 from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
-from scaling.data.corpus import Source, ensure_catalogues
+from scaling.data.corpus import Source, checked_store, ensure_catalogues
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.prepare import clips_needed
+from scaling.data.store import CATALOGUE
 from scaling.driver.display import clock
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
@@ -116,13 +117,14 @@ class Forecast:
 def forecast(study: Study, source: Source, store: Location, resources: Resources) -> Forecast:
     """Measure and plan; leaves nothing behind. A store that is there already is read."""
     with tempfile.TemporaryDirectory() as scratch:
-        catalogue = store if (store / "store.json").exists() else Path(scratch)
-        measured = measure(study, source, catalogue, resources)
+        catalogue = Path(scratch) if checked_store(source, store) is None else store
         description = ensure_catalogues(source, catalogue)
         study = study.resolve(description.clips - description.holdout)
         subsets = [(clips, without) for clips, without in study.subsets if isinstance(clips, int)]
-        needed = min(clips_needed(catalogue, subsets) + description.holdout, description.clips)
-        hours = float(read_parquet(catalogue / "catalogue.parquet", ["seconds"])["seconds"].head(needed).sum())
+        ranked = read_parquet(catalogue / CATALOGUE, ["source", "seconds"])
+        needed = min(clips_needed(ranked["source"], description.holdout, subsets) + description.holdout, len(ranked))
+        measured = measure(study, source, catalogue, resources)
+        hours = float(ranked["seconds"].head(needed).sum())
         labelled = len(source.labelled.clips)
     lanes, gpu = lane_count(resources, len(study.runs))
     times = {run.name: measured.seconds_a_step.get(kind(run), 0.0) * run.steps for run in study.runs}

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from hashlib import blake2b
 from typing import Any
 
-from scaling.data.corpus import Source, audio_root, ensure_catalogues, open_source, undone_if_refused
+from scaling.data.corpus import Contents, Source, audio_root, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
@@ -43,6 +43,7 @@ class Start:
         for place in (self.folder.path, self.folder.store):
             check_writable(place)
         check_identity(self.folder.path, self.study, self.source)
+        there = checked_store(self.source, self.folder.store)
         if self.options.dry_run:
             return self._plan()
         with Lease(self.folder.path):
@@ -55,14 +56,10 @@ class Start:
                 # What cannot be reached is found before anything is written.
                 self._tracker("")
             # Another study may be preparing into the same store.
-            shared = Lease(self.folder.store) if self.folder.shared_store else nullcontext()
-            with shared, undone_if_refused(self.folder.store), self._stage("catalogue"):
-                ensure_catalogues(self.source, self.folder.store)
-                self._check_sizes()
-                if self.study.checkpoints:
-                    from scaling.training.initialize import check_checkpoints
-
-                    check_checkpoints(self.study, self.folder.store)
+            begun = self.folder.shared_store is not None and there is None
+            shared = Lease(self.folder.store) if begun else nullcontext()
+            with shared, self._stage("catalogue"):
+                ensure_catalogues(self.source, self.folder.store, self._check_request)
             study_id = mark(self.folder.path, self.study, self.source)
             # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
@@ -81,12 +78,17 @@ class Start:
         plan.show(self.display.console)
         return 0
 
-    def _check_sizes(self) -> None:
-        """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them."""
+    def _check_request(self, store: Contents) -> None:
+        """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them, and weights
+        that do not fit."""
         from scaling.data.prepare import clips_needed
 
         known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
-        clips_needed(self.folder.store, known)
+        clips_needed(store.sources, store.description.holdout, known)
+        if self.study.checkpoints:
+            from scaling.training.initialize import check_checkpoints
+
+            check_checkpoints(self.study, store.vocabulary)
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):

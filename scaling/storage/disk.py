@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 from scaling.storage.space import room_for
 
+TEMPORARY = r"\.{}\.[0-9a-f]{{8}}\.tmp"
+"""The name of a file that is being written, given that of the file."""
+
 
 class Disk:
     """A filesystem. Nothing is said here of what a method is for: see the function of its name in `files.py`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from upath import UPath
 
+from scaling.storage.disk import TEMPORARY as TEMPORARY
 from scaling.storage.disk import Disk
 from scaling.storage.objects import Objects, object_path
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Location = Path | UPath
+LEASE = r"lease\.json"
+MARK = r"\.seen-[0-9a-f]{16}"
+"""Regular expressions of full names: that of a lease, and those of marks by which nodes are asked what they see."""
 
 
 class Files(Protocol):

@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 
 from scaling.data.store import Statistics
-from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
 from scaling.models.options import ENCODERS
@@ -139,9 +138,8 @@ def load_part(objective: Objective, weights: Weights, prefix: str, name: str) ->
         value.copy_(weights[key])
 
 
-def check_checkpoints(study: Study, store: Location) -> None:
+def check_checkpoints(study: Study, vocabulary: int) -> None:
     """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is trained."""
-    vocabulary = len(Tokenizer.load(store / "tokenizer.json"))
     weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
     seen: set[Run] = set()
     for run in study.runs:

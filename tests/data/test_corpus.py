@@ -9,9 +9,11 @@ import pytest
 from corpora import TinyCorpus, lhotse_cut
 from task_files import ENTRY, ROWS, write_tasks
 
-from scaling.data.corpus import ensure_catalogues, open_source
-from scaling.data.store import Store, read_description
+from scaling.data import corpus as corpus_module
+from scaling.data.corpus import Contents, ensure_catalogues, open_source
+from scaling.data.store import CATALOGUE, Store, read_description, read_store_file
 from scaling.errors import StudyError
+from scaling.storage.digest import file_digest
 from scaling.study.study import Corpus
 
 
@@ -79,3 +81,77 @@ def test_a_corpus_that_cannot_be_used_leaves_nothing_behind(make_corpus: Callabl
         ensure_catalogues(open_source(other), tmp_path / "store")
     with pytest.raises(StudyError, match="no prepared store"):
         Store(tmp_path / "store")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_of_a_folder_that_holds_something_else_is_touched(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path
+):
+    source = open_source(corpus_with_tasks(make_corpus(sounds=10), "sounds/000.flac"))
+    folder = tmp_path / "mine"
+    (folder / "labelled").mkdir(parents=True)
+    for name in ("labelled/years.csv", "tokenizer.json", "catalogue.parquet"):
+        (folder / name).write_text("of another project")
+    before = contents(folder)
+    with pytest.raises(StudyError, match=r"mine holds no store, but catalogue.parquet and more: give a new or empty"):
+        ensure_catalogues(source, folder)
+    assert contents(folder) == before
+
+
+def test_a_request_that_is_refused_leaves_the_store_as_it_was(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    source = open_source(corpus_with_tasks(make_corpus(sounds=10), "sounds/000.flac"))
+    asked: list[Contents] = []
+
+    def refuse(store: Contents) -> None:
+        asked.append(store)
+        raise StudyError("too many clips")
+
+    folder = tmp_path / "new"
+    with pytest.raises(StudyError, match="too many clips"):
+        ensure_catalogues(source, folder, refuse)
+    assert not folder.exists()
+    ensure_catalogues(source, folder)
+    (folder / "labelled" / "years.csv").write_text("mine")
+    before = contents(folder)
+    with pytest.raises(StudyError, match="too many clips"):
+        ensure_catalogues(source, folder, refuse)
+    assert contents(folder) == before
+    # What is asked of a store to be is what is asked of one that is.
+    first, second = asked
+    assert first.description == second.description
+    assert first.vocabulary == second.vocabulary > 5
+    assert first.sources.equals(second.sources)
+
+
+def test_a_store_that_was_only_begun_is_laid_down_again(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    source = open_source(corpus_with_tasks(make_corpus(sounds=10), "sounds/000.flac"))
+    once, folder = tmp_path / "once", tmp_path / "store"
+    made = ensure_catalogues(source, once)
+    real, written = corpus_module.create_store, []
+
+    def die_at_the_second(*arguments: object) -> None:
+        written.append(arguments)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    monkeypatch.setattr(corpus_module, "create_store", die_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        ensure_catalogues(source, folder)
+    assert read_description(folder) is None
+    monkeypatch.undo()
+    assert ensure_catalogues(source, folder) == made
+    assert contents(folder) == contents(once)
+    for place in (folder, folder / "labelled"):
+        described = read_store_file(place)
+        assert described is not None
+        beside = {path.name: file_digest(path) for path in place.iterdir() if path.is_file()}
+        del beside["store.json"]
+        assert described.files == beside
+        assert CATALOGUE in beside

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from corpora import clips_of_many_lengths
 
-from scaling.data.labelled import LabelledStore, write_tasks
+from scaling.data.labelled import LabelledStore, task_files
 from scaling.data.tasks.task import Labelled, Task
 
 
@@ -17,7 +17,8 @@ def test_labels_point_at_the_clips_that_were_prepared(tmp_path: Path):
     rows += [("two", ids[2], "val", "x"), ("two", "birds/rejected", "train", "y"), ("two", ids[4], "train", "z")]
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     tasks = (Task("one", "environment"), Task("two", "environment", supervised=False))
-    write_tasks(store.folder, Labelled(tasks, (), table, ""))
+    for name, content in task_files(Labelled(tasks, (), table, "")).items():
+        (store.folder / name).write_bytes(content)
     labelled = LabelledStore(store.folder)
     train = labelled.split("one", "train")
     assert (train.places.tolist(), train.ids, train.labels) == ([2, 5], [ids[2], ids[5]], ["a", "b"])
