@@ -6,6 +6,7 @@ import time
 
 from scaling.cluster.lanes import END_SECONDS, Lanes
 from scaling.driver.display import Display, clock
+from scaling.driver.parents import reopened_parents
 from scaling.driver.signals import Signals
 from scaling.errors import ClusterLostError
 from scaling.record.recorder import Recorder
@@ -26,6 +27,8 @@ class Grid:
         self._study, self._display = study, display
         self._folder = folder.with_checkpoints(study.checkpoints)
         self._lanes: Lanes | None = None
+        for parent, cause in reopened_parents(study, folder).items():
+            display.say(f"{parent} is done again, as others start from its weights: {cause}")
         results = folder.results(study.runs)
         self._finished = {name: result.main_score for name, result in results.items()}
         other = sum(result.source_hash != source_hash() for result in results.values())

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from scaling.runs.result import Result
-from scaling.storage.files import Location, make_folder, names, on_disk, read_json, replacing, write_json
+from scaling.storage.files import Location, make_folder, names, on_disk, read_json, remove, replacing, write_json
 from scaling.storage.tables import write_parquet
 from scaling.study.run import Run, run_from_json, run_to_json
 from scaling.study.study import Cell
@@ -67,6 +67,10 @@ class RunFolder:
     @property
     def done(self) -> bool:
         return (self.path / RESULT).exists()
+
+    def reopen(self) -> None:
+        """Take back that the run is done; its scores are written again with its next end."""
+        remove(self.path / RESULT)
 
     def result(self) -> Result:
         """What came of the run. Raises `FileNotFoundError` where it is not done."""

@@ -20,7 +20,7 @@ from scaling.objectives.options import OBJECTIVES
 from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.study.study import Study
-from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
+from scaling.training.checkpoint import CURE, WEIGHTS, check_whole, latest_checkpoint, read_tensors
 
 Weights = dict[str, torch.Tensor]
 AUDIO = "encoder."
@@ -44,7 +44,8 @@ def supervised(run: Run, init: str, sources: Sources) -> Weights | None:
     parent = run.initialization.parent
     checkpoint = latest_checkpoint(sources.runs / parent)
     if checkpoint is None:
-        raise StudyError(f"{run.name} starts from {parent}, which has left no weights")
+        raise StudyError(f"{run.name} starts from {parent}, which has left no weights: {CURE}")
+    check_whole(checkpoint, optimizer=False)
     return read_weights(checkpoint / WEIGHTS)
 
 

@@ -23,7 +23,9 @@ from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
 from scaling.training.checkpoint import (
     State,
+    check_whole,
     checkpoint_path,
+    discard,
     drop_optimizer,
     latest_checkpoint,
     load_checkpoint,
@@ -203,7 +205,7 @@ class Training:
 
     def _resumed(self) -> State:
         """Weights and optimizer as the attempts before have left them, and how far they came."""
-        checkpoint = _first_workers_checkpoint(self.attempt.folder)
+        checkpoint = _first_workers_checkpoint(self.attempt, self.run.steps)
         if checkpoint is None:
             return State()
         finished = read_state(checkpoint).step >= self.run.steps
@@ -216,13 +218,22 @@ def _means(losses: Losses) -> dict[str, float]:
     return {f"train/{key}": value for key, value in zip(losses, values.tolist(), strict=True)}
 
 
-def _first_workers_checkpoint(folder: Location) -> Location | None:
+def _first_workers_checkpoint(attempt: Attempt, steps: int) -> Location | None:
     """The checkpoint to go on from: the one the first worker sees, as an attempt that is being superseded may
-    write another one while the workers look."""
+    write another one while the workers look. One that is damaged is removed, and `StudyError` says so."""
 
     def step() -> int:
-        found = latest_checkpoint(folder)
-        return read_state(found).step if found else -1
+        found = latest_checkpoint(attempt.folder)
+        if found is None:
+            return -1
+        try:
+            reached = read_state(found).step
+            check_whole(found, optimizer=reached < steps)
+        except StudyError:
+            attempt.still_ours()
+            discard(found)
+            raise
+        return reached
 
     first = from_first(step)
-    return checkpoint_path(folder, first) if first >= 0 else None
+    return checkpoint_path(attempt.folder, first) if first >= 0 else None

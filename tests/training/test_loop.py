@@ -1,6 +1,7 @@
 """Training: twins, resuming, stopping, being superseded, and two workers as one."""
 
 import random
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import torch
 from tiny import tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
+from scaling.errors import StudyError
 from scaling.models.batch import Batch
 from scaling.study.run import Run
 from scaling.training import loop as training
@@ -88,6 +90,33 @@ def test_a_request_to_stop_leaves_a_checkpoint_to_go_on_from(store: Store, tmp_p
     result = trained(run, store, tmp_path / "run", progress=lambda step, rate: step == run.steps)
     assert result.weights == straight.weights
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+@pytest.mark.parametrize("harm", ["cut", "flipped", "gone", "{}", "[]"])
+def test_a_damaged_checkpoint_is_named_and_removed_and_the_run_starts_again(
+    store: Store, tmp_path: Path, name: str, harm: str
+) -> None:
+    run = tiny_run()
+    straight = trained(run, store, tmp_path / "straight")
+    with pytest.raises(InterruptedRunError):
+        trained(run, store, tmp_path / "run", progress=lambda step, rate: step == 3)
+    there = latest_checkpoint(tmp_path / "run")
+    assert there is not None
+    (there / "notes.txt").write_text("a person's")
+    file, content = there / name, (there / name).read_bytes()
+    file.unlink()
+    if harm != "gone":
+        flipped = bytes([*content[:-3], content[-3] ^ 4, *content[-2:]])
+        file.write_bytes({"cut": content[: len(content) // 2], "flipped": flipped}.get(harm, harm.encode()))
+    # Without its state it is no checkpoint.
+    if (name, harm) != ("state.json", "gone"):
+        with pytest.raises(StudyError, match=rf"^{re.escape(str(file))} is damaged \([^\n]*\): start the same command"):
+            trained(run, store, tmp_path / "run")
+    assert latest_checkpoint(tmp_path / "run") is None
+    assert trained(run, store, tmp_path / "run").weights == straight.weights
+    assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+    assert (there / "notes.txt").read_text() == "a person's"
 
 
 def test_a_finished_run_is_not_trained_again(store: Store, tmp_path: Path) -> None:
