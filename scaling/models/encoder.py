@@ -1,5 +1,8 @@
 """What every audio encoder is: frames in, fewer frames out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -35,6 +38,21 @@ class Encoder(nn.Module):
         """Log-mels [batch, time, 80] with mean 0 and deviation 1 in every bin, as far as the data are like those that
         the statistics are of."""
         return (features - self.log_mel_mean) / self.log_mel_std
+
+    def at_step(self, step: int) -> None:
+        """What is scheduled or drawn for a whole step (0-based), before its forward pass; torch's generators are seeded
+        by then."""
+
+    def with_own_names(self, weights: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """Weights from elsewhere under the names that this encoder has for them, each with a prefix; its own stay as
+        they are.
+
+        Raises `StudyError` where they do not fit.
+        """
+        return weights
+
+    def start_over(self) -> None:
+        """What follows when weights are taken over for a run of its own: schedules go on where theirs have ended."""
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features float32 [batch, time, 80] and lengths int64 [batch] (valid frames) to frames [batch, time / stride,

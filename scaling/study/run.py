@@ -131,7 +131,8 @@ class Run:
     @cached_property
     def name(self) -> str:
         """A readable name with a short hash of the fields; the run's folder and its name in MLflow."""
-        encoder = [f"{key}{value}" for key, value in set_fields(self.encoder).items()]
+        label = getattr(self.encoder, "label", None)
+        encoder = [label] if label else [f"{key}{value}" for key, value in set_fields(self.encoder).items()]
         if self.encoder_name not in ("transformer", *REFERENCES):
             encoder.insert(0, self.encoder_name)
         if self.objective is None:

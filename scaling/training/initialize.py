@@ -5,11 +5,14 @@ checkpoints hold them by) a part of the run's networks takes, None for random on
 gives, up to the first "-": `checkpoint-3f2a` is a `checkpoint`.
 """
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from scaling.data.store import Statistics
 from scaling.errors import StudyError
@@ -17,10 +20,10 @@ from scaling.models.encoder import Encoder
 from scaling.models.options import ENCODERS
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import OBJECTIVES
-from scaling.storage.files import Location, on_disk
+from scaling.storage.files import Location, local_copy, on_disk
 from scaling.study.run import Run
 from scaling.study.study import Study
-from scaling.training.checkpoint import CURE, WEIGHTS, check_whole, latest_checkpoint, read_tensors
+from scaling.training.checkpoint import CURE, WEIGHTS, check_whole, latest_checkpoint
 
 Weights = dict[str, torch.Tensor]
 AUDIO = "encoder."
@@ -100,29 +103,50 @@ def build(
     if statistics is not None:
         objective.start_from(torch.from_numpy(statistics.words))
     if audio is not None:
-        load_part(objective, audio, AUDIO, f"initialization {run.initialization.audio} of the encoder")
+        name = f"initialization {run.initialization.audio} of the encoder"
+        load_part(objective, encoder.with_own_names(audio, AUDIO), AUDIO, name)
+        encoder.start_over()
     if text is not None:
         load_part(objective, text, objective.text_part, f"initialization {run.initialization.text} of the text side")
     return objective
 
 
 def read_weights(path: Location) -> Weights:
-    """The tensors of a safetensors file.
+    """The tensors of a safetensors file, or of a file that torch.save wrote with nothing but tensors and numbers in it
+    (of {"model": ...} those inside).
 
-    Raises `StudyError` where it is missing, cannot be read or is no safetensors file.
+    Raises `StudyError` where it is missing, cannot be read or is no such file.
     """
     # safetensors maps the file and answers a folder with "No such device".
     if not (path.is_file() if on_disk(path) else path.exists()):
         raise StudyError(f"no checkpoint at {path}: give a weights.safetensors file")
     try:
-        return read_tensors(path)
+        with local_copy(path) as local:
+            # A copy in an object store has no name of its own to be known by.
+            with local.open("rb") as file:
+                zipped = file.read(2) == b"PK"
+            return _saved_by_torch(local, path) if zipped else load_file(local)
     except SafetensorError as error:
         raise StudyError(f"{path} is not a safetensors file: {error}") from None
     except OSError as error:
         raise StudyError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def load_part(objective: Objective, weights: Weights, prefix: str, name: str) -> None:
+def _saved_by_torch(local: Path, path: Location) -> Weights:
+    try:
+        # Of a file that is open, so that torch cannot go by its name.
+        with local.open("rb") as file:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise StudyError(f"{path} is no file of weights alone: {str(error).splitlines()[0]}") from None
+    found = found.get("model", found) if isinstance(found, dict) else {}
+    weights = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    if not weights:
+        raise StudyError(f"{path} holds no weights")
+    return weights
+
+
+def load_part(objective: Objective, weights: Mapping[str, torch.Tensor], prefix: str, name: str) -> None:
     """Copy the tensors under `prefix` into an objective in place; every tensor it has there must come with its shape.
 
     Raises `StudyError` naming the first tensor that is missing or of another shape.

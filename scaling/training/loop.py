@@ -121,6 +121,9 @@ class Training:
     def step(self, step: int, batch: Batch) -> Losses:
         """One update; the losses of this worker and the norm of the group's gradient."""
         generator = torch.Generator().manual_seed(int(keyed_generator("step", self.run.seed, step).integers(2**62)))
+        # What networks draw for themselves.
+        torch.manual_seed(int(keyed_generator("network", self.run.seed, step, self.attempt.worker).integers(2**62)))
+        self.module.encoder.at_step(step)
         masked = spec_augment(
             batch["features"], batch["lengths"], self.run.data, generator, self.attempt.worker, workers()
         )

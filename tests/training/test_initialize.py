@@ -9,6 +9,9 @@ from safetensors.torch import save_file
 from tiny import ENCODER, tiny_run
 
 from scaling.errors import StudyError
+from scaling.models.options import ZIPFORMERS
+from scaling.models.public import TRAINED
+from scaling.models.zipformer import Zipformer
 from scaling.training.initialize import build, read_weights
 
 
@@ -66,3 +69,21 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes |
             read_weights(place)
         assert str(place) in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_public_weights_are_read_from_a_file_of_torch_and_only_weights(tmp_path: Path) -> None:
+    run = tiny_run(audio="checkpoint-x", encoder=ZIPFORMERS["tiny"])
+    parameters = dict(Zipformer(ZIPFORMERS["tiny"]).named_parameters())
+    # Whatever the file is called: a copy in an object store has the name of its digest.
+    torch.save({"model": parameters, "epoch": 3}, tmp_path / "public.safetensors")
+    module = build(run, 30, {}, read_weights(tmp_path / "public.safetensors"), None)
+    assert all(torch.equal(module.get_parameter(f"encoder.{name}"), value) for name, value in parameters.items())
+    assert module.encoder.get_buffer("steps_before") == TRAINED
+    assert module.encoder.log_mel_mean.abs().max() == 0
+    with pytest.raises(StudyError, match="another Zipformer: no encoder.encoders.0.layers.1"):
+        build(tiny_run(audio="checkpoint-x", encoder=ZIPFORMERS["S"]), 30, {}, parameters, None)
+    for content, said in (({"model": Path("code")}, "no file of weights alone"), ({"epoch": 3}, "holds no weights")):
+        torch.save(content, tmp_path / "other.pt")
+        with pytest.raises(StudyError, match=said) as refused:
+            read_weights(tmp_path / "other.pt")
+        assert "\n" not in str(refused.value)
