@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from scaling.storage.space import room_for
+from scaling.errors import StudyError
+from scaling.storage.space import FULL, room_for
 
 TEMPORARY = r"\.{}\.[0-9a-f]{{8}}\.tmp"
 """The name of a file that is being written, given that of the file."""
@@ -62,9 +63,23 @@ class Disk:
             return sorted(path.name for path in folder.iterdir())
         return []
 
-    def make_folder(self, folder: Path) -> None:
+    def make_folder(self, folder: Path) -> list[Path]:
+        made: list[Path] = []
         with room_for(f"{folder.name} in {folder.parent}"):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                for path in (*reversed(folder.parents), folder):
+                    if not path.is_dir():
+                        with suppress(FileExistsError):
+                            path.mkdir()
+                            made.insert(0, path)
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                for path in made:
+                    self.remove_if_empty(path)
+                if error.errno in FULL:
+                    raise
+                raise StudyError(f"cannot make the folder {folder}: {error.strerror}") from None
+        return made
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

@@ -1,14 +1,19 @@
-"""One start at a time: a lease on the study's folder, kept alive by a heartbeat."""
+"""One start at a time: a lease on a folder, kept alive by a heartbeat."""
 
+import math
+import os
 import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from types import TracebackType
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+from pydantic import Field, FiniteFloat
 
 from scaling.errors import StudyError
 from scaling.storage.files import (
@@ -16,38 +21,75 @@ from scaling.storage.files import (
     create,
     json_text,
     make_folder,
-    read_json,
+    on_disk,
+    read_bytes,
     remove,
     remove_if_empty,
     replace_if,
     version,
     write_json,
 )
+from scaling.storage.own import damaged, own_of, read_own
 
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 30.0
-RETRY_SECONDS = 25.0
-"""Longer than an object store's client waits before it tries again."""
+WATCH_SECONDS = 25.0
+"""For so long a lease that is not fresh is watched before it is taken over: several beats, and longer than an object
+store's client waits before it tries again."""
+LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 0.3
+CURE = "remove it if no other start is at work there"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What a lease says of who holds it: `started` and `beat` in seconds since the epoch."""
+
+    token: str
+    host: str
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
+    started: FiniteFloat
+    beat: FiniteFloat
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What lies in a lease's place: its bytes, what it can be replaced by (`version`), and who holds it; None where it
+    is one of ours and does not say so: empty, or with values that cannot be."""
+
+    content: bytes
+    version: str
+    holder: Holder | None
 
 
 class Lease:
     """The exclusive right to work in a folder, as a context manager.
 
-    The folder is made where it is absent, and removed again where nothing was written into it.
-    A lease whose process is known to be dead (same host), or that has not beaten for half a minute (another
-    host), is taken over. Raises `StudyError` where another start holds it.
+    The folder is made where it is absent, and removed again where nothing was written into it. A lease whose process
+    is known to be dead (same host) is taken over at once; one that has not beaten for half a minute (another host), of
+    the future or without a holder is watched for `WATCH_SECONDS`, which `say` tells, and then taken over. Raises
+    `StudyError` where another start holds it, where something else lies in its place, or where it cannot be written.
     """
 
-    def __init__(self, folder: Location) -> None:
+    def __init__(self, folder: Location, say: Callable[[str], None] = lambda text: None) -> None:
         self.path = folder / "lease.json"
+        self._say = say
         self._token = secrets.token_hex(8)
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="lease")
+        self._made: list[Location] = []
 
     def __enter__(self) -> "Lease":
-        make_folder(self.path.parent)
-        while not (self._created() or self._taken_over()):
-            pass
+        self._made = make_folder(self.path.parent)
+        try:
+            while not (self._created() or self._taken_over()):
+                pass
+        except BaseException:
+            self._remove_made()
+            raise
         self._thread.start()
         return self
 
@@ -58,25 +100,30 @@ class Lease:
         self._thread.join()
         if self._ours():
             remove(self.path)
-        remove_if_empty(self.path.parent)
+        self._remove_made()
+
+    def _remove_made(self) -> None:
+        for folder in self._made:
+            remove_if_empty(folder)
 
     def _content(self) -> dict[str, Any]:
         process = psutil.Process()
-        return {
-            "token": self._token,
-            "host": socket.gethostname(),
-            "pid": process.pid,
-            "started": process.create_time(),
-            "beat": time.time(),
-        }
+        return asdict(Holder(self._token, socket.gethostname(), process.pid, process.create_time(), time.time()))
 
     def _created(self) -> bool:
-        # A request that was repeated may have been refused because of itself.
-        return create(self.path, json_text(self._content())) or self._ours()
+        try:
+            # A request that was repeated may have been refused because of itself.
+            return create(self.path, json_text(self._content())) or self._ours()
+        except OSError as error:
+            if not on_disk(self.path):
+                raise
+            raise StudyError(
+                f"cannot write in {self.path.parent} ({error.strerror}): give another folder with --out or --store"
+            ) from None
 
     def _ours(self) -> bool:
-        with suppress(FileNotFoundError, ValueError):
-            return bool(read_json(self.path).get("token") == self._token)
+        with suppress(FileNotFoundError, StudyError):
+            return read_own(self.path, Holder, CURE).token == self._token
         return False
 
     def _beat(self) -> None:
@@ -89,45 +136,101 @@ class Lease:
 
     def _taken_over(self) -> bool:
         """Take over the lease of a holder that is dead. False: try to create one."""
-        held, age, known = self._held()
-        same_host = held.get("host") == socket.gethostname()
-        dead = same_host and not _alive(held["pid"], held["started"])
-        if dead or age > STALE_SECONDS:
-            if not known:
-                remove(self.path)
+        seen = self._seen()
+        if seen is None:
+            return False
+        dead = seen.holder is not None and _known_dead(seen.holder)
+        if not dead:
+            if seen.holder is not None and _fresh(seen.holder):
+                raise self._in_use(seen.holder)
+            later = self._watched(seen)
+            if later is None or later.content != seen.content:
+                if later is not None and later.holder is not None and seen.holder is not None:
+                    raise self._in_use(later.holder)
                 return False
-            if not dead:
-                # After an outage of the store the holder's next beat is on its way.
-                time.sleep(RETRY_SECONDS)
-            return replace_if(self.path, json_text(self._content()), known) or self._ours()
-        if held or age > BEAT_SECONDS:
-            where = f"process {held['pid']} on {held['host']}" if held else "another start"
-            raise StudyError(f"{self.path.parent} is in use by {where}: wait for it, or give another folder with --out")
-        time.sleep(0.2)
+        if seen.version:
+            return replace_if(self.path, json_text(self._content()), seen.version) or self._ours()
+        return self._removed(seen) and self._created() and self._settled()
+
+    def _removed(self, seen: Seen) -> bool:
+        """Remove what lies there unless another start has just taken it over."""
+        now = self._seen()
+        if now is not None and now.content == seen.content:
+            remove(self.path)
+            return True
         return False
 
-    def _held(self) -> tuple[dict[str, Any], float, str]:
-        """What lies there, its age in seconds, and its version where it can be replaced on condition."""
+    def _settled(self) -> bool:
+        # Another start that has watched as long may have removed ours for the one that we have removed.
+        time.sleep(SETTLE_SECONDS)
+        return self._ours()
+
+    def _watched(self, seen: Seen) -> Seen | None:
+        """What lies there once that has changed, or as it was after `WATCH_SECONDS`."""
+        end, told = time.monotonic() + WATCH_SECONDS, time.monotonic() + min(1.0, WATCH_SECONDS / 2)
+        while time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+            later = self._seen()
+            if later is None or later.content != seen.content:
+                return later
+            if time.monotonic() > told:
+                told = math.inf
+                self._say(
+                    f"{self.path} {_oddness(seen.holder)}: it is taken over if it stays so for {WATCH_SECONDS:g} s"
+                )
+        return seen
+
+    def _in_use(self, holder: Holder) -> StudyError:
+        return StudyError(f"{self.path.parent} is in use by {holder}: wait for it, or give another folder with --out")
+
+    def _seen(self) -> Seen | None:
+        """What lies there; None where nothing does.
+
+        Raises `StudyError` where that is nothing that a start of this project has left.
+        """
+        path = self.path
+        if on_disk(path):
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                raise damaged(path, "it is no file", CURE)
+            if path.exists() and not os.access(path, os.R_OK):
+                raise damaged(path, "it may not be read", CURE)
         try:
             # The version first: a beat in between makes the condition fail.
-            known = version(self.path)
-            held = read_json(self.path)
-            return held, time.time() - held["beat"], known
-        except (FileNotFoundError, ValueError, KeyError):
-            # Just created and not yet written, or just released.
-            return {}, time.time() - self._modified(), ""
-
-    def _modified(self) -> float:
-        try:
-            return self.path.stat().st_mtime
+            known, content = version(path), read_bytes(path)
         except FileNotFoundError:
-            return time.time()
+            return None
+        # Just created and not yet written, or written as the machine went down.
+        if not content.strip(b"\0 \n"):
+            return Seen(content, known, None)
+        try:
+            return Seen(content, known, own_of(content, path, Holder, CURE))
+        except StudyError:
+            said = own_of(content, path, dict[str, Any], CURE)
+            if set(said) != {field.name for field in fields(Holder)}:
+                raise
+            return Seen(content, known, None)
 
 
-def _alive(pid: int, started: float) -> bool:
+def _known_dead(holder: Holder) -> bool:
+    return holder.host == socket.gethostname() and not _alive(holder)
+
+
+def _fresh(holder: Holder) -> bool:
+    return holder.host == socket.gethostname() or abs(time.time() - holder.beat) < STALE_SECONDS
+
+
+def _oddness(holder: Holder | None) -> str:
+    if holder is None:
+        return "does not say who holds it"
+    age = time.time() - holder.beat
+    when = f"{age:,.0f} s ago" if age > 0 else f"{-age:,.0f} s in the future"
+    return f"is held by {holder}, whose last beat was {when}"
+
+
+def _alive(holder: Holder) -> bool:
     try:
-        process = psutil.Process(pid)
+        process = psutil.Process(holder.pid)
         # Times of creation are rounded differently after a suspend.
-        return bool(abs(process.create_time() - started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE)
+        return bool(abs(process.create_time() - holder.started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -99,8 +99,9 @@ class Objects:
             return sorted(found)
         return []
 
-    def make_folder(self, folder: UPath) -> None:
-        """There are no folders, only names with slashes in them."""
+    def make_folder(self, folder: UPath) -> list[UPath]:
+        # There are no folders, only names with slashes in them.
+        return []
 
     def remove(self, path: UPath) -> None:
         with suppress(FileNotFoundError):

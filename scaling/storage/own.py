@@ -25,8 +25,13 @@ def read_own(path: Location, kind: type[Kind], cure: str) -> Kind:
     Raises `FileNotFoundError` where there is none, and `StudyError` naming the file and the cure where it is anything
     but whole and of this kind: cut short, of other types, no text, a folder, a device or a link to nothing.
     """
+    return own_of(_content(path, cure), path, kind, cure)
+
+
+def own_of(content: bytes, path: Location, kind: type[Kind], cure: str) -> Kind:
+    """The same of what was read from there already."""
     try:
-        value: Kind = _adapter(kind).validate_json(_content(path, cure), strict=True)
+        value: Kind = _adapter(kind).validate_json(content, strict=True)
         return value
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]

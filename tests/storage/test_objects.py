@@ -111,6 +111,7 @@ def test_a_holder_that_beats_again_after_an_outage_keeps_its_lease(
         pass
     write_json(folder / "lease.json", old)
     monkeypatch.setattr(lease.time, "sleep", lambda _: None)
+    monkeypatch.setattr(lease, "WATCH_SECONDS", 0.1)
     with Lease(folder):
         assert read_json(folder / "lease.json")["pid"] == os.getpid()
 
