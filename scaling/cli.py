@@ -6,7 +6,6 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -14,7 +13,7 @@ import tyro
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError
-from scaling.storage.files import absolute, check_writable, on_disk
+from scaling.storage.files import absolute, check_writable, local, on_disk
 from scaling.storage.objects import is_outage
 from scaling.study.options import Kind, parse
 from scaling.study.study import Study
@@ -74,7 +73,7 @@ def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips"
     if is_table(source) and on_disk(place):
         from scaling.analysis.report.write import write_table_report
 
-        folder = Path(out).expanduser().absolute() if out else place.parent
+        folder = local(out) if out else place.parent
         print(write_table_report(place, folder, axis, factors))
         return 0
     if out or axis != "clips" or factors:

@@ -20,7 +20,7 @@ from scaling.data.store import (
     CATALOGUE,
     TOKENIZER,
     Description,
-    begin_store,
+    begun,
     check_free,
     create_store,
     holdout_size,
@@ -32,7 +32,7 @@ from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
 from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
-from scaling.storage.files import Location
+from scaling.storage.files import Location, local
 from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
 
@@ -89,7 +89,7 @@ def open_source(corpus: Corpus) -> Source:
     if not corpus.tasks:
         raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
     manifests = tuple(manifest_files(corpus.manifests))
-    labelled = read_tasks(Path(corpus.tasks).expanduser().resolve())
+    labelled = read_tasks(local(corpus.tasks))
     rows = labelled.rows.sort("task", "id").write_csv().encode()
     return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
 
@@ -145,15 +145,11 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
         corpus.max_seconds,
     )
     check(Contents(description, ranked["source"], len(tokenizer_of(ranked))))
-    begin_store(folder, description)
-    create_store(
-        folder / "labelled",
-        labelled if corpus.embedded else whole,
-        rejects.clear(),
-        Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT),
-        task_files(source.labelled),
-    )
-    create_store(folder, ranked, rejects, description)
+    taken_whole = Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT)
+    with begun(folder, description), begun(folder / "labelled", taken_whole):
+        rows = labelled if corpus.embedded else whole
+        create_store(folder / "labelled", rows, rejects.clear(), taken_whole, task_files(source.labelled))
+        create_store(folder, ranked, rejects, description)
     return description
 
 
@@ -176,7 +172,7 @@ def checked_store(source: Source, folder: Location) -> Description | None:
 def audio_root(corpus: Corpus) -> str:
     """The folder that the manifests' relative paths start from, absolute: workers have other working
     directories."""
-    return str(Path(corpus.audio_root or ".").expanduser().resolve())
+    return str(local(corpus.audio_root or "."))
 
 
 def _held_out_audio(labelled: Labelled) -> set[str]:

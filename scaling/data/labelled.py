@@ -12,12 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scaling.data.store import Store
+from scaling.data.store import LABELS, TASKS, Store
 from scaling.data.tasks.task import Labelled, Task
 from scaling.storage.files import Location, json_text, read_json
 from scaling.storage.tables import read_parquet
-
-TASKS, LABELS = "tasks.json", "labels.parquet"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ store.json          what the store was made from; written first, as the mark tha
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from scaling.storage.files import (
     make_folder,
     names,
     on_disk,
+    remove,
+    remove_if_empty,
     replacing,
     write_json,
 )
@@ -46,6 +49,9 @@ VERSION = 2
 FILE = "store.json"
 CATALOGUE, REJECTED, TOKENIZER = "catalogue.parquet", "manifest-rejects.parquet", "tokenizer.json"
 PART_CLIPS = 256
+TASKS, LABELS = "tasks.json", "labels.parquet"
+"""Of a store of labelled clips (`labelled.py`)."""
+LAID_DOWN = (CATALOGUE, REJECTED, TOKENIZER, TASKS, LABELS)
 HOLDOUT_BOUNDS = (32, 512)
 OWN = re.compile(rf"{LEASE}|{TEMPORARY.format(LEASE)}|{TEMPORARY.format('store.json')}|{MARK}")
 """What a start that was killed, or one that is at work, may leave in a folder before there is a `store.json`."""
@@ -105,7 +111,6 @@ def create_store(
 
     Raises `StudyError` where the folder holds something else.
     """
-    begin_store(folder, description)
     files: dict[str, Callable[[Path], object]] = {
         CATALOGUE: lambda path: ranked.write_parquet(path, row_group_size=description.part_clips),
         REJECTED: rejects.write_parquet,
@@ -113,17 +118,29 @@ def create_store(
     }
     for name, content in (beside or {}).items():
         files[name] = functools.partial(Path.write_bytes, data=content)
-    _write_store_file(folder, description, {name: _written(folder / name, write) for name, write in files.items()})
+    with begun(folder, description):
+        digests = {name: _written(folder / name, write) for name, write in files.items()}
+        _write_store_file(folder, description, digests)
 
 
-def begin_store(folder: Location, description: Description) -> None:
-    """Mark a folder as that of a store that is being laid down.
+@contextmanager
+def begun(folder: Location, description: Description) -> Iterator[None]:
+    """A folder marked as that of a store that is being laid down in the block; where the disk has no room for it,
+    nothing of it is left.
 
     Raises `StudyError` where it holds something else.
     """
     check_free(folder)
-    make_folder(folder)
-    _write_store_file(folder, description, {})
+    made = make_folder(folder)
+    try:
+        _write_store_file(folder, description, {})
+        yield
+    except StudyError:
+        for name in (*LAID_DOWN, FILE):
+            remove(folder / name)
+        for each in made:
+            remove_if_empty(each)
+        raise
 
 
 def tokenizer_of(ranked: pl.DataFrame) -> Tokenizer:

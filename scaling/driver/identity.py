@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from scaling.data.corpus import Source
+from scaling.data.store import FILE as STORE_FILE
 from scaling.errors import StudyError
-from scaling.storage.files import Location, absolute, location, names, on_disk, read_json, write_json
+from scaling.storage.files import Location, absolute, names, on_disk, read_json, write_json
 from scaling.study.options import Options
 from scaling.study.study import Study
 
@@ -21,12 +22,25 @@ def output_folder(study: Study, options: Options, source: Source) -> Location:
     if options.out is None:
         suffix = f"-{source.digest[:6]}" if source.manifests else ""
         return Path.home() / "scaling-studies" / f"{study.name}-{study.preset}{suffix}"
-    out = location(options.out)
-    if on_disk(out) and not out.expanduser().is_absolute() and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
+    out = absolute(options.out)
+    relative = on_disk(out) and not options.out.startswith(("/", "~"))
+    if relative and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
         raise StudyError(
-            f"--out {out} is relative: a Ray job's working directory is temporary, give an absolute folder"
+            f"--out {options.out} is relative: a Ray job's working directory is temporary, give an absolute folder"
         )
-    return absolute(options.out)
+    return out
+
+
+def check_places(out: Location, store: Location) -> None:
+    """Refuse a study's folder and a store of which one lies where files of the other, or of a third one, do."""
+    if store == out or (on_disk(store) and on_disk(out) and store.exists() and out.exists() and store.samefile(out)):
+        raise StudyError(f"--store {store} is the study's own folder: leave --store out, or give another folder")
+    for option, place in (("--out", out), ("--store", store)):
+        for above in place.parents:
+            if place != above / "store" and (above == out or (above / FILE).exists()):
+                raise StudyError(f"{option} {place} lies among the files of the study in {above}: give another folder")
+            if above == store or (above / STORE_FILE).exists():
+                raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
 
 
 def described(folder: Location) -> dict[str, Any] | None:

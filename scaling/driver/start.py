@@ -9,7 +9,7 @@ from typing import Any
 
 from scaling.data.corpus import Contents, Source, audio_root, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
-from scaling.driver.identity import check_identity, mark, output_folder
+from scaling.driver.identity import check_identity, check_places, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
 from scaling.record.tracker import shown, tracking_places
 from scaling.runs.folder import StudyFolder
@@ -17,6 +17,7 @@ from scaling.runs.provenance import source_hash
 from scaling.runs.queue import Entry
 from scaling.storage.files import (
     absolute,
+    check_folder,
     check_writable,
     make_folder,
     read_json,
@@ -34,19 +35,24 @@ class Start:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         self.source: Source = open_source(study.corpus)
         path = output_folder(study, options, self.source)
-        self.folder = StudyFolder(path, absolute(options.store) if options.store else None)
+        self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))
         self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, path)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
         """All stages; returns the exit code."""
         for place in (self.folder.path, self.folder.store):
-            check_writable(place)
+            check_folder(place)
+        check_places(self.folder.path, self.folder.store)
+        check_writable(self.folder.path)
         check_identity(self.folder.path, self.study, self.source)
         there = checked_store(self.source, self.folder.store)
+        # A store that has all that is needed may be one that this study cannot write.
+        if there is None:
+            check_writable(self.folder.store)
         if self.options.dry_run:
             return self._plan()
-        with Lease(self.folder.path):
+        with Lease(self.folder.path, self.display.say):
             self.display.say(f"study {self.study.name}, {self.study.preset}, in {self.folder.path}")
             if (known := self._settled()) is not None:
                 self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
@@ -57,7 +63,7 @@ class Start:
                 self._tracker("")
             # Another study may be preparing into the same store.
             begun = self.folder.shared_store is not None and there is None
-            shared = Lease(self.folder.store) if begun else nullcontext()
+            shared = Lease(self.folder.store, self.display.say) if begun else nullcontext()
             with shared, self._stage("catalogue"):
                 ensure_catalogues(self.source, self.folder.store, self._check_request)
             study_id = mark(self.folder.path, self.study, self.source)

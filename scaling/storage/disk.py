@@ -1,5 +1,6 @@
 """Files on a filesystem, as `files.py` wants them."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -11,6 +12,8 @@ from typing import BinaryIO
 from scaling.errors import StudyError
 from scaling.storage.space import FULL, room_for
 
+BELOW = 1024
+"""Bytes that the names of files below a study's folder may need."""
 TEMPORARY = r"\.{}\.[0-9a-f]{{8}}\.tmp"
 """The name of a file that is being written, given that of the file."""
 
@@ -101,5 +104,24 @@ class Disk:
     def free_bytes(self, folder: Path) -> int | None:
         return shutil.disk_usage(folder).free
 
+    def check_folder(self, folder: Path) -> None:
+        try:
+            there = _nearest(folder)
+            if not there.is_dir():
+                raise StudyError(f"{there} is no folder: give another path")
+            longest, whole = os.pathconf(there, "PC_NAME_MAX"), os.pathconf(there, "PC_PATH_MAX")
+            names = [len(os.fsencode(part)) for part in folder.parts]
+            if max(names) > longest or len(os.fsencode(folder)) > whole - BELOW:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        except OSError as error:
+            raise StudyError(f"{str(folder)[:200]} cannot be a folder: {error.strerror}") from None
+
     def check_writable(self, folder: Path) -> None:
-        pass
+        self.check_folder(folder)
+        if not os.access(there := _nearest(folder), os.W_OK | os.X_OK):
+            raise StudyError(f"{there} may not be written: give another folder")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the innermost above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -5,12 +5,14 @@ between the two is in `disk.py` and `objects.py`; which of them is asked is deci
 """
 
 import json
+import unicodedata
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from upath import UPath
 
+from scaling.errors import StudyError
 from scaling.storage.disk import TEMPORARY as TEMPORARY
 from scaling.storage.disk import Disk
 from scaling.storage.objects import Objects, object_path
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Location = Path | UPath
+NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of signs that no name has which is to be told in a line: control, half of a pair, and separators."""
 LEASE = r"lease\.json"
 MARK = r"\.seen-[0-9a-f]{16}"
 """Regular expressions of full names: that of a lease, and those of marks by which nodes are asked what they see."""
@@ -42,6 +46,7 @@ class Files(Protocol):
     def cached(self, path: Any) -> Path: ...
     def local_copy(self, path: Any) -> AbstractContextManager[Path]: ...
     def free_bytes(self, folder: Any) -> int | None: ...
+    def check_folder(self, folder: Any) -> None: ...
     def check_writable(self, folder: Any) -> None: ...
 
 
@@ -63,9 +68,34 @@ def location(text: str | Path) -> Location:
 
 
 def absolute(text: str | Path) -> Location:
-    """The place that a person has typed: `~` and relative paths resolved, a URI as it is."""
-    place = location(text)
-    return place.expanduser().resolve() if on_disk(place) else place
+    """The place that a person has typed: `~`, links and relative paths resolved, a URI as it is.
+
+    Raises `StudyError` for what can be no place: empty, with a line break or what is no text in it, the home of a user
+    that is not there, links to nothing or in a circle.
+    """
+    written = str(text)
+    if not written or any(unicodedata.category(sign) in NO_TEXT for sign in written):
+        raise StudyError(f"{written!a} is no name of a file or folder")
+    place = location(written)
+    if not on_disk(place):
+        return place
+    try:
+        place = place.expanduser()
+        for part in (place, *place.parents):
+            if part.is_symlink() and not part.exists():
+                raise StudyError(f"{part} is a link to {part.readlink()}, where nothing is")
+        return place.resolve()
+    except (RuntimeError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StudyError(f"{written[:200]} cannot be found: {why}") from None
+
+
+def local(text: str | Path) -> Path:
+    """The same for what must lie on a filesystem."""
+    place = absolute(text)
+    if not on_disk(place):
+        raise StudyError(f"{place} must be a path on a filesystem")
+    return place
 
 
 def replacing(path: Location) -> AbstractContextManager[Path]:
@@ -175,10 +205,17 @@ def free_bytes(folder: Location) -> int | None:
     return _of(folder).free_bytes(folder)
 
 
-def check_writable(folder: Location) -> None:
-    """Write a mark into an object store and remove it again, before anything else is done there.
+def check_folder(folder: Location) -> None:
+    """Raise `StudyError` for what is no folder and can be none: a file, below a file, with too long a name."""
+    _of(folder).check_folder(folder)
 
-    Asks once: a store that is merely busy is left to the retries of all that follows. Raises `StudyError` where the
-    bucket does not exist, the credentials do not do, or nobody answers.
+
+def check_writable(folder: Location) -> None:
+    """Find out whether files can be written in a folder that is there or is to be made, before anything else is done
+    there.
+
+    On a filesystem that is asked, in an object store a mark is written and removed again: once, as a store that is
+    merely busy is left to the retries of all that follows. Raises `StudyError` where it is none and can be none, may
+    not be written, the bucket does not exist, the credentials do not do, or nobody answers.
     """
     _of(folder).check_writable(folder)

@@ -138,6 +138,9 @@ class Objects:
     def free_bytes(self, folder: UPath) -> int | None:
         return None
 
+    def check_folder(self, folder: UPath) -> None:
+        """Any name will do."""
+
     def check_writable(self, folder: UPath) -> None:
         from botocore.exceptions import BotoCoreError
 

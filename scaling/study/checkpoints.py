@@ -15,9 +15,16 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
     """
     if init in known:
         return init, {}
-    path = Path(init).expanduser().resolve()
-    if not path.is_file():
-        raise StudyError(f"no checkpoint at {init}: give {', '.join(known)} or the path of a weights.safetensors")
+    try:
+        path = Path(init).expanduser().resolve()
+        there = path.is_file()
+    # A user that is not there, a link to itself, a name that is too long, a name that is none.
+    except (RuntimeError, OSError, ValueError):
+        there = False
+    if not there:
+        raise StudyError(
+            f"no checkpoint at {ascii(init)[1:-1]}: give {', '.join(known)} or the path of a weights.safetensors"
+        )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4)).hexdigest()
     return f"checkpoint-{digest}", {f"checkpoint-{digest}": path}
