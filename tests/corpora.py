@@ -11,13 +11,16 @@ import polars as pl
 import soundfile
 
 from scaling.data.catalogue import catalogue
+from scaling.data.description import Description, seal
+from scaling.data.index import write_index
 from scaling.data.labelled import LabelledStore, task_files
-from scaling.data.parts import part_name, write_part
+from scaling.data.parts import prepared_parts, write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.readers.lhotse import manifest_files, read_manifest
-from scaling.data.store import Description, Store, create_store, write_index
+from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.data.tasks.task import Labelled, Task
 from scaling.data.tokenizer import normalized
+from scaling.storage.digest import bytes_digest
 
 PART_CLIPS, HOLDOUT = 8, 4
 
@@ -115,7 +118,20 @@ def write(folder: Path, corpus: TinyCorpus, description: Description, *parts: in
     """Write these parts without Ray."""
     for number in parts:
         rows = catalogue_rows(folder, number, description.part_clips)
-        write_part(rows, folder / part_name(number), str(corpus.root), description.limits)
+        write_part(rows, folder, number, read_tokenizer(folder), str(corpus.root), description.limits)
+
+
+def part(folder: Path, number: int) -> Path:
+    """Where the part of a number lies."""
+    [name] = prepared_parts(folder)[number]
+    return folder / name
+
+
+def write_beside(folder: Path, files: dict[str, bytes]) -> None:
+    """More files of a store that is there already."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    seal(folder, {name: bytes_digest(content) for name, content in files.items()})
 
 
 CLIPS = 30
@@ -136,12 +152,11 @@ def labelled_tones(root: Path) -> LabelledStore:
     """These tones as labelled clips: whether one is high, and its caption; train, val and test in turn."""
     store = clips_of_many_lengths(root)
     rows = []
-    for place, name in enumerate(store.index["id"]):
+    for place, name in enumerate(store.clips(["id"])["id"]):
         split = ("train", "train", "val", "test")[place % 4]
         rows.append(("pitch", name, split, "high" if name > f"birds/{CLIPS // 2:03d}" else "low"))
-        rows.append(("retrieval", name, split, normalized(store.index["captions"][place][0])))
+        rows.append(("retrieval", name, split, normalized(store.captions(place)[0])))
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     tasks = (Task("pitch", "environment"), Task("retrieval", "environment", "recall"))
-    for name, content in task_files(Labelled(tasks, (), table, "")).items():
-        (store.folder / name).write_bytes(content)
+    write_beside(store.folder, task_files(Labelled(tasks, (), table, "")))
     return LabelledStore(store.folder)

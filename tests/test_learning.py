@@ -9,10 +9,12 @@ import torch
 from tiny import tiny_feed, tiny_module, tiny_run, tiny_store
 
 from scaling.data.corpus import ensure_catalogues, open_source
+from scaling.data.description import read_description
 from scaling.data.embedded import sounds as synthetic
-from scaling.data.parts import part_name, write_part
+from scaling.data.index import write_index
+from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
-from scaling.data.store import read_description, write_index
+from scaling.data.store import read_tokenizer
 from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
 from scaling.storage.tables import read_parquet
@@ -31,7 +33,8 @@ def write(folder: Path, part: int, part_clips: int) -> None:
     torch.set_num_threads(1)
     description = read_description(folder)
     assert description is not None
-    write_part(catalogue_rows(folder, part, part_clips), folder / part_name(part), "/", description.limits)
+    rows = catalogue_rows(folder, part, part_clips)
+    write_part(rows, folder, part, read_tokenizer(folder), "/", description.limits)
 
 
 @pytest.fixture(scope="module")

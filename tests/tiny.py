@@ -23,9 +23,11 @@ import torch.multiprocessing as mp
 
 from scaling.data.catalogue import REJECTS, catalogue
 from scaling.data.corpus import embedded_clips
+from scaling.data.description import Description
 from scaling.data.feed import Feed
-from scaling.data.parts import part_name, write_part
-from scaling.data.store import Description, Store, create_store, write_index
+from scaling.data.index import write_index
+from scaling.data.parts import write_part
+from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.models.batch import Batch
 from scaling.models.options import TransformerOptions
 from scaling.objectives.objective import Objective
@@ -58,7 +60,7 @@ def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
     create_store(folder, ranked, pl.DataFrame(schema=REJECTS), description)
     for number in range(-(-len(ranked) // PART_CLIPS)):
         some = ranked.slice(number * PART_CLIPS, PART_CLIPS)
-        write_part(some, folder / part_name(number), "", description.limits)
+        write_part(some, folder, number, read_tokenizer(folder), "", description.limits)
     write_index(folder)
     return Store(folder)
 

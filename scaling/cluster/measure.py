@@ -17,9 +17,11 @@ import torch
 
 from scaling.cluster.connect import lane_count
 from scaling.data.corpus import Source, audio_root, ensure_catalogues
+from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, Limits, intact
 from scaling.data.feed import Feed
-from scaling.data.parts import Limits, part_name, write_part
-from scaling.data.store import Store, create_store, write_index
+from scaling.data.index import write_index
+from scaling.data.parts import write_part
+from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.storage.files import Location
 from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
@@ -73,7 +75,7 @@ def measure_preparation(files: Files, rows: pl.DataFrame, audio: str, limits: Li
     torch.set_num_threads(1)
     with laid_down(files) as folder:
         began = time.monotonic()
-        write_part(rows, folder / part_name(0), audio, limits)
+        write_part(rows, folder, 0, read_tokenizer(folder), audio, limits)
         spent = time.monotonic() - began
         write_index(folder)
         return spent / len(rows), taken_up(folder)
@@ -113,10 +115,10 @@ def measure(study: Study, source: Source, catalogue: Location, resources: Resour
     """Measure on the cluster that Ray is connected to."""
     lanes, gpu = lane_count(resources, len(study.runs))
     description = ensure_catalogues(source, catalogue)
-    ranked = read_parquet(catalogue / "catalogue.parquet").head(MEASURED_CLIPS)
+    ranked = read_parquet(intact(catalogue, CATALOGUE)).head(MEASURED_CLIPS)
     small = replace(description, clips=len(ranked), holdout=1)
     with laid_down({}) as scratch:
-        create_store(scratch, ranked, read_parquet(catalogue / "manifest-rejects.parquet").clear(), small)
+        create_store(scratch, ranked, read_parquet(intact(catalogue, MANIFEST_REJECTS)).clear(), small)
         begun = taken_up(scratch)
     prepare = ray.remote(num_cpus=1)(measure_preparation)
     a_clip, prepared = ray.get(prepare.remote(begun, ranked, audio_root(study.corpus), small.limits))

@@ -8,10 +8,11 @@ import ray
 import torch
 
 from scaling.cluster.connect import cluster_cpus
+from scaling.data.description import Description, Limits
 from scaling.data.features import SAMPLE_RATE, log_mel
-from scaling.data.parts import Limits, part_name, write_part
+from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
-from scaling.data.store import Description
+from scaling.data.store import read_tokenizer
 from scaling.errors import StudyError
 from scaling.storage.files import Location, location
 
@@ -62,7 +63,8 @@ class _PartWriter:
             error = ""
             try:
                 rows = catalogue_rows(self.folder, int(number), self.part_clips)
-                write_part(rows, self.folder / part_name(int(number)), self.audio_root, self.limits)
+                tokenizer = read_tokenizer(self.folder)
+                write_part(rows, self.folder, int(number), tokenizer, self.audio_root, self.limits)
             except StudyError as refused:
                 # Told rather than raised: Ray wraps an exception until its message is a page of tracebacks.
                 error = str(refused)

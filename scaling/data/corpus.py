@@ -13,24 +13,22 @@ import polars as pl
 from scaling.data import keyed
 from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
 from scaling.data.clip import Clip
-from scaling.data.embedded import sounds
-from scaling.data.labelled import task_files
-from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
-from scaling.data.store import (
+from scaling.data.description import (
     CATALOGUE,
-    TOKENIZER,
     Description,
     begun,
     check_free,
-    create_store,
-    holdout_size,
+    intact,
+    is_complete,
     read_store_file,
-    tokenizer_of,
 )
+from scaling.data.embedded import sounds
+from scaling.data.labelled import task_files
+from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
+from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
 from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
-from scaling.data.tokenizer import Tokenizer
 from scaling.errors import StudyError
 from scaling.storage.files import Location, local
 from scaling.storage.tables import read_parquet
@@ -116,8 +114,8 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
     """
     there = checked_store(source, folder)
     if there is not None:
-        sources = read_parquet(folder / CATALOGUE, ["source"])["source"]
-        check(Contents(there, sources, len(Tokenizer.load(folder / TOKENIZER))))
+        sources = read_parquet(intact(folder, CATALOGUE), ["source"])["source"]
+        check(Contents(there, sources, len(read_tokenizer(folder))))
         return there
     corpus = source.corpus
     root = audio_root(corpus)
@@ -154,7 +152,7 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
 
 
 def checked_store(source: Source, folder: Location) -> Description | None:
-    """What the store in a folder was made from; None where there is none yet, or only the beginning of this one.
+    """What the store in a folder was made from; None where there is none yet, or not all of what is laid down.
 
     Raises `StudyError` where the folder holds something else, or a store of another corpus.
     """
@@ -166,7 +164,7 @@ def checked_store(source: Source, folder: Location) -> Description | None:
         raise StudyError(
             f"the store in {folder} was made from another corpus: give another folder with --store or --out"
         )
-    return there.description if there.files else None
+    return there.description if is_complete(folder) and is_complete(folder / "labelled") else None
 
 
 def audio_root(corpus: Corpus) -> str:

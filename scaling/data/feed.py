@@ -5,7 +5,6 @@ so twins of different objectives see the same clips with the same captions in th
 """
 
 import functools
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from numpy.typing import NDArray
 from scaling.data.features import HOP, SAMPLE_RATE
 from scaling.data.keyed import keyed_generator
 from scaling.data.store import Store
-from scaling.data.tokenizer import normalized
 from scaling.models.batch import Batch
-from scaling.models.tokens import PAD
+from scaling.models.tokens import BEGIN, END, PAD
 
 
 @functools.lru_cache(maxsize=2)
@@ -93,15 +91,16 @@ class Feed:
     def _targets(self, places: NDArray[np.int64], draws: NDArray[np.float64]) -> Batch:
         if self.labels is not None:
             return {"labels": torch.from_numpy(self.labels[places])}
-        captions = [
-            captions[int(draw * len(captions))]
-            for captions, draw in zip(self.store.captions(places), draws, strict=True)
+        index = self.store.index
+        drawn = [
+            self.store.part(part).caption(row, draw)
+            for part, row, draw in zip(index.part[places].tolist(), index.row[places].tolist(), draws, strict=True)
         ]
-        encoded = [self.store.tokenizer.encode(caption, self.max_tokens) for caption in captions]
+        encoded = [[BEGIN, *words[: self.max_tokens - 2].tolist(), END] for words, _ in drawn]
         tokens = torch.full((len(encoded), max(map(len, encoded))), PAD)
         for row, ids in enumerate(encoded):
             tokens[row, : len(ids)] = torch.tensor(ids)
-        return {"tokens": tokens, "caption": torch.tensor([caption_number(caption) for caption in captions])}
+        return {"tokens": tokens, "caption": torch.tensor([number for _, number in drawn])}
 
     def holdout(self) -> Iterator[Batch]:
         """The holdout in batches, each clip with its first caption and cut from its beginning."""
@@ -120,9 +119,3 @@ class Feed:
                 if step + 2 < last:
                     ahead.append(thread.submit(self.batch, step + 2, worker, workers))
                 yield ready
-
-
-def caption_number(caption: str) -> int:
-    """A number that two captions share if they are equal once normalized (63 bits of a hash)."""
-    digest = hashlib.blake2b(normalized(caption).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scaling.data.store import LABELS, TASKS, Store
+from scaling.data.description import LABELS, TASKS, intact
+from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled, Task
 from scaling.storage.files import Location, json_text, read_json
 from scaling.storage.tables import read_parquet
@@ -33,11 +34,11 @@ class LabelledStore:
 
     def __init__(self, folder: Location) -> None:
         self.store = Store(folder)
-        tasks = read_json(folder / TASKS)
+        tasks = read_json(intact(folder, TASKS))
         self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
         self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
-        places = self.store.index.select("id").with_row_index("place")
-        self.rows = read_parquet(folder / LABELS).join(places, on="id").sort("task", "place")
+        places = self.store.clips(["id"]).with_row_index("place")
+        self.rows = read_parquet(intact(folder, LABELS)).join(places, on="id").sort("task", "place")
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))

@@ -1,13 +1,14 @@
 """A part of the store: consecutive clips by rank as an Arrow IPC file, whole or absent.
 
 A part holds the usable clips of its ranks and, in its schema's metadata, the ones that decoding rejected, so
-that nothing is lost with a preparation that is interrupted.
+that nothing is lost with a preparation that is interrupted. Its name, `part-<number>-<digest>.arrow`, ends with the
+digest of its bytes.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 from pyarrow import ipc
 
 from scaling.data.catalogue import REJECTS
+from scaling.data.description import Limits
 from scaling.data.features import MEL_BINS, SAMPLE_RATE, UnusableClipError, log_mel, waveform
+from scaling.data.tokenizer import Tokenizer, caption_number, normalized
 from scaling.errors import StudyError
-from scaling.storage.files import Location, opened, replacing
+from scaling.storage.arrow import DIGEST, changed, check_named, read_named, write_named
+from scaling.storage.files import Location, names, on_disk, opened
 
 SCHEMA = pa.schema(
     [
@@ -27,37 +31,42 @@ SCHEMA = pa.schema(
         ("id", pa.string()),
         ("source", pa.string()),
         ("domain", pa.string()),
+        ("audio", pa.string()),
         ("seconds", pa.float32()),
         ("captions", pa.list_(pa.string())),
         ("frames", pa.int32()),
         ("audio_hash", pa.binary(16)),
+        # Of each caption, normalized once and for all: the numbers of its words, and `caption_number`.
+        ("words", pa.list_(pa.list_(pa.uint16()))),
+        ("numbers", pa.list_(pa.int64())),
         ("features", pa.large_binary()),
     ]
 )
-DESCRIBING = [name for name in SCHEMA.names if name != "features"]
+DESCRIBING = SCHEMA.names[:-3]
 _REJECTS = b"rejects"
+PART = rf"part-(\d{{6,}})-{DIGEST}\.arrow"
+"""The full name of a part, as a regular expression."""
 DESCRIBED_BYTES = 2**18
 """Fetched at once from an object store; what describes the clips of a part lies together, before the features."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that a decoded clip may last; the same rule as the catalogue's, applied to what is really
-    there."""
-
-    min_seconds: float
-    max_seconds: float
-
-
-def part_name(number: int) -> str:
-    return f"part-{number:06d}.arrow"
+def prepared_parts(folder: Location) -> dict[int, list[str]]:
+    """The names of the parts that are there by their numbers, in order; of one number mostly one."""
+    found: dict[int, list[str]] = {}
+    for name in names(folder):
+        if match := re.fullmatch(PART, name):
+            found.setdefault(int(match[1]), []).append(name)
+    return dict(sorted(found.items()))
 
 
-def write_part(rows: pl.DataFrame, path: Location, audio_root: str, limits: Limits) -> None:
-    """Decode the clips of `rows` (ranked catalogue rows), make their log-mels and write them as one part.
+def write_part(
+    rows: pl.DataFrame, folder: Location, number: int, tokenizer: Tokenizer, audio_root: str, limits: Limits
+) -> str:
+    """Decode the clips of `rows` (ranked catalogue rows), make their log-mels and write them as the part of this number
+    of a store; returns its name.
 
-    A clip that cannot be used is recorded with its reason and left out. The file depends on the rows and the
-    audio alone, to the byte.
+    A clip that cannot be used is recorded with its reason and left out. The file depends on the rows, the tokenizer and
+    the audio alone, to the byte.
     """
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     rejects = []
@@ -76,19 +85,19 @@ def write_part(rows: pl.DataFrame, path: Location, audio_root: str, limits: Limi
             )
             continue
         frames = log_mel(samples).numpy().astype(np.float16)
-        for name in ("rank", "id", "source", "domain", "captions"):
+        for name in ("rank", "id", "source", "domain", "audio", "captions"):
             columns[name].append(row[name])
+        texts = [normalized(caption) for caption in row["captions"]]
+        columns["words"].append([tokenizer.words_of(text) for text in texts])
+        columns["numbers"].append([caption_number(text) for text in texts])
         columns["seconds"].append(seconds)
         columns["frames"].append(len(frames))
         columns["audio_hash"].append(hashlib.blake2b(samples.numpy().tobytes(), digest_size=16).digest())
         columns["features"].append(frames.tobytes())
     schema = SCHEMA.with_metadata({_REJECTS: json.dumps(rejects).encode()})
-    with (
-        replacing(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        ipc.new_file(sink, schema) as writer,
-    ):
-        writer.write_batch(pa.record_batch(columns, schema=schema))
+    batch = pa.record_batch(columns, schema=schema)
+    columns.clear()
+    return write_named(folder, f"part-{number:06d}", batch)
 
 
 def _check_length(seconds: float, limits: Limits) -> None:
@@ -99,40 +108,63 @@ def _check_length(seconds: float, limits: Limits) -> None:
         raise UnusableClipError(f"audio longer than {limits.max_seconds:g} s when decoded")
 
 
-def describe(path: Location) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The clips of a part without their features, and the clips of its ranks that decoding rejected.
+def describe(path: Location, columns: Sequence[str] = DESCRIBING) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Some columns of a part, and the clips of its ranks that decoding rejected.
 
-    The features, nearly all of its bytes, are not read.
+    Of a part in an object store the features, nearly all of its bytes, are not read; its digest is then looked at by
+    those who fetch it. Raises `StudyError` where it is damaged.
     """
-    options = ipc.IpcReadOptions(included_fields=[SCHEMA.get_field_index(name) for name in DESCRIBING])
+    if on_disk(path):
+        check_named(path, path)
+    options = ipc.IpcReadOptions(included_fields=[SCHEMA.get_field_index(name) for name in columns])
     with opened(path, DESCRIBED_BYTES) as file:
         try:
             with ipc.open_file(file, options=options) as reader:
                 rejects = json.loads(reader.schema.metadata[_REJECTS])
-                return pl.DataFrame(pl.from_arrow(reader.get_batch(0))), pl.DataFrame(rejects, schema=REJECTS)
+                table = pl.DataFrame(pl.from_arrow(reader.get_batch(0)))
         except pa.ArrowInvalid:
-            raise _damaged(path) from None
-
-
-def _damaged(path: Location) -> StudyError:
-    return StudyError(f"{path} is damaged: delete it, and the same command prepares it again")
+            raise changed(path) from None
+    return table.select(columns), pl.DataFrame(rejects, schema=REJECTS)
 
 
 class Part:
-    """One part, memory-mapped: its features are never copied until a batch is made of them."""
+    """One part, memory-mapped: its features are never copied until a batch is made of them.
 
-    def __init__(self, path: Path) -> None:
+    Raises `StudyError` where it is damaged or gone.
+    """
+
+    def __init__(self, path: Location) -> None:
         try:
-            with ipc.open_file(pa.memory_map(str(path))) as reader:
-                features = reader.get_batch(0).column("features")
-        except pa.ArrowInvalid:
-            raise _damaged(path) from None
-        _, offsets, data = features.buffers()
-        self._offsets = np.frombuffer(offsets, dtype=np.int64)[features.offset :]
-        self._data = np.frombuffer(data, dtype=np.float16) if data is not None else np.empty(0, np.float16)
+            batch = read_named(path)
+        except FileNotFoundError:
+            raise StudyError(f"{path} is gone: the same command prepares it again") from None
+        _, offsets, features = batch.column("features").buffers()
+        self._offsets = np.frombuffer(offsets, np.int64)
+        self._features = np.frombuffer(features or b"", np.float16)
+        words = batch.column("words")
+        self._captions = batch.column("captions")
+        self._captions_from = _numbers(words.offsets, np.int32)
+        self._words_from = _numbers(words.values.offsets, np.int32)
+        self._words = _numbers(words.values.values, np.uint16)
+        self._numbers = _numbers(batch.column("numbers").values, np.int64)
 
     def log_mel(self, row: int) -> NDArray[np.float16]:
         """float16 [frames, 80], read-only, straight from the file."""
         start, stop = self._offsets[row] // 2, self._offsets[row + 1] // 2
-        frames: NDArray[np.float16] = self._data[start:stop].reshape(-1, MEL_BINS)
+        frames: NDArray[np.float16] = self._features[start:stop].reshape(-1, MEL_BINS)
         return frames
+
+    def captions(self, row: int) -> list[str]:
+        """The captions of a clip, as they were written."""
+        captions: list[str] = self._captions[row].as_py()
+        return captions
+
+    def caption(self, row: int, draw: float) -> tuple[NDArray[np.uint16], int]:
+        """The words of one of a clip's captions, by a number from 0 to below 1, and its `caption_number`."""
+        first, beyond = int(self._captions_from[row]), int(self._captions_from[row + 1])
+        number = first + int(draw * (beyond - first))
+        return self._words[self._words_from[number] : self._words_from[number + 1]], int(self._numbers[number])
+
+
+def _numbers(column: pa.Array, dtype: type[Any]) -> NDArray[Any]:
+    return np.frombuffer(column.buffers()[1] or b"", dtype)[: len(column)]

@@ -7,13 +7,16 @@ from typing import Literal
 
 import polars as pl
 
+from scaling.data.description import CATALOGUE, Description, intact, read_description
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.store import CATALOGUE, Description, Store, prepared_parts, read_description, write_index
+from scaling.data.index import indexed_parts, write_index
+from scaling.data.parts import PART, prepared_parts
+from scaling.data.store import Store
 from scaling.errors import StudyError
-from scaling.storage.files import TEMPORARY, Location, cached, free_bytes, names, remove
+from scaling.storage.files import TEMPORARY, Location, free_bytes, names, remove
 from scaling.storage.tables import read_parquet
 
-HALF_A_PART = re.compile(TEMPORARY.format(r"part-\d{6}\.arrow"))
+HALF_A_PART = re.compile(TEMPORARY.format(PART))
 """What a writer that was killed has left."""
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
@@ -51,7 +54,7 @@ def _besides(without: tuple[str, ...]) -> str:
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
     """The ranked clips of one part."""
-    ranked = pl.scan_parquet(cached(folder / CATALOGUE))
+    ranked = pl.scan_parquet(intact(folder, CATALOGUE))
     return ranked.slice(part * part_clips, part_clips).collect()
 
 
@@ -86,8 +89,8 @@ def prepare(
     hashes = list(test_hashes)
     last_part = -(-description.clips // description.part_clips)
     needed = description.clips if wanted is None else min(wanted + description.holdout, description.clips)
-    usable = write_index(folder, hashes) if 0 in prepared_parts(folder) else 0
-    scanned = -(-needed // description.part_clips)
+    # A part that is gone may be needed by another study: whatever was prepared is there again afterwards.
+    scanned = max(-(-needed // description.part_clips), indexed_parts(folder))
     while True:
         there = set(prepared_parts(folder))
         missing = [number for number in range(min(scanned, last_part)) if number not in there]
@@ -96,7 +99,7 @@ def prepare(
             for done, _ in enumerate(write_parts(folder, audio_root, description, missing), start=1):
                 of = min(len(missing) * description.part_clips, description.clips)
                 report(Preparation(min(done * description.part_clips, of), of))
-            usable = write_index(folder, hashes)
+        usable = write_index(folder, hashes)
         if usable >= needed or scanned >= last_part:
             break
         # Clips were rejected: read on by what is missing, at least one part.
@@ -126,7 +129,7 @@ def prepare_subsets(
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
-    sources = read_parquet(folder / CATALOGUE, ["source"])["source"]
+    sources = read_parquet(intact(folder, CATALOGUE), ["source"])["source"]
     wanted = clips_needed(sources, description.holdout, known) if len(known) == len(subsets) else None
     while True:
         prepare(folder, audio_root, wanted, write_parts, test_hashes=test_hashes, report=report)
@@ -148,7 +151,7 @@ def _check_space(folder: Location, description: Description, parts: list[int]) -
     free = free_bytes(folder)
     if free is None:
         return
-    catalogue = pl.scan_parquet(cached(folder / CATALOGUE)).select("rank", "seconds")
+    catalogue = pl.scan_parquet(intact(folder, CATALOGUE)).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
     needed = int(seconds * SAMPLE_RATE / HOP * MEL_BINS * 2)

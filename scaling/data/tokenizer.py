@@ -6,6 +6,7 @@ machine.
 """
 
 import collections
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -24,6 +25,12 @@ _STRIPPED = re.compile(r'[(),.!?;:|*"]+')
 def normalized(caption: str) -> str:
     """Lower-case, without punctuation, single spaces; two captions are the same if these are equal."""
     return " ".join(_STRIPPED.sub(" ", caption.lower()).split())
+
+
+def caption_number(text: str) -> int:
+    """A number that two normalized captions share if they are equal (63 bits of a hash)."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
 
 
 class Tokenizer:
@@ -65,7 +72,10 @@ class Tokenizer:
         frequencies: NDArray[np.float32] = np.log(counts / counts.sum()).astype(np.float32)
         return frequencies
 
+    def words_of(self, text: str) -> list[int]:
+        """The numbers of the words of a normalized caption."""
+        return [self._ids.get(word, UNKNOWN) for word in text.split()]
+
     def encode(self, caption: str, max_tokens: int) -> list[int]:
         """`[BOS]`, the words, `[EOS]`: at most `max_tokens` numbers, the caption cut where it is longer."""
-        words = [self._ids.get(word, UNKNOWN) for word in normalized(caption).split()[: max_tokens - 2]]
-        return [BEGIN, *words, END]
+        return [BEGIN, *self.words_of(normalized(caption))[: max_tokens - 2], END]

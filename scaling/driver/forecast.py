@@ -16,9 +16,9 @@ from rich.table import Column, Table
 from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
 from scaling.data.corpus import Source, checked_store, ensure_catalogues
+from scaling.data.description import CATALOGUE, intact
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.prepare import clips_needed
-from scaling.data.store import CATALOGUE
 from scaling.driver.display import clock
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
@@ -121,7 +121,7 @@ def forecast(study: Study, source: Source, store: Location, resources: Resources
         description = ensure_catalogues(source, catalogue)
         study = study.resolve(description.clips - description.holdout)
         subsets = [(clips, without) for clips, without in study.subsets if isinstance(clips, int)]
-        ranked = read_parquet(catalogue / CATALOGUE, ["source", "seconds"])
+        ranked = read_parquet(intact(catalogue, CATALOGUE), ["source", "seconds"])
         needed = min(clips_needed(ranked["source"], description.holdout, subsets) + description.holdout, len(ranked))
         measured = measure(study, source, catalogue, resources)
         hours = float(ranked["seconds"].head(needed).sum())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling.data.corpus import Source
-from scaling.data.store import FILE as STORE_FILE
+from scaling.data.description import STORE
 from scaling.errors import StudyError
 from scaling.storage.files import Location, absolute, names, on_disk, read_json, write_json
 from scaling.study.options import Options
@@ -39,7 +39,7 @@ def check_places(out: Location, store: Location) -> None:
         for above in place.parents:
             if place != above / "store" and (above == out or (above / FILE).exists()):
                 raise StudyError(f"{option} {place} lies among the files of the study in {above}: give another folder")
-            if above == store or (above / STORE_FILE).exists():
+            if above == store or (above / STORE).exists():
                 raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
 
 

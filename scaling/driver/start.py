@@ -154,8 +154,8 @@ class Start:
             labelled = self.folder.store / "labelled"
             root = self.source.labelled.root
             prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
-            index = Store(labelled).index
-            held_out = index.filter(index["id"].is_in(list(self.source.labelled.held_out_ids())))
+            clips = Store(labelled).clips(["id", "audio_hash"])
+            held_out = clips.filter(clips["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()
             available = prepare_subsets(
                 self.folder.store,
@@ -166,7 +166,7 @@ class Start:
                 report=lambda p: report(p, "clips"),
             )
         self.display.close()
-        self.display.say(f"prepared: {available:,} clips to train on, {len(index):,} labelled clips to probe on")
+        self.display.say(f"prepared: {available:,} clips to train on, {len(clips):,} labelled clips to probe on")
         return available
 
     def _grid_and_report(self, tracker: Any) -> int:

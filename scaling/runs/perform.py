@@ -50,11 +50,11 @@ def perform(
     began = time.monotonic()
     store, labelled = _stores(folder.store)
     cost = Cost()
-    trained_on = store.index.clear()
+    index, places = store.index, np.empty(0, np.int64)
     module: Objective | None = None
     if run.objective is not None:
         feed, classes = feed_of(run, store, labelled)
-        trained_on = feed.store.index[feed.places]
+        index, places = feed.store.index, feed.places
         weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
         module = build(run, len(store.tokenizer), classes, *weights, store.statistics)
         cost = train(
@@ -76,9 +76,9 @@ def perform(
     scores, predictions = _scores(run, store, labelled, encoder, module, device)
     result = Result(
         run=run,
-        clips=len(trained_on),
-        captions=int(trained_on["captions"].list.len().sum()),
-        hours=float(trained_on["seconds"].sum()) / 3600,
+        clips=len(places),
+        captions=int(index.captions[places].sum()),
+        hours=float(index.seconds[places].sum(dtype=np.float64)) / 3600,
         cost=cost,
         scores=tuple(scores),
         training_seconds=training_seconds,

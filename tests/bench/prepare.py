@@ -30,10 +30,11 @@ import torch
 from scaling.cluster.writers import write_parts
 from scaling.data.catalogue import catalogue
 from scaling.data.clip import Clip
+from scaling.data.description import PART_CLIPS, Description, Limits
 from scaling.data.features import SAMPLE_RATE, log_mel
-from scaling.data.parts import Limits, part_name, write_part
+from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
-from scaling.data.store import PART_CLIPS, Description, create_store
+from scaling.data.store import create_store, read_tokenizer
 
 SECONDS, RATE = 10, 44_100
 
@@ -58,9 +59,10 @@ def make_store(folder: Path, clips: int) -> Description:
 def bare_writer(folder: Path, audio: Path, limits: Limits, parts: Any, spans: Any) -> None:
     torch.set_num_threads(1)
     log_mel(torch.zeros(SAMPLE_RATE))
+    tokenizer = read_tokenizer(folder)
     while (number := parts.get()) is not None:
         began = time.time()
-        write_part(catalogue_rows(folder, number, PART_CLIPS), folder / part_name(number), str(audio), limits)
+        write_part(catalogue_rows(folder, number, PART_CLIPS), folder, number, tokenizer, str(audio), limits)
         spans.put((began, time.time()))
 
 

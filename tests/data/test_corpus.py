@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,8 @@ from task_files import ENTRY, ROWS, write_tasks
 
 from scaling.data import corpus as corpus_module
 from scaling.data.corpus import Contents, ensure_catalogues, open_source
-from scaling.data.store import CATALOGUE, Store, read_description, read_store_file
+from scaling.data.description import CATALOGUE, read_description, read_store_file
+from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.storage.digest import file_digest
 from scaling.study.study import Corpus
@@ -76,9 +78,15 @@ def test_a_corpus_that_cannot_be_used_leaves_nothing_behind(make_corpus: Callabl
     # The same corpus finds its store again; another is refused.
     made = ensure_catalogues(open_source(good), tmp_path / "store")
     assert ensure_catalogues(open_source(good), tmp_path / "store") == made == read_description(tmp_path / "store")
-    other = Corpus(good.manifests, good.audio_root, good.tasks, min_seconds=0.1, salt="other")
-    with pytest.raises(StudyError, match="was made from another corpus"):
-        ensure_catalogues(open_source(other), tmp_path / "store")
+    for change in ({"salt": "other"}, {"min_seconds": 0.2}):
+        with pytest.raises(StudyError, match="was made from another corpus"):
+            ensure_catalogues(open_source(replace(good, **change)), tmp_path / "store")
+    # What was lost of it is laid down again, as it was.
+    before = contents(tmp_path / "store")
+    for name in ("catalogue.parquet", "labelled/tasks.json"):
+        (tmp_path / "store" / name).unlink()
+        ensure_catalogues(open_source(good), tmp_path / "store")
+        assert contents(tmp_path / "store") == before
     with pytest.raises(StudyError, match="no prepared store"):
         Store(tmp_path / "store")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from corpora import clips_of_many_lengths
+from corpora import clips_of_many_lengths, write_beside
 
 from scaling.data.labelled import LabelledStore, task_files
 from scaling.data.tasks.task import Labelled, Task
@@ -12,13 +12,12 @@ from scaling.data.tasks.task import Labelled, Task
 
 def test_labels_point_at_the_clips_that_were_prepared(tmp_path: Path):
     store = clips_of_many_lengths(tmp_path)
-    ids = store.index["id"].to_list()
+    ids = store.clips(["id"])["id"].to_list()
     rows = [("one", ids[5], "train", "b"), ("one", ids[2], "train", "a"), ("one", ids[9], "test", "c")]
     rows += [("two", ids[2], "val", "x"), ("two", "birds/rejected", "train", "y"), ("two", ids[4], "train", "z")]
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     tasks = (Task("one", "environment"), Task("two", "environment", supervised=False))
-    for name, content in task_files(Labelled(tasks, (), table, "")).items():
-        (store.folder / name).write_bytes(content)
+    write_beside(Path(str(store.folder)), task_files(Labelled(tasks, (), table, "")))
     labelled = LabelledStore(store.folder)
     train = labelled.split("one", "train")
     assert (train.places.tolist(), train.ids, train.labels) == ([2, 5], [ids[2], ids[5]], ["a", "b"])

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from corpora import PART_CLIPS, TinyCorpus, lay_down, write
 
-from scaling.data.parts import Limits, part_name, write_part
+from scaling.data.description import Limits
+from scaling.data.index import write_index
+from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
-from scaling.data.store import Store, write_index
+from scaling.data.store import Store
 from scaling.errors import StudyError
 
 
@@ -26,8 +28,8 @@ def test_the_bytes_of_a_part_are_a_function_of_its_clips(prepared: tuple[Store, 
     store, corpus = prepared
     for number in range(5):
         rows = catalogue_rows(store.folder, number, PART_CLIPS)
-        write_part(rows, tmp_path / "again.arrow", str(corpus.root), store.description.limits)
-        assert (tmp_path / "again.arrow").read_bytes() == (store.folder / part_name(number)).read_bytes()
+        name = write_part(rows, tmp_path, number, store.tokenizer, str(corpus.root), store.description.limits)
+        assert (tmp_path / name).read_bytes() == (store.folder / name).read_bytes()
 
 
 def test_a_full_disk_leaves_nothing_half_written(
@@ -41,6 +43,6 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StudyError, match=r"no space left for again\.arrow"):
-        write_part(rows, tmp_path / "again.arrow", str(corpus.root), Limits(0, 9))
+    with pytest.raises(StudyError, match=r"no space left for part-000000"):
+        write_part(rows, tmp_path, 0, store.tokenizer, str(corpus.root), Limits(0, 9))
     assert sorted(tmp_path.iterdir()) == there

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, spoiled, tone, write
+from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, part, spoiled, tone, write
 
-from scaling.data.parts import part_name, write_part
+from scaling.data.description import Description
+from scaling.data.index import write_index
+from scaling.data.parts import prepared_parts, write_part
 from scaling.data.prepare import Preparation, catalogue_rows, prepare
-from scaling.data.store import Description, Store, prepared_parts, write_index
+from scaling.data.store import Store, read_tokenizer
 from scaling.errors import StudyError
 
 
@@ -17,7 +19,7 @@ def write_parts(folder: Path, audio_root: str, description: Description, numbers
     """One part after another, here."""
     for number in numbers:
         rows = catalogue_rows(folder, number, description.part_clips)
-        write_part(rows, folder / part_name(number), audio_root, description.limits)
+        write_part(rows, folder, number, read_tokenizer(folder), audio_root, description.limits)
         yield number
 
 
@@ -39,11 +41,11 @@ def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
 
     # A small size: the first parts and no others.
     assert prepare(grown, str(corpus.root), 8, write_parts) >= 8
-    few = prepared_parts(grown)
+    few = list(prepared_parts(grown))
     assert few == list(range(len(few)))
     assert len(few) * PART_CLIPS < description.clips
-    before = {number: (grown / part_name(number)).stat() for number in few}
-    subset = Store(grown).index["id"].gather(Store(grown).subset(8)).to_list()
+    before = {number: part(grown, number).stat() for number in few}
+    subset = Store(grown).clips()["id"].gather(Store(grown).subset(8)).to_list()
 
     # Preparing it again asks Ray for nothing.
     assert (
@@ -52,17 +54,18 @@ def test_sizes_are_exact_growth_is_incremental_and_interruption_leaves_no_trace(
     )
 
     # Interrupted while it grows: a hole in the middle, and half a part.
-    (grown / part_name(0)).rename(tmp_path / "kept")
-    (grown / f".{part_name(2)}.0123abcd.tmp").write_bytes(b"half a part")
+    first = part(grown, 0)
+    first.rename(tmp_path / "kept")
+    (grown / f".{part(grown, 1).name}.0123abcd.tmp").write_bytes(b"half a part")
     told: list[Preparation] = []
     assert prepare(grown, str(corpus.root), usable - HOLDOUT, write_parts, report=told.append) == usable - HOLDOUT
     assert told[-1].clips == told[-1].of
-    assert (grown / part_name(0)).read_bytes() == (tmp_path / "kept").read_bytes()
+    assert first.read_bytes() == (tmp_path / "kept").read_bytes()
     for number in few[1:]:
-        after = (grown / part_name(number)).stat()
+        after = part(grown, number).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before[number].st_ino, before[number].st_mtime_ns)
     store = Store(grown)
-    assert store.index["id"].gather(store.subset(8)).to_list() == subset
+    assert store.clips()["id"].gather(store.subset(8)).to_list() == subset
 
     # Every clip is accounted for, and the whole is what preparing it at once makes.
     rejects = pl.read_parquet(grown / "rejects.parquet")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaling.data.tokenizer import BEGIN, END, SPECIAL, UNKNOWN, VOCABULARY, Tokenizer, normalized
+from scaling.data.tokenizer import BEGIN, END, SPECIAL, UNKNOWN, VOCABULARY, Tokenizer, caption_number, normalized
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,14 @@ def test_frequent_words_first_and_ties_by_the_alphabet(tmp_path: Path):
     assert tokenizer.encode("", 16) == [BEGIN, END]
     tokenizer.save(tmp_path / "words.json")
     assert Tokenizer.load(tmp_path / "words.json").words == tokenizer.words
+
+
+def test_equal_captions_have_equal_numbers():
+    def number(caption: str) -> int:
+        return caption_number(normalized(caption))
+
+    assert number("A dog, barking!") == number("a  dog barking")
+    assert number("a dog barking") != number("a dog barks")
 
 
 def test_the_vocabulary_is_bounded():

@@ -17,7 +17,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> LabelledStore:
 def knowing(labelled: LabelledStore) -> Subject:
     """An encoder that hears which clip it is, whose joint space holds a clip and its caption at one place."""
     places = torch.eye(len(labelled.store))
-    captions = {normalized(some[0]): place for place, some in enumerate(labelled.store.index["captions"])}
+    captions = {normalized(some[0]): place for place, some in enumerate(labelled.store.clips(["captions"])["captions"])}
 
     def embed_captions(given: list[str]) -> torch.Tensor:
         return places[[captions[caption] for caption in given]]

@@ -14,7 +14,7 @@ import polars as pl
 import psutil
 import pytest
 import torch
-from corpora import TinyCorpus, lay_down, write
+from corpora import TinyCorpus, lay_down, part, write
 from object_store import SECRET, ObjectStore
 from polars.testing import assert_frame_equal
 from safetensors.torch import save_file
@@ -23,8 +23,9 @@ from tiny import tiny_module, tiny_run
 from upath import UPath
 
 from scaling.cli import run_study
-from scaling.data.parts import describe, part_name
-from scaling.data.store import Store, write_index
+from scaling.data.index import write_index
+from scaling.data.parts import describe
+from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.runs.folder import StudyFolder
 from scaling.storage import lease
@@ -175,26 +176,28 @@ def test_a_store_is_the_same_in_both_places(
     assert names(here) == names(there)
     for name in names(here):
         assert read_bytes(here / name) == read_bytes(there / name), name
-    for one, other in zip(describe(here / part_name(1)), describe(there / part_name(1)), strict=True):
+    name = part(here, 1).name
+    for one, other in zip(describe(here / name), describe(there / name), strict=True):
         assert one.equals(other)
     # Fetched when it is read, once, and only what is whole is used.
     cache = tmp_path / "cache" / "audio-scaling"
     for copy in cache.glob("*"):
         copy.unlink()
     local, remote = Store(here), Store(there)
-    assert list(cache.glob("*.arrow")) == []
+    assert list(cache.glob("*part-*")) == []
     np.testing.assert_array_equal(local.log_mel(0), remote.log_mel(0))
-    [copy] = cache.glob("*.arrow")
+    [copy] = cache.glob("*part-*")
     assert cache.stat().st_mode & 0o777 == 0o700
-    assert copy.read_bytes() == (here / part_name(0)).read_bytes()
+    assert copy.read_bytes() == part(here, 0).read_bytes()
     copy.write_bytes(copy.read_bytes()[:-8])
     again = Store(there)
     for clip in range(len(local)):
         np.testing.assert_array_equal(local.log_mel(clip), again.log_mel(clip))
-    # Another file under the same name is another version.
-    with replacing(there / part_name(0)) as temporary:
-        temporary.write_bytes((here / part_name(1)).read_bytes())
-    np.testing.assert_array_equal(Store(there).part(0).log_mel(0), local.part(1).log_mel(0))
+    # Another file under the same name is another version, and not what its name says.
+    with replacing(there / part(here, 0).name) as temporary:
+        temporary.write_bytes(part(here, 1).read_bytes())
+    with pytest.raises(StudyError, match=r"part-000000-\w+\.arrow is damaged .*: delete it"):
+        Store(there).log_mel(0)
 
 
 def test_a_checkpoint_to_start_from_goes_where_nodes_see_it(object_store: ObjectStore, tmp_path: Path):
