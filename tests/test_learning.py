@@ -11,6 +11,7 @@ from tiny import tiny_feed, tiny_module, tiny_run, tiny_store
 from scaling.data.corpus import ensure_catalogues, open_source
 from scaling.data.description import read_description
 from scaling.data.embedded import sounds as synthetic
+from scaling.data.features import SYNTHETIC
 from scaling.data.index import write_index
 from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
@@ -34,7 +35,7 @@ def write(folder: Path, part: int, part_clips: int) -> None:
     description = read_description(folder)
     assert description is not None
     rows = catalogue_rows(folder, part, part_clips)
-    write_part(rows, folder, part, read_tokenizer(folder), "/", description.limits)
+    write_part(rows, folder, part, read_tokenizer(folder), SYNTHETIC, description.limits)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ import torch.multiprocessing as mp
 from scaling.data.catalogue import REJECTS, catalogue
 from scaling.data.corpus import embedded_clips
 from scaling.data.description import Description
+from scaling.data.features import SYNTHETIC
 from scaling.data.feed import Feed
 from scaling.data.index import write_index
 from scaling.data.parts import write_part
@@ -60,7 +61,7 @@ def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
     create_store(folder, ranked, pl.DataFrame(schema=REJECTS), description)
     for number in range(-(-len(ranked) // PART_CLIPS)):
         some = ranked.slice(number * PART_CLIPS, PART_CLIPS)
-        write_part(some, folder, number, read_tokenizer(folder), "", description.limits)
+        write_part(some, folder, number, read_tokenizer(folder), SYNTHETIC, description.limits)
     write_index(folder)
     return Store(folder)
 

@@ -8,11 +8,10 @@ mixture of S sources. The order depends on ids and salt alone: not on file order
 import hashlib
 import os
 from collections.abc import Iterable, Set
-from pathlib import Path
 
 import polars as pl
 
-from scaling.data.clip import Clip
+from scaling.data.clip import Clip, Reject, refusal
 from scaling.errors import StudyError
 
 COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -23,6 +22,7 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "captions": pl.List(pl.String),
     "audio": pl.String,
     "start": pl.Float64,
+    "channel": pl.Int64,
 }
 REJECTS = {"id": pl.String, "source": pl.String, "audio": pl.String, "stage": pl.String, "reason": pl.String}
 
@@ -32,7 +32,7 @@ LOOKED_FOR = 200
 
 def clip_table(clips: Iterable[Clip]) -> pl.DataFrame:
     """One row a clip, the columns of `COLUMNS`."""
-    rows = [(c.id, c.source, c.domain, c.seconds, list(c.captions), c.audio, c.start) for c in clips]
+    rows = [(c.id, c.source, c.domain, c.seconds, list(c.captions), c.audio, c.start, c.channel) for c in clips]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
 
 
@@ -41,7 +41,7 @@ def audio_place(audio: str, audio_root: str = "") -> str:
 
     Links are not followed: that would ask the file system about every clip.
     """
-    return audio if audio.startswith("synthetic:") else os.path.normpath(Path(audio_root) / audio)
+    return os.path.normpath(os.path.join(audio_root, audio))  # noqa: PTH118
 
 
 def rank_key(clip_id: str, salt: str) -> int:
@@ -51,7 +51,7 @@ def rank_key(clip_id: str, salt: str) -> int:
 
 
 def catalogue(
-    clips: Iterable[Clip],
+    lines: Iterable[Clip | Reject],
     *,
     salt: str,
     min_seconds: float,
@@ -59,38 +59,34 @@ def catalogue(
     test_audio: Set[str] = frozenset(),
     audio_root: str = "",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Clean and rank.
+    """Clean and rank what manifests hold.
 
     `test_audio` names the recordings of labelled test and validation clips by their `audio_place`: a clip of
     the mixture, under `audio_root`, that plays one of them is a leak. Returns the ranked clips (`rank`, then
-    `COLUMNS`) and the rejected ones (`REJECTS`). A clip is rejected for one reason, the first that holds: no
-    caption, too short, too long, leak, duplicate id.
+    `COLUMNS`) and the rejected ones (`REJECTS`). A clip is rejected for one reason, the first that holds: what
+    `clip.refusal` finds, leak, duplicate id.
     """
-    table = clip_table(clips)
-    leak = [audio_place(audio, audio_root) in test_audio for audio in table["audio"]]
-    table = table.with_columns(
-        pl.when(pl.col("captions").list.len() == 0)
-        .then(pl.lit("no caption"))
-        .when(pl.col("seconds").is_nan() | (pl.col("seconds") < min_seconds))
-        .then(pl.lit(f"shorter than {min_seconds:g} s"))
-        .when(pl.col("seconds") > max_seconds)
-        .then(pl.lit(f"longer than {max_seconds:g} s"))
-        .when(pl.Series(leak, dtype=pl.Boolean))
-        .then(pl.lit("leak: a recording of the labelled test or validation clips"))
-        .alias("reason")
-    )
+    clips: list[Clip] = []
+    refused: list[Reject] = []
+    for line in lines:
+        if isinstance(line, Reject):
+            refused.append(line)
+        elif reason := refusal(line, min_seconds, max_seconds):
+            refused.append(Reject(_shown(line.id), line.source, _shown(line.audio), reason))
+        elif audio_place(line.audio, audio_root) in test_audio:
+            reason = "leak: a recording of the labelled test or validation clips"
+            refused.append(Reject(line.id, line.source, line.audio, reason))
+        else:
+            clips.append(line)
     # Which of two clips of one id stays must not depend on which file was read first.
-    kept = table.filter(pl.col("reason").is_null()).sort(
-        "id", "audio", "start", "seconds", pl.col("captions").list.join("\n")
-    )
+    kept = clip_table(clips).sort("id", "audio", "start", "seconds", "channel", pl.col("captions").list.join("\n"))
     first = kept["id"].is_first_distinct()
-    rejects = pl.concat(
-        [
-            table.filter(pl.col("reason").is_not_null()),
-            kept.filter(~first).with_columns(reason=pl.lit("duplicate id")),
-        ]
+    twins = (
+        kept.filter(~first).with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
     )
-    kept = kept.filter(first).drop("reason")
+    rows = [(one.id, one.source, one.audio, "manifest", one.reason) for one in refused]
+    rejects = pl.concat([pl.DataFrame(rows, schema=REJECTS, orient="row"), twins])
+    kept = kept.filter(first)
     keys = pl.Series("key", [rank_key(clip_id, salt) for clip_id in kept["id"]], dtype=pl.Int64)
     ranked = (
         kept.with_columns(keys)
@@ -101,7 +97,12 @@ def catalogue(
         .with_row_index("rank")
         .with_columns(pl.col("rank").cast(pl.Int64))
     )
-    return ranked, rejects.with_columns(stage=pl.lit("manifest")).select(list(REJECTS)).sort("id", "reason")
+    return ranked, rejects.sort("id", "reason")
+
+
+def _shown(text: str) -> str:
+    """As much of a name that may be anything as can be written down."""
+    return text[:200].encode(errors="backslashreplace").decode()
 
 
 def check_audio_is_there(ranked: pl.DataFrame, audio_root: str) -> None:
@@ -109,8 +110,8 @@ def check_audio_is_there(ranked: pl.DataFrame, audio_root: str) -> None:
 
     Single missing files are no reason to stop: preparation rejects and counts them.
     """
-    wanted = [audio for audio in ranked["audio"].head(LOOKED_FOR) if not audio.startswith("synthetic:")]
-    missing = [audio for audio in wanted if not (Path(audio_root) / audio).is_file()]
+    wanted = ranked["audio"].head(LOOKED_FOR)
+    missing = [audio for audio in wanted if not os.path.isfile(audio_place(audio, audio_root))]  # noqa: PTH113
     if 2 * len(missing) > len(wanted):
         raise StudyError(
             f"{len(missing)} of the first {len(wanted)} recordings are not under the audio root "

@@ -4,6 +4,7 @@ The corpus is read before anything is written, so that input that cannot be used
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 
 from scaling.data import keyed
 from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
-from scaling.data.clip import Clip
+from scaling.data.clip import Clip, Reject
 from scaling.data.description import (
     CATALOGUE,
     Description,
@@ -23,6 +24,7 @@ from scaling.data.description import (
     read_store_file,
 )
 from scaling.data.embedded import sounds
+from scaling.data.features import SYNTHETIC
 from scaling.data.labelled import task_files
 from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
 from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
@@ -35,7 +37,8 @@ from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
 
 EMBEDDED_SEED = 0
-NO_LIMIT = 1e9
+LABELLED_SECONDS = 1800.0
+"""Labelled clips are taken whole, and however short; one of half an hour is no clip."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Source:
     labelled: Labelled
     digest: str
 
-    def clips(self) -> Iterator[Clip]:
-        """Every clip of the mixture."""
+    def clips(self) -> Iterator[Clip | Reject]:
+        """Every clip of the mixture, and what stands in the manifests beside them."""
         if self.corpus.embedded:
             return embedded_clips()
         return (clip for manifest in self.manifests for clip in read_manifest(manifest))
@@ -58,7 +61,7 @@ def embedded_clips() -> Iterator[Clip]:
     """The pretraining clips of the embedded corpus."""
     for index in range(sounds.SIZE):
         sound = sounds.sound(index, seed=EMBEDDED_SEED, split=sounds.PRETRAIN)
-        place = f"synthetic:{EMBEDDED_SEED}/{sounds.PRETRAIN}/{index}"
+        place = f"{EMBEDDED_SEED}/{sounds.PRETRAIN}/{index}"
         name = f"{sound.source}/{index:05d}"
         yield Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
 
@@ -130,11 +133,11 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
     if ranked.is_empty():
         reasons = ", ".join(f"{row['count']} {row['reason']}" for row in rejects["reason"].value_counts().to_dicts())
         raise StudyError(f"no clip of the corpus can be used: {reasons or 'the manifests are empty'}")
-    check_audio_is_there(ranked, root)
     labelled = clip_table(source.labelled.clips).with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
-    # Labelled clips are taken as they are: whole, and however short.
-    whole = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
-    check_audio_is_there(labelled, source.labelled.root)
+    if not corpus.embedded:
+        check_audio_is_there(ranked, root)
+        check_audio_is_there(labelled, source.labelled.root)
+        labelled = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
     description = Description(
         source.digest,
         len(ranked),
@@ -143,10 +146,9 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
         corpus.max_seconds,
     )
     check(Contents(description, ranked["source"], len(tokenizer_of(ranked))))
-    taken_whole = Description(source.digest, len(labelled), 0, 0.0, NO_LIMIT)
+    taken_whole = Description(source.digest, len(labelled), 0, 0.0, LABELLED_SECONDS)
     with begun(folder, description), begun(folder / "labelled", taken_whole):
-        rows = labelled if corpus.embedded else whole
-        create_store(folder / "labelled", rows, rejects.clear(), taken_whole, task_files(source.labelled))
+        create_store(folder / "labelled", labelled, rejects.clear(), taken_whole, task_files(source.labelled))
         create_store(folder, ranked, rejects, description)
     return description
 
@@ -169,15 +171,15 @@ def checked_store(source: Source, folder: Location) -> Description | None:
 
 def audio_root(corpus: Corpus) -> str:
     """The folder that the manifests' relative paths start from, absolute: workers have other working
-    directories."""
-    return str(local(corpus.audio_root or "."))
+    directories. Of the embedded corpus, what makes its clips."""
+    return SYNTHETIC if corpus.embedded else str(local(corpus.audio_root or "."))
 
 
 def _held_out_audio(labelled: Labelled) -> set[str]:
     """The places of the recordings that pretraining must never see, behind links too."""
     held_out = labelled.held_out_ids()
     places = {audio_place(clip.audio, labelled.root) for clip in labelled.clips if clip.id in held_out}
-    return places | {str(Path(place).resolve()) for place in places if not place.startswith("synthetic:")}
+    return places | {os.path.realpath(place) for place in places}
 
 
 def _embedded_code() -> list[Path]:

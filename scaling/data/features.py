@@ -5,19 +5,25 @@ power.
 """
 
 import importlib
-import math
+import os
 import sys
 import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-import soundfile
+import soxr
 import torch
 from numpy.typing import NDArray
 
+from scaling.data.clip import UnusableClipError
+from scaling.data.decoder import Wanted
+from scaling.data.decoding import decoded
 from scaling.data.embedded import sounds as synthetic
 
+SYNTHETIC = "synthetic:"
+"""The audio root of the embedded corpus, which no path is: its clips are made and not read."""
 SAMPLE_RATE = 16_000
 HOP = 160
 WINDOW = 400
@@ -28,8 +34,6 @@ SILENCE = 1e-5
 """Peak below which a clip counts as silent: -100 dB of full scale, under the rounding of 16-bit audio."""
 LOUDEST = 1e15
 """Peak above which the power of a clip would overflow float32."""
-PHASES = 1000
-"""Phases of a resampling filter up to which torchaudio's table of all of them is small."""
 
 FORMAT = {
     "sample_rate": SAMPLE_RATE,
@@ -40,6 +44,17 @@ FORMAT = {
     "floor": FLOOR,
     "dtype": "float16",
 }
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a clip's samples are: `seconds` from `start` of a recording (None: all that follows), and which of its
+    channels (None: their mean). A cut that runs over the end is as long as what is there."""
+
+    audio: str
+    start: float = 0.0
+    seconds: float | None = None
+    channel: int | None = None
 
 
 def _import_torchaudio() -> types.ModuleType:
@@ -64,10 +79,6 @@ def _import_torchaudio() -> types.ModuleType:
     return importlib.import_module("torchaudio")
 
 
-class UnusableClipError(Exception):
-    """A clip that only decoding could tell to be unusable; the message is the reason that is recorded."""
-
-
 @cache
 def _mel() -> torch.nn.Module:
     transforms = _import_torchaudio().transforms
@@ -76,56 +87,80 @@ def _mel() -> torch.nn.Module:
     )
 
 
-@cache
-def _resample(rate: int) -> torch.nn.Module:
-    return _import_torchaudio().transforms.Resample(rate, SAMPLE_RATE)  # type: ignore[no-any-return]
+def resampled(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Mono samples at `rate` Hz, at 16 kHz: float32 [samples * 16000 / rate, to the nearest].
 
-
-def resampled(samples: torch.Tensor, rate: int) -> torch.Tensor:
-    """Mono samples at `rate` Hz, at 16 kHz: float32 [ceil(samples * 16000 / rate)]."""
-    if rate == SAMPLE_RATE:
-        return samples
-    common = math.gcd(rate, SAMPLE_RATE)
-    if SAMPLE_RATE // common <= PHASES:
-        at_16_khz: torch.Tensor = _resample(rate)(samples)
-        return at_16_khz
-    # A rate such as 22,254 Hz costs torchaudio 3 GB and half a minute for its table of phases.
-    from scipy.signal import resample_poly
-
-    poly = resample_poly(samples.numpy(), SAMPLE_RATE // common, rate // common)
-    return torch.from_numpy(poly.astype(np.float32, copy=False))
-
-
-def waveform(audio: str, audio_root: str = "", start: float = 0.0, seconds: float | None = None) -> torch.Tensor:
-    """The samples of a clip at 16 kHz, mono: float32 [samples].
-
-    `start` and `seconds` cut the clip out of its recording; a cut that runs over the end is as long as what
-    is there. Several channels become one by their mean. Raises `UnusableClipError`: missing, unreadable,
-    empty, not finite, silent.
+    Flat to 7.2 kHz, and what lies above 8.2 kHz is gone by 130 dB; any rate costs about the same.
     """
-    if audio.startswith("synthetic:"):
-        seed, split, index = audio.removeprefix("synthetic:").split("/")
-        return torch.from_numpy(synthetic.waveform(int(index), seed=int(seed), split=split))
-    path = Path(audio_root) / audio
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            file.seek(min(round(start * rate), file.frames))
-            frames = -1 if seconds is None else round(seconds * rate)
-            samples: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError) as error:
-        # TypeError, ValueError: a headerless format (.raw), a path that no file can have.
-        raise UnusableClipError("unreadable audio" if path.is_file() else "missing audio file") from error
-    mono = torch.from_numpy(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0])
+    return samples if rate == SAMPLE_RATE else soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ")
+
+
+def waveforms(
+    cuts: Iterable[Cut], audio_root: str = "", *, min_seconds: float = 0.0, max_seconds: float = 60.0
+) -> Iterator[torch.Tensor | UnusableClipError]:
+    """Of each cut its samples at 16 kHz, mono: float32 [samples], or why it cannot be used.
+
+    The reasons: missing, unreadable, out of a bound of `decoder.py`, empty, not finite, silent, shorter or longer than
+    the limits. What lies in the file counts, not what its manifest says of its rate and length.
+    """
+    found: Iterator[tuple[NDArray[np.float32], int] | UnusableClipError]
+    if audio_root == SYNTHETIC:
+        found = ((_synthetic(cut.audio), SAMPLE_RATE) for cut in cuts)
+    else:
+        found = decoded(
+            Wanted(os.path.join(audio_root, cut.audio), cut.start, cut.seconds, cut.channel, max_seconds)  # noqa: PTH118
+            for cut in cuts
+        )
+    for one in found:
+        try:
+            yield one if isinstance(one, UnusableClipError) else _usable(*one, min_seconds, max_seconds)
+        except UnusableClipError as error:
+            yield error
+
+
+def _synthetic(audio: str) -> NDArray[np.float32]:
+    seed, split, index = audio.split("/")
+    return synthetic.waveform(int(index), seed=int(seed), split=split)
+
+
+def waveform(
+    audio: str,
+    audio_root: str = "",
+    start: float = 0.0,
+    seconds: float | None = None,
+    channel: int | None = None,
+    *,
+    min_seconds: float = 0.0,
+    max_seconds: float = 60.0,
+) -> torch.Tensor:
+    """The samples of one cut. Raises `UnusableClipError`."""
+    cut = Cut(audio, start, seconds, channel)
+    [found] = waveforms([cut], audio_root, min_seconds=min_seconds, max_seconds=max_seconds)
+    if isinstance(found, UnusableClipError):
+        raise found
+    return found
+
+
+def _usable(found: NDArray[np.float32], rate: int, min_seconds: float, max_seconds: float) -> torch.Tensor:
+    _check_level(torch.from_numpy(found))
+    samples = resampled(found, rate)
+    # Rounding to whole samples must not reject a clip that the catalogue let pass.
+    if len(samples) < (min_seconds - 1e-3) * SAMPLE_RATE:
+        raise UnusableClipError(f"audio shorter than {min_seconds:g} s when decoded")
+    if len(samples) > (max_seconds + 1e-3) * SAMPLE_RATE:
+        raise UnusableClipError(f"audio longer than {max_seconds:g} s when decoded")
+    return torch.from_numpy(samples.copy() if samples is found else samples)
+
+
+def _check_level(mono: torch.Tensor) -> None:
     if mono.numel() == 0:
         raise UnusableClipError("empty audio")
-    peak = mono.abs().max().item()
-    # A NaN anywhere makes the peak NaN, and no comparison with it holds.
-    if not peak <= LOUDEST:
+    low, high = mono.aminmax()
+    # A NaN anywhere makes both NaN, and no comparison with it holds.
+    if not (low >= -LOUDEST and high <= LOUDEST):
         raise UnusableClipError("audio with NaN or infinite samples")
-    if peak < SILENCE:
+    if low > -SILENCE and high < SILENCE:
         raise UnusableClipError("silent audio")
-    return resampled(mono, rate)
 
 
 def log_mel(samples: torch.Tensor) -> torch.Tensor:

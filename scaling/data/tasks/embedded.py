@@ -2,6 +2,7 @@
 
 from scaling.data.clip import Clip
 from scaling.data.embedded import sounds
+from scaling.data.features import SYNTHETIC
 from scaling.data.tasks.task import Labelled, Row, Task, labelled
 
 
@@ -18,10 +19,10 @@ def embedded_tasks(seed: int) -> Labelled:
         for index in range(size):
             sound = sounds.sound(index, seed=seed, split=split)
             name = f"{split}/{index:05d}"
-            place = f"synthetic:{seed}/{split}/{index}"
+            place = f"{seed}/{split}/{index}"
             clips[name] = Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
             if split == "tagged":
                 rows.append(("tags", name, "train", sound.labels["tag"]))
             else:
                 rows.extend((task.name, name, split, sound.labels[task.label]) for task in by_domain[sound.domain])
-    return labelled(tasks, clips, rows, "")
+    return labelled(tasks, clips, rows, SYNTHETIC)

@@ -5,11 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from corpora import lhotse_cut, write_manifest
+from lhotse import CutSet, MonoCut, Recording
 
-from scaling.data.clip import Clip
-from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest
+from scaling.data.clip import Clip, Reject
+from scaling.data.decoder import Wanted
+from scaling.data.decoding import decoded
+from scaling.data.readers.lhotse import NO_CUT, manifest_digest, manifest_files, read_manifest
 from scaling.errors import StudyError
 
 GOOD = lhotse_cut("1", "x/1.flac", 2.5, ["a dog barks"])
@@ -42,12 +47,13 @@ def test_a_cut_is_read_as_it_stands(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("caption", "read"),
-    [("rain", ("rain",)), (["rain", 3, None], ("rain",)), (7, ()), (None, ()), ({"en": "rain"}, ())],
+    [("rain", ("rain",)), (["rain", 3, None, " "], ("rain",)), (7, ()), (None, ()), ([], ()), ({"en": "rain"}, ())],
 )
 def test_captions_of_other_forms(tmp_path: Path, caption: Any, read: tuple[str, ...]):
     cut = lhotse_cut("1", "x.flac", 2.0, ["x"])
     cut["supervisions"][0]["custom"]["caption"] = caption
     (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [cut]))
+    assert isinstance(clip, Clip)
     assert clip.captions == read
 
 
@@ -56,49 +62,56 @@ def test_a_cut_without_supervisions_is_a_clip_without_captions(tmp_path: Path):
     assert clip.captions == ()
 
 
-def without(key: str) -> dict[str, Any]:
-    return {name: value for name, value in GOOD.items() if name != key}
+def test_lines_that_are_no_cuts_are_rejects_unless_most_are(tmp_path: Path):
+    mixed = {"type": "MixedCut", "id": "m", "tracks": []}
+    file = write_manifest(tmp_path / "a.train.jsonl.gz", [GOOD, mixed, "text", GOOD])
+    assert [line for line in read_manifest(file) if isinstance(line, Reject)] == [
+        Reject(f"{file} line 2", "a", "", f"{NO_CUT}: type: Input should be 'MonoCut', not 'MixedCut'"),
+        Reject(f"{file} line 3", "a", "", f"{NO_CUT}: Input should be an object"),
+    ]
+    message = refusal(write_manifest(file, [GOOD, mixed, "text"]))
+    assert message.startswith(f"{file} line 2 is {NO_CUT}: type: Input should be 'MonoCut', not 'MixedCut'; ")
+    assert message.endswith("2 of its 3 lines cannot be used")
 
 
 @pytest.mark.parametrize(
-    ("bad", "cause"),
+    ("sources", "channel", "read"),
     [
-        (without("type"), "it has no type"),
-        ({"type": "MixedCut", "id": "m", "tracks": []}, "its type is MixedCut"),
-        ([1, 2], "it is a list"),
-        ("text", "it is a str"),
-        (None, "it is a NoneType"),
-        (without("duration"), "duration"),
-        (without("recording"), "one file"),
-        ({**GOOD, "recording": {**GOOD["recording"], "sources": []}}, "one file"),
-        ({**GOOD, "recording": {**GOOD["recording"], "sources": GOOD["recording"]["sources"] * 2}}, "one file"),
-        (
-            {
-                **GOOD,
-                "recording": {
-                    **GOOD["recording"],
-                    "sources": [{"type": "command", "channels": [0], "source": "sox x -"}],
-                },
-            },
-            "one file",
-        ),
-        ({**GOOD, "duration": "long"}, ""),
-        ({**GOOD, "supervisions": 3}, ""),
-        ({**GOOD, "supervisions": [{**GOOD["supervisions"][0], "custom": ["a dog"]}]}, ""),
+        ([("a", [0, 1])], 1, ("a", 1)),
+        ([("a", [4, 7])], 7, ("a", 1)),
+        # One channel in a file: what lies there is one sound, however many channels it turns out to have.
+        ([("a", [0])], 0, ("a", None)),
+        ([("a", [0]), ("b", [1])], 1, ("b", None)),
+        ([("a", [0]), ("b", [1, 2, 3])], 2, ("b", 1)),
     ],
 )
-def test_a_line_that_is_no_cut_is_named(tmp_path: Path, bad: Any, cause: str):
-    message = refusal(write_manifest(tmp_path / "a.jsonl.gz", [GOOD, GOOD, bad, GOOD]))
-    assert "line 3 is not a Lhotse MonoCut with one audio file: " in message
-    assert cause in message
+def test_a_cut_is_of_one_channel(tmp_path: Path, sources: list[Any], channel: int, read: tuple[str, int | None]):
+    cut = lhotse_cut("1", "", 2.5, ["a dog barks"], channel=channel)
+    del cut["recording"]["channel_ids"]
+    cut["recording"]["sources"] = [{"type": "file", "channels": ids, "source": audio} for audio, ids in sources]
+    (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [cut]))
+    assert isinstance(clip, Clip)
+    assert (clip.audio, clip.channel) == read
 
 
-def test_a_line_that_is_no_json_is_named(tmp_path: Path):
-    file = tmp_path / "a.jsonl.gz"
-    line = json.dumps(GOOD).encode()
-    for bad in (b"{'id': 1}", line[:40], b"\xff\xfe\x00", b"id,caption"):
-        file.write_bytes(gzip.compress(b"\n".join([line, b"", bad, line])))
-        assert "line 3 is not JSON" in refusal(file)
+def test_a_cut_sounds_as_lhotse_loads_it(tmp_path: Path):
+    """Channels, places and lengths, those between two samples too."""
+    left, right = np.random.default_rng(0).standard_normal((2, 22_050)).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), 22_050, subtype="FLOAT")
+    recording = Recording.from_file(tmp_path / "a.wav")
+    # At this rate 0.25 s is a sample and a half.
+    times = [(0.0, 1.0), (0.25, 0.5), (0.1 + 1e-9, 0.3), (0.25 + 1 / 44_100, 0.3 + 1 / 44_100)]
+    cuts = [
+        MonoCut(f"{channel}-{start}", start, seconds, channel, [], recording=recording)
+        for channel in (0, 1)
+        for start, seconds in times
+    ]
+    CutSet.from_cuts(cuts).to_file(tmp_path / "a.jsonl.gz")
+    for cut, clip in zip(cuts, read_manifest(tmp_path / "a.jsonl.gz"), strict=True):
+        assert isinstance(clip, Clip)
+        [found] = decoded([Wanted(clip.audio, clip.start, clip.seconds, clip.channel)])
+        assert isinstance(found, tuple)
+        np.testing.assert_array_equal(found[0], cut.load_audio()[0])
 
 
 def test_a_file_that_is_not_whole_gzip(tmp_path: Path):
