@@ -6,15 +6,17 @@ store/labelled/   a store of its own, every clip usable, test clips first
 """
 
 import io
+import re
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scaling.data.description import LABELS, TASKS, intact
+from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
 from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled, Task
+from scaling.errors import StudyError
 from scaling.storage.files import Location, json_text, read_json
 from scaling.storage.tables import read_parquet
 
@@ -69,6 +71,44 @@ class LabelledStore:
         names = [task.name for task in self.supervised]
         rows = self.rows.filter(pl.col("task").is_in(names) & (pl.col("split") == split))
         return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+
+
+def check_tasks(folder: Location) -> None:
+    """Raise `StudyError`, naming tasks, counts and reasons, where decoding has left a task too little to be probed or
+    learned: no test clip, too few training clips, or training clips of one label alone."""
+    labelled = LabelledStore(folder)
+    listed = read_parquet(intact(folder, LABELS))
+    rejects = read_parquet(folder / REJECTS_FILE).select("id", "reason")
+    lacking = [
+        f"task {task.name} cannot be {'probed' if task in labelled.tasks else 'learned'}: {what}"
+        for task in dict.fromkeys((*labelled.tasks, *labelled.supervised))
+        if (what := _lacks(labelled, task, listed.filter(pl.col("task") == task.name), rejects))
+    ]
+    if lacking:
+        raise StudyError(
+            f"{'; '.join(lacking)} (see {folder / REJECTS_FILE}): mend these clips, or give the task others, and "
+            "prepare into another folder with --store or --out"
+        )
+
+
+def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: pl.DataFrame) -> str:
+    train = labelled.split(task.name, "train")
+    if task.kind == "recall":
+        fewest = 2
+    else:
+        # Without validation clips the probe's strength is chosen by five folds.
+        fewest = 1 if task not in labelled.tasks or labelled.split(task.name, "val").ids else 5
+    for split, needed in (("test", 1 if task in labelled.tasks else 0), ("train", fewest)):
+        if (usable := len(labelled.split(task.name, split).ids)) < needed:
+            some = listed.filter(pl.col("split") == split)
+            reasons = some.join(rejects, on="id")["reason"].value_counts(sort=True).rows()
+            why = f" ({', '.join(f'{count} {reason}' for reason, count in reasons)})" if reasons else ""
+            return f"{usable} of its {len(some)} {split} clips can be used, and it takes {needed}{why}"
+    if task.kind == "accuracy" and len(labels := set(train.labels)) < 2:
+        return f"all of its {len(train.ids)} usable train clips are labelled {labels.pop()[:100]!r}"
+    if task.kind == "recall" and not any(re.search(r"\w\w", label) for label in train.labels):
+        return "the captions of its train clips have no word of two letters"
+    return ""
 
 
 def task_files(labelled: Labelled) -> dict[str, bytes]:

@@ -142,6 +142,7 @@ class Start:
 
     def _prepare(self) -> int:
         from scaling.cluster.writers import write_parts
+        from scaling.data.labelled import check_tasks
         from scaling.data.prepare import Preparation, prepare, prepare_subsets
         from scaling.data.store import Store
 
@@ -154,6 +155,7 @@ class Start:
             labelled = self.folder.store / "labelled"
             root = self.source.labelled.root
             prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
+            check_tasks(labelled)
             clips = Store(labelled).clips(["id", "audio_hash"])
             held_out = clips.filter(clips["id"].is_in(list(self.source.labelled.held_out_ids())))
             began = time.monotonic()

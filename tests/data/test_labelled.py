@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from corpora import clips_of_many_lengths, write_beside
+import pytest
+from corpora import TinyCorpus, clips_of_many_lengths, lay_down, tone, write, write_beside
 
-from scaling.data.labelled import LabelledStore, task_files
+from scaling.data.index import write_index
+from scaling.data.labelled import LabelledStore, check_tasks, task_files
 from scaling.data.tasks.task import Labelled, Task
+from scaling.errors import StudyError
 
 
 def test_labels_point_at_the_clips_that_were_prepared(tmp_path: Path):
@@ -29,3 +32,107 @@ def test_labels_point_at_the_clips_that_were_prepared(tmp_path: Path):
     assert (np.delete(matrix, [2, 4, 5], axis=0) == -1).all()
     assert labelled.supervised_places("train").tolist() == [2, 4, 5]
     assert labelled.probed.tolist() == [2, 4, 5, 9]
+
+
+LABELS = {
+    "bird": ["wren", "crow"] * 3 + ["wren"] * 2 + ["wren", "crow"],
+    "retrieval-environment": [f"bird number {index}" for index in range(10)],
+    "tags": ["loud", "quiet"] * 5,
+}
+SPLITS = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+TASKS = (
+    Task("bird", "environment"),
+    Task("retrieval-environment", "environment", "recall"),
+    Task("tags", "all", supervised=True),
+)
+
+
+def prepared(folder: Path, gone: set[int], labels: dict[str, list[str]]) -> Path:
+    """Ten labelled clips of three tasks, of which some have no audio."""
+    corpus = TinyCorpus(folder / "audio")
+    for index in range(10):
+        path = corpus.add("birds", f"{index:03d}", tone(index))
+        if index in gone:
+            path.unlink()
+    description = lay_down(folder / "store", corpus)
+    write(folder / "store", corpus, description, 0, 1)
+    write_index(folder / "store")
+    rows = [
+        (task, f"birds/{index:03d}", SPLITS[index], label)
+        for task, some in labels.items()
+        for index, label in enumerate(some)
+        if label
+    ]
+    table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
+    write_beside(folder / "store", task_files(Labelled(TASKS, (), table, "")))
+    return folder / "store"
+
+
+@pytest.mark.parametrize(
+    ("gone", "labels", "told"),
+    [
+        ({0, 6, 8}, {}, []),
+        (
+            {8, 9},
+            {},
+            [
+                "task bird cannot be probed: 0 of its 2 test clips can be used, and it takes 1 (2 missing audio file)",
+                "task retrieval-environment cannot be probed: 0 of its 2 test clips can be used",
+            ],
+        ),
+        (
+            set(range(10)),
+            {},
+            [
+                "task bird cannot be probed: 0 of its 2 test clips",
+                "task retrieval-environment cannot be probed: 0 of its 2 test clips",
+                "task tags cannot be learned: 0 of its 6 train clips can be used, and it takes 1 (6 missing",
+            ],
+        ),
+        (
+            {0, 2, 4},
+            {},
+            [
+                "task bird cannot be probed: all of its 3 usable train clips are labelled 'crow'",
+                "task tags cannot be learned: all of its 3 usable train clips are labelled 'quiet'",
+            ],
+        ),
+        (
+            {0, 1, 2, 3, 4},
+            {},
+            [
+                "task bird cannot be probed: all of its 1 usable train clips are labelled 'crow'",
+                "task retrieval-environment cannot be probed: 1 of its 6 train clips can be used, and it takes 2",
+                "task tags cannot be learned: all of its 1 usable train clips are labelled 'quiet'",
+            ],
+        ),
+        # Without validation clips five folds are taken of the training clips.
+        ({0, 6, 7}, {}, []),
+        ({0, 1, 6, 7}, {}, ["task bird cannot be probed: 4 of its 6 train clips can be used, and it takes 5"]),
+        (set(), {"tags": ["loud"] * 10}, ["task tags cannot be learned: all of its 6 usable train clips"]),
+        (
+            set(),
+            {"retrieval-environment": ["a"] * 10},
+            ["task retrieval-environment cannot be probed: the captions of its train clips have no word of two"],
+        ),
+        (
+            set(),
+            {"retrieval-environment": ["a bird"] * 8 + [""] * 2},
+            ["task retrieval-environment cannot be probed: 0 of its 0 test clips can be used, and it takes 1"],
+        ),
+    ],
+)
+def test_a_task_that_decoding_left_too_little_is_named(
+    gone: set[int], labels: dict[str, list[str]], told: list[str], tmp_path: Path
+):
+    folder = prepared(tmp_path, gone, LABELS | labels)
+    if not told:
+        check_tasks(folder)
+        return
+    with pytest.raises(StudyError) as refused:
+        check_tasks(folder)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert message.count("; ") == len(told) - 1
+    for one, part in zip(told, message.split("; "), strict=True):
+        assert part.startswith(one)

@@ -1,11 +1,13 @@
 """Whole studies: started as a user starts them, killed as clusters kill them."""
 
+import csv
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
-from started import RUNS, Started, mlflow_runs
+from started import RUNS, SMALL, Started, mlflow_runs
+from study_corpus import write_corpus
 
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals
@@ -77,3 +79,20 @@ def test_failed_runs_are_named_and_the_study_ends_with_1(
     assert f"{failed.name}: failed: ValueError: no" in said
     assert f"{skipped.name}: skipped: its parent failed" in said
     assert f"2 of {RUNS} runs are not done: the same command tries them again" in said
+
+
+@pytest.mark.long
+def test_a_task_without_a_usable_test_clip_is_refused_before_any_run(tmp_path: Path):
+    arguments = write_corpus(tmp_path / "corpus")
+    rows = list(csv.DictReader((tmp_path / "corpus" / "clips.csv").open()))
+    for row in rows:
+        if row["split"] == "test":
+            (tmp_path / "corpus" / row["file"]).write_bytes(b"no audio")
+    study = Started(tmp_path / "study", *SMALL, *arguments)
+    assert study.ended() == 2
+    text = study.log.read_text()
+    assert (
+        "task domain cannot be probed: 0 of its 12 test clips can be used, and it takes 1 (12 unreadable audio)" in text
+    )
+    assert "Traceback" not in text
+    assert not (study.out / "runs").exists()

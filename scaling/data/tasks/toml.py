@@ -14,7 +14,8 @@ Paths are relative to the file. Clips with a `caption` (or `captions`, a JSON li
 task a domain.
 """
 
-import json
+import errno
+import math
 import os
 import re
 import tomllib
@@ -23,10 +24,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
-from scaling.data.clip import Clip
+from scaling.data.clip import Clip, bad_name, flaw
 from scaling.data.tasks.task import RETRIEVAL, SPLITS, Labelled, Row, Task, labelled
 from scaling.errors import StudyError
+
+LARGEST = 2**20
+"""Bytes of a task file."""
+MOST_LABELS = 10_000
+"""A linear probe holds a number a training clip and label, several times."""
+_SEVERAL = TypeAdapter(list[str])
 
 
 def read_tasks(path: Path) -> Labelled:
@@ -35,12 +43,12 @@ def read_tasks(path: Path) -> Labelled:
     Raises `StudyError`, naming task and column, where something it names is not there.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("task", [])
+        entries = tomllib.loads(_text(path)).get("task", [])
     except FileNotFoundError:
         raise StudyError(f"no task file at {path}") from None
     except OSError as error:
         raise StudyError(f"the task file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"{path} is not TOML: {error}") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
         raise StudyError(f"{path} names no task: it needs at least one [[task]]")
@@ -58,27 +66,46 @@ def read_tasks(path: Path) -> Labelled:
     return labelled(tasks, clips, rows, str(path.parent))
 
 
+def _text(path: Path) -> str:
+    """Raises `OSError` and `ValueError`."""
+    if path.exists() and not path.is_file():
+        # A pipe or a device would be read for ever.
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST:,} bytes")
+    return text.decode("utf-8-sig")
+
+
 def _task(entry: dict[str, Any], path: Path) -> Task:
     missing = [
         key for key in ("name", "domain", "clips", "audio", "label", "metric") if not isinstance(entry.get(key), str)
     ]
     if missing:
-        raise StudyError(f"task {entry.get('name', '(unnamed)')} in {path} has no {', no '.join(missing)}")
+        name = entry.get("name", "(unnamed)")
+        raise StudyError(f"task {str(name)[:100]} in {path} has no {', no '.join(missing)}")
     for key in ("name", "domain"):
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", entry[key]):
-            raise StudyError(f"task {entry['name']!r} in {path}: its {key} is not made of letters, digits, - and _")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", entry[key]) or bad_name("domain", entry[key]):
+            raise StudyError(
+                f"task {entry['name'][:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
+                "(at most 100 of them)"
+            )
     if entry["name"].startswith(RETRIEVAL):
         raise StudyError(f"task {entry['name']} in {path}: names that begin with {RETRIEVAL} are the project's own")
     if entry["metric"] != "accuracy":
         raise StudyError(
             f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy"
         )
-    return Task(entry["name"], entry["domain"], supervised=bool(entry.get("supervised", False)))
+    if not isinstance(supervised := entry.get("supervised", False), bool):
+        raise StudyError(f"task {entry['name']} in {path}: its supervised is neither true nor false")
+    return Task(entry["name"], entry["domain"], supervised=supervised)
 
 
 def _labelled_clips(entry: dict[str, Any], task: Task, path: Path) -> Iterable[tuple[Clip, str, str]]:
     file = path.parent / entry["clips"]
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113
+        # Path.is_file raises for what no file can be called.
         raise StudyError(f"task {task.name}: no clips table at {file}")
     try:
         table = pl.read_csv(file, infer_schema=False)
@@ -95,18 +122,32 @@ def _labelled_clips(entry: dict[str, Any], task: Task, path: Path) -> Iterable[t
     wanted = {"train"} if task.supervised else {"train", "test"}
     if lacking := wanted - splits:
         raise StudyError(f"task {task.name}: {file} has no clips in split {', '.join(sorted(lacking))}")
+    if (labels := table[entry["label"]].n_unique()) > MOST_LABELS:
+        raise StudyError(
+            f"task {task.name}: {file} has {labels:,} labels, and a probe tells {MOST_LABELS:,} apart at most"
+        )
     seen: set[str] = set()
     for number, row in enumerate(table.iter_rows(named=True), start=1):
+        shown = " ".join(row["file"].split())[:100]
         audio = os.path.normpath(Path(entry["audio"]) / row["file"])
         if audio in seen:
-            raise StudyError(f"task {task.name}: {file} names {row['file']} twice")
+            raise StudyError(f"task {task.name}: {file} names {shown} twice")
         seen.add(audio)
+        label = row[entry["label"]]
         try:
-            captions = _captions(row)
-            seconds = float(row.get("duration_s") or 0.0)
+            clip = Clip(audio, entry["audio"], task.domain, _seconds(row), _captions(row), audio)
+            if why := flaw(clip) or bad_name("label", label):
+                raise ValueError(why)
         except ValueError as error:
-            raise StudyError(f"task {task.name}: {file}, labelled clip {number} ({row['file']}): {error}") from None
-        yield Clip(audio, entry["audio"], task.domain, seconds, captions, audio), row["split"], row[entry["label"]]
+            raise StudyError(f"task {task.name}: {file}, labelled clip {number} ({shown}): {error}") from None
+        yield clip, row["split"], label
+
+
+def _seconds(row: dict[str, str | None]) -> float:
+    seconds = float(row.get("duration_s") or 0.0)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"a duration of {seconds} s")
+    return seconds
 
 
 def _captions(row: dict[str, str | None]) -> tuple[str, ...]:
@@ -114,7 +155,7 @@ def _captions(row: dict[str, str | None]) -> tuple[str, ...]:
     several, one = row.get("captions"), row.get("caption")
     if not several:
         return (one,) if one else ()
-    captions = json.loads(several)
-    if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
-        raise ValueError("captions is not a JSON list of strings")
-    return tuple(captions)
+    try:
+        return tuple(_SEVERAL.validate_json(several))
+    except ValidationError:
+        raise ValueError("captions is not a JSON list of strings") from None
