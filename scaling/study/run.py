@@ -5,10 +5,11 @@ How many CPUs, GPUs or lanes work on it, and where its files lie, never changes 
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from scaling.errors import StudyError
 from scaling.known import read_fields, set_fields
@@ -17,6 +18,8 @@ from scaling.objectives.options import OBJECTIVES
 from scaling.probes.options import REFERENCES
 
 Protocol = Literal["equal-steps", "equal-passes"]
+OptimizerName = Literal["adamw", "scaled-adam"]
+ScheduleName = Literal["cosine", "eden"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,34 @@ class Optimization:
     text_rate: float = 5.0
     weight_decay: float = 0.05
     warmup: float = 0.1
+    batch_seconds: float = 0.0
+    accumulate: int = 1
+    optimizer: OptimizerName = "adamw"
+    schedule: ScheduleName = "cosine"
+    eden_steps: float = 7500.0
+    eden_passes: float = 3.5
+    eden_warmup: float = 500.0
+    clip: float = 1.0
+    average_every: int = 0
+    average_last: float = 0.2
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("optimizer", self.optimizer, get_args(OptimizerName)),
+            ("schedule", self.schedule, get_args(ScheduleName)),
+        ):
+            if value not in known:
+                raise StudyError(f"there is no {what} {value}: known are {', '.join(known)}")
+        for what in ("batch_size", "accumulate", "clip", "eden_steps", "eden_passes"):
+            if not 0 < getattr(self, what) < math.inf:
+                raise StudyError(f"an optimization with {what} {getattr(self, what)}: it must be positive")
+        if self.batch_size % self.accumulate:
+            raise StudyError(f"a batch of {self.batch_size} clips does not divide into {self.accumulate} parts")
+        if self.average_every < 0 or not 0 <= self.average_last <= 1:
+            raise StudyError(
+                f"an average over every {self.average_every}th step of the last {self.average_last} of a run: give a "
+                "number of steps, and a share from 0 to 1"
+            )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ to the same bits.
 
 import math
 import time
+from contextlib import nullcontext
 
 import torch
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.feed import Feed
@@ -21,6 +21,7 @@ from scaling.storage.files import Location, on_disk
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.augment import spec_augment
+from scaling.training.average import Average
 from scaling.training.checkpoint import (
     State,
     check_whole,
@@ -36,7 +37,7 @@ from scaling.training.cost import Cost
 from scaling.training.group import Meetings, from_first
 from scaling.training.learning_curve import LearningCurve
 from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
-from scaling.training.optimizers import build_optimizer
+from scaling.training.optimizers import build_optimizer, clipped
 from scaling.training.schedules import learning_rate
 
 HOLDOUT_LOSSES = 4
@@ -65,9 +66,10 @@ def train(
     attempt took the run over, `FloatingPointError` where the loss is not finite, and `StudyError` where the
     batch cannot be shared out equally or the disk is full.
     """
-    batch_size = run.optimization.batch_size
-    if batch_size % workers():
-        raise StudyError(f"a batch of {batch_size} clips cannot be shared out equally to {workers()} workers")
+    batch_size, parts = run.optimization.batch_size, run.optimization.accumulate
+    if batch_size % (workers() * parts):
+        into = f", in {parts} parts each" if parts > 1 else ""
+        raise StudyError(f"a batch of {batch_size} clips cannot be shared out equally to {workers()} workers{into}")
     training = Training(run, feed, module, attempt, device or torch.device("cpu"), checkpoint_seconds)
     try:
         training.work(progress)
@@ -91,6 +93,9 @@ class Training:
         self.run, self.feed, self.module, self.attempt, self.device = run, feed, module.to(device), attempt, device
         self.optimizer = build_optimizer(module, run)
         self.before = self._resumed()
+        self.average = Average(run, module, self.optimizer)
+        # The first step with something in it that is not finite; read only where a step waits for the device anyway.
+        self.not_finite = torch.full((), math.inf, device=device)
         self.group = DistributedDataParallel(module) if workers() > 1 else module
         self.group.train()
         self.meetings = Meetings(self.before.step)
@@ -128,15 +133,35 @@ class Training:
             batch["features"], batch["lengths"], self.run.data, generator, self.attempt.worker, workers()
         )
         batch = {key: value.to(self.device, non_blocking=True) for key, value in {**batch, "features": masked}.items()}
+        rate = self.rate(step)
         for parameters in self.optimizer.param_groups:
-            parameters["lr"] = learning_rate(self.run, step) * parameters["scale"]
+            parameters["lr"] = rate * parameters["scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.device):
-            losses: Losses = self.group(batch, generator)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.group.parameters(), 1.0)
+        losses = self._backward(batch, generator)
+        norm = clipped(self.group, self.optimizer, self.run)
         self.optimizer.step()
-        return {**{key: value.detach() for key, value in losses.items()}, "gradient_norm": norm}
+        self.average.after(step + 1)
+        finite = (losses["loss"] + norm).isfinite()
+        self.not_finite = torch.where(finite, self.not_finite, self.not_finite.clamp(max=step + 1))
+        return {**losses, "gradient_norm": norm}
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (0-based)."""
+        return learning_rate(self.run, step, step * self.run.optimization.batch_size / len(self.feed.places))
+
+    def _backward(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """The losses of a batch, whose gradients are left in the parameters; in parts, if the run says so."""
+        parts = self.run.optimization.accumulate
+        total: Losses = {}
+        for part in range(parts):
+            some = batch if parts == 1 else {key: value[part::parts] for key, value in batch.items()}
+            several = isinstance(self.group, DistributedDataParallel) and part < parts - 1
+            with self.group.no_sync() if several else nullcontext():  # type: ignore[operator]
+                with autocast(self.device):
+                    losses: Losses = self.group(some, generator)
+                (losses["loss"] / parts).backward()  # type: ignore[no-untyped-call]
+            total = {key: total.get(key, 0) + value.detach() / parts for key, value in losses.items()}
+        return total
 
     def asked(self, done: int, progress: Progress) -> tuple[bool, bool]:
         """Whether to stop, and whether a checkpoint is due, after so many steps: the same on every worker."""
@@ -152,10 +177,12 @@ class Training:
         if not (logged or check):
             return
         row = _means(losses)
-        if not all(math.isfinite(value) for value in row.values()):
-            raise FloatingPointError(f"loss or gradient not finite at step {done}: {row}")
+        if math.isfinite(first := self.not_finite.item()) or not all(map(math.isfinite, row.values())):
+            step = int(min(first, done))
+            clips = self.feed.store.index["id"].gather(self.feed.drawn(step - 1)[0])
+            raise FloatingPointError(f"loss or gradient not finite at step {step}, of the clips {', '.join(clips)}")
         if self.curve and logged:
-            row["train/learning_rate"] = learning_rate(self.run, done - 1)
+            row["train/learning_rate"] = self.rate(done - 1)
             if holdout:
                 row["holdout/loss"] = self.last_holdout = holdout_loss(self.feed, self.module, self.device)
             self.curve.add(done, row)

@@ -90,5 +90,5 @@ def weights_digest(module: nn.Module) -> str:
     whole = hashlib.blake2b(digest_size=8)
     for name, value in sorted(module.state_dict().items()):
         whole.update(name.encode())
-        whole.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        whole.update(value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
     return whole.hexdigest()

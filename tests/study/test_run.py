@@ -67,6 +67,16 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "text_rate": 5.0,
         "weight_decay": 0.05,
         "warmup": 0.1,
+        "batch_seconds": 0.0,
+        "accumulate": 1,
+        "optimizer": "adamw",
+        "schedule": "cosine",
+        "eden_steps": 7500.0,
+        "eden_passes": 3.5,
+        "eden_warmup": 500.0,
+        "clip": 1.0,
+        "average_every": 0,
+        "average_last": 0.2,
     },
     TransformerOptions: {"width": 64, "layers": 1, "heads": 4},
     ZipformerOptions: {
@@ -177,6 +187,8 @@ def changed_part(part: Any, name: str) -> Any:
     if isinstance(part, ZipformerOptions) and isinstance(value, tuple):
         # Of its sizes not all go together.
         return replace(part, **{name: tuple(each - 2 if name == "unmasked" else each + 2 for each in value)})
+    if (part_name := {"optimizer": "scaled-adam", "schedule": "eden"}.get(name)) is not None:
+        return replace(part, **{name: part_name})
     return replace(part, **{name: other(value)})
 
 
@@ -257,3 +269,20 @@ def test_work_grows_with_clips_seen_and_with_the_encoder() -> None:
     wider = TransformerOptions(128)
     assert replace(RUN, encoder=wider).work == pytest.approx(RUN.work * wider.parameters / RUN.encoder.parameters)
     assert Run(None, encoder=ChanceOptions()).work == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer": "sgd"}, "there is no optimizer sgd: known are adamw, scaled-adam"),
+        ({"schedule": ""}, "there is no schedule"),
+        ({"accumulate": 5}, "a batch of 32 clips does not divide into 5 parts"),
+        ({"accumulate": 0}, "accumulate 0: it must be positive"),
+        ({"clip": float("nan")}, "clip nan: it must be positive"),
+        ({"average_last": 2.0}, "a share from 0 to 1"),
+    ],
+)
+def test_an_optimization_that_makes_no_sense_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError, match=said) as refused:
+        Optimization(**changes)
+    assert "\n" not in str(refused.value)

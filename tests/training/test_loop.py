@@ -17,7 +17,8 @@ from tiny import tiny_feed, tiny_module, tiny_run
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.models.batch import Batch
-from scaling.study.run import Run
+from scaling.models.options import ZipformerOptions
+from scaling.study.run import Run, with_fields
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
 from scaling.training.checkpoint import latest_checkpoint, read_state
@@ -26,6 +27,18 @@ from scaling.training.learning_curve import LearningCurve, read_curve
 from scaling.training.loop import train
 from scaling.training.measures import weights_digest
 
+ZIPFORMER = ZipformerOptions(
+    layers=(1, 1),
+    downsampling=(1, 2),
+    widths=(16, 24),
+    feed_forward=(16, 16),
+    heads=(2, 2),
+    kernels=(7, 7),
+    unmasked=(8, 8),
+    query_head=(4,),
+    value_head=(4,),
+    position_width=8,
+)
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 
 
@@ -196,13 +209,52 @@ def test_an_orphan_does_not_touch_the_checkpoint_of_its_successor(store: Store, 
     assert (there / "optimizer.safetensors").exists()
 
 
+RECIPES: dict[str, dict[str, Any]] = {
+    "adamw, averaged": {"average_every": 2, "average_last": 0.7},
+    "scaled-adam, eden, in parts": {
+        "optimizer": "scaled-adam",
+        "schedule": "eden",
+        "learning_rate": 0.03,
+        "accumulate": 2,
+    },
+    "zipformer": {"encoder": ZIPFORMER, "optimizer": "scaled-adam", "learning_rate": 0.03, "average_every": 3},
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_resumed_bit_for_bit(store: Store, tmp_path: Path, recipe: str) -> None:
+    run = tiny_run("captioning", **RECIPES[recipe])
+    straight = trained(run, store, tmp_path / "straight")
+    for stop in (3, 7, 8):
+        with pytest.raises(InterruptedRunError):
+            trained(run, store, tmp_path / "run", progress=lambda step, rate, stop=stop: step == stop)
+    assert trained(run, store, tmp_path / "run").weights == straight.weights
+    assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+
+
+def test_parts_of_a_batch_add_up_to_it(store: Store, tmp_path: Path) -> None:
+    """Captions of equal length, as the loss is a mean over the words of a part."""
+    options = replace(tiny.OBJECTIVES["captioning"], max_tokens=4, autoregressive=1.0)
+    run = replace(tiny_run("captioning", steps=4), objective=options)
+    whole = trained(run, store, tmp_path / "whole").holdout_loss
+    parts = trained(with_fields(run, {"optimization.accumulate": 4}), store, tmp_path / "parts").holdout_loss
+    assert parts == pytest.approx(whole, rel=1e-4)
+
+
+def test_parts_that_cannot_be_shared_out_are_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="a batch of 8 clips does not divide into 3 parts"):
+        tiny_run(accumulate=3)
+
+
 @pytest.mark.parametrize("logged", [1, 1000])
 def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: int
 ) -> None:
     monkeypatch.setattr(training, "LOGGED_STEPS", logged)
     run = tiny_run(learning_rate=float("inf"))
-    with pytest.raises(FloatingPointError, match="at step"):
+    # Of the first such step, whenever it is looked for.
+    clips = ", ".join(store.index["id"].gather(tiny_feed(run, store).drawn(1)[0]))
+    with pytest.raises(FloatingPointError, match=f"at step 2, of the clips {clips}$"):
         trained(run, store, tmp_path, checkpoint_seconds=0.0)
     there = latest_checkpoint(tmp_path)
     # The first step's loss was still finite.
