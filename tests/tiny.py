@@ -30,7 +30,7 @@ from scaling.data.index import write_index
 from scaling.data.parts import write_part
 from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.models.batch import Batch
-from scaling.models.options import TransformerOptions
+from scaling.models.options import TransformerOptions, ZipformerOptions
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, SupervisedOptions
 from scaling.study.run import Data, Initialization, Optimization, Run, with_fields
@@ -39,6 +39,18 @@ from scaling.training.initialize import build
 from scaling.training.loop import train
 
 ENCODER = TransformerOptions(width=16, layers=1, heads=2)
+ZIPFORMER = ZipformerOptions(
+    layers=(1, 1),
+    downsampling=(1, 2),
+    widths=(16, 24),
+    feed_forward=(16, 16),
+    heads=(2, 2),
+    kernels=(7, 7),
+    unmasked=(8, 8),
+    query_head=(4,),
+    value_head=(4,),
+    position_width=8,
+)
 TEXT: dict[str, Any] = {"text_width": 16, "text_layers": 1, "text_heads": 2, "max_tokens": 16}
 OBJECTIVES = {
     "contrastive": ContrastiveOptions(**TEXT),

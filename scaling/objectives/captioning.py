@@ -9,7 +9,7 @@ from scaling.models.batch import Batch
 from scaling.models.decoder import CaptionDecoder
 from scaling.models.encoder import Encoder
 from scaling.models.tokens import PAD
-from scaling.objectives.objective import Losses, Objective, share_of_draws, summed_over_workers, workers
+from scaling.objectives.objective import Losses, Objective, precise, share_of_draws, summed_over_workers, workers
 from scaling.objectives.options import CaptioningOptions
 
 
@@ -55,7 +55,7 @@ class Captioning(Objective):
             there = targets[some] != PAD
             states.append(decoded[:, : there.shape[1]][there])
             wanted.append(targets[some][there])
-        logits, words = self.decoder.logits(torch.cat(states)).float(), torch.cat(wanted)
+        logits, words = precise(self.decoder.logits(torch.cat(states))), torch.cat(wanted)
         loss = nn.functional.cross_entropy(logits, words, label_smoothing=self.label_smoothing, reduction="sum")
         tokens = summed_over_workers(torch.tensor(float(len(words)), device=loss.device))
         # The mean over all workers' tokens, so that sharing a batch out changes nothing.

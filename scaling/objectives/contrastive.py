@@ -11,7 +11,7 @@ from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
-from scaling.objectives.objective import Losses, Objective, workers
+from scaling.objectives.objective import Losses, Objective, precise, workers
 from scaling.objectives.options import ContrastiveOptions
 
 JOINT_WIDTH = 128
@@ -43,11 +43,11 @@ class Contrastive(Objective):
 
     def project_audio(self, pooled: torch.Tensor) -> torch.Tensor:
         """Mean frames [batch, width] to unit vectors of the joint space: [batch, joint]."""
-        return nn.functional.normalize(self.audio_projection(pooled).float(), dim=-1)
+        return nn.functional.normalize(precise(self.audio_projection(pooled)), dim=-1)
 
     def embed_text(self, tokens: torch.Tensor) -> torch.Tensor:
         """Captions to unit vectors of the joint space: [batch, joint]."""
-        return nn.functional.normalize(self.text_projection(self.text(tokens)).float(), dim=-1)
+        return nn.functional.normalize(precise(self.text_projection(self.text(tokens))), dim=-1)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
         audio = self.embed_audio(*self.encoder(batch["features"], batch["lengths"]))
@@ -74,7 +74,7 @@ def info_nce(
         gathered = [torch.empty_like(caption) for _ in range(workers())]
         dist.all_gather(gathered, caption)
         all_captions = torch.cat(gathered)
-    same = (caption[:, None] == all_captions).float()
+    same = (caption[:, None] == all_captions).to(audio.dtype)
     target = same / same.sum(dim=1, keepdim=True)
     # At a temperature of 0.07 the rounding of bf16 would be as large as the differences that matter.
     with torch.autocast(audio.device.type, enabled=False):

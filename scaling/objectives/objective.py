@@ -79,6 +79,11 @@ def summed_over_workers(value: torch.Tensor) -> torch.Tensor:
     return total
 
 
+def precise(x: torch.Tensor) -> torch.Tensor:
+    """A tensor in float32 at least, as losses need it."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def share_of_draws(clips: int, generator: torch.Generator) -> torch.Tensor:
     """This worker's share of one uniform draw for every clip of the whole batch: float32 [clips].
 

@@ -8,7 +8,7 @@ from torch import nn
 from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
-from scaling.objectives.objective import Losses, Objective, summed_over_workers, workers
+from scaling.objectives.objective import Losses, Objective, precise, summed_over_workers, workers
 from scaling.objectives.options import SupervisedOptions
 
 UNLABELLED = -1
@@ -28,6 +28,6 @@ class Supervised(Objective):
         pooled = masked_mean(*self.encoder(batch["features"], batch["lengths"]))
         total = pooled.new_zeros(())
         for head, labels in zip(self.heads, batch["labels"].T, strict=True):
-            loss = nn.functional.cross_entropy(head(pooled).float(), labels, ignore_index=UNLABELLED, reduction="sum")
+            loss = nn.functional.cross_entropy(precise(head(pooled)), labels, ignore_index=UNLABELLED, reduction="sum")
             total = total + loss * workers() / summed_over_workers((labels != UNLABELLED).sum()).clamp(min=1)
         return {"loss": total}

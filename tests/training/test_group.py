@@ -1,13 +1,13 @@
 """Two workers that train one run."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny import Pair, tiny_feed, tiny_module, tiny_run
+from tiny import ENCODER, ZIPFORMER, Pair, tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
 from scaling.errors import StudyError
@@ -34,9 +34,11 @@ def test_all_hear_what_the_first_worker_says(pair: Pair) -> None:
     assert pair.call(said_by) == [[0, {"of": ("any", "kind", 0)}]] * 2
 
 
-def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int) -> dict[str, Any]:
+def in_a_group(worker: int, run: Run, folder: Path, into: Path, stop_at: int, double: bool = False) -> dict[str, Any]:
     store = Store(folder)
     module = tiny_module(run, len(store.tokenizer))
+    if double:
+        module.double()
     attempt = Attempt(into, "token", worker)
     if worker == 0:
         attempt.claim()
@@ -58,6 +60,22 @@ def test_two_workers_train_what_one_does(store: Store, tmp_path: Path, pair: Pai
     for alone, together in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
         assert together == pytest.approx(alone, abs=1e-4)
     assert not list((tmp_path / "two").glob("checkpoint/.*"))
+
+
+@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+@pytest.mark.parametrize(
+    "encoder",
+    [ENCODER, pytest.param(replace(ZIPFORMER, regularized=False), marks=pytest.mark.long)],
+    ids=["transformer", "zipformer"],
+)
+def test_in_double_two_workers_train_what_one_does(
+    store: Store, tmp_path: Path, pair: Pair, objective: str, encoder: Any
+) -> None:
+    run = tiny_run(objective, encoder=encoder, steps=10)
+    one = in_a_group(0, run, store.folder, tmp_path / "one", -1, True)
+    both = pair.call(in_a_group, run, store.folder, tmp_path / "two", -1, True)
+    for key, value in one["tensors"].items():
+        torch.testing.assert_close(both[0]["tensors"][key], value, atol=1e-5, rtol=0)
 
 
 def test_a_group_stops_together_and_goes_on(store: Store, tmp_path: Path, pair: Pair) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import tiny
 import torch
-from tiny import tiny_feed, tiny_module, tiny_run
+from tiny import ZIPFORMER, tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.models.batch import Batch
-from scaling.models.options import ZipformerOptions
 from scaling.study.run import Run, with_fields
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
@@ -27,18 +26,6 @@ from scaling.training.learning_curve import LearningCurve, read_curve
 from scaling.training.loop import train
 from scaling.training.measures import weights_digest
 
-ZIPFORMER = ZipformerOptions(
-    layers=(1, 1),
-    downsampling=(1, 2),
-    widths=(16, 24),
-    feed_forward=(16, 16),
-    heads=(2, 2),
-    kernels=(7, 7),
-    unmasked=(8, 8),
-    query_head=(4,),
-    value_head=(4,),
-    position_width=8,
-)
 TRAIN = ("train/loss", "train/gradient_norm", "train/learning_rate")
 
 
