@@ -179,7 +179,7 @@ class Training:
         row = _means(losses)
         if math.isfinite(first := self.not_finite.item()) or not all(map(math.isfinite, row.values())):
             step = int(min(first, done))
-            clips = self.feed.store.index["id"].gather(self.feed.drawn(step - 1)[0])
+            clips = self.feed.store.clips(["id"])["id"].gather(self.feed.drawn(step - 1)[0])
             raise FloatingPointError(f"loss or gradient not finite at step {step}, of the clips {', '.join(clips)}")
         if self.curve and logged:
             row["train/learning_rate"] = self.rate(done - 1)
