@@ -48,8 +48,9 @@ class Measured:
 
 def kind(run: Run) -> str:
     """Runs that cost the same a step."""
+    of = run.optimization
     parts = run_to_json(with_fields(run, {"data.clips": 0, "data.without": (), "optimization.steps": 0}))
-    return json.dumps([parts[name] for name in ("objective", "encoder", "data")] + [run.optimization.batch_size])
+    return json.dumps([parts[name] for name in ("objective", "encoder", "data")] + [of.batch_size, of.batch_seconds])
 
 
 Files = dict[str, bytes]
@@ -94,8 +95,9 @@ def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tu
     share = max(1, run.optimization.batch_size // resources.group)
     few = with_fields(run, {"protocol": "equal-steps", "optimization.steps": MEASURED_STEPS,
                             "optimization.batch_size": share})  # fmt: skip
+    seconds = run.optimization.batch_seconds / resources.group
     max_tokens = 0 if labels is not None else run.objective.max_tokens
-    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels)
+    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels, seconds)
     module = build(few, len(store.tokenizer), {"task": 2}, None, None, store.statistics)
     times: list[float] = []
 

@@ -5,11 +5,14 @@ size (clip k of a source of n sorts at (k + 1/2) / n), so that every prefix is w
 mixture of S sources. The order depends on ids and salt alone: not on file order, shard count or machine.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Set
+from pathlib import Path
 
 import polars as pl
+from pyarrow import parquet
 
 from scaling.data.clip import Clip, Reject, refusal
 from scaling.errors import StudyError
@@ -26,6 +29,8 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 REJECTS = {"id": pl.String, "source": pl.String, "audio": pl.String, "stage": pl.String, "reason": pl.String}
 
+GROUP_PARTS = 64
+"""Parts whose clips stand in one row group of the catalogue's file."""
 # A folder of which this many of the first clips are asked for, and most are missing, is the wrong folder.
 LOOKED_FOR = 200
 
@@ -34,6 +39,29 @@ def clip_table(clips: Iterable[Clip]) -> pl.DataFrame:
     """One row a clip, the columns of `COLUMNS`."""
     rows = [(c.id, c.source, c.domain, c.seconds, list(c.captions), c.audio, c.start, c.channel) for c in clips]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+
+
+def write_catalogue(path: Path, ranked: pl.DataFrame, part_clips: int) -> None:
+    """Write a catalogue so that the clips of one part can be read without the rest.
+
+    By pyarrow: polars' writer takes time that grows with the square of the row groups.
+    """
+    table = ranked.to_arrow(compat_level=pl.CompatLevel.oldest())
+    parquet.write_table(table, path, row_group_size=GROUP_PARTS * part_clips, compression="zstd")
+
+
+def read_catalogue(path: Path, part: int, part_clips: int) -> pl.DataFrame:
+    """The clips of one part of a catalogue that `write_catalogue` wrote."""
+    group, within = divmod(part, GROUP_PARTS)
+    return _row_group(path, path.stat().st_mtime_ns, group).slice(within * part_clips, part_clips)
+
+
+@functools.lru_cache(maxsize=1)
+def _row_group(path: Path, written: int, group: int) -> pl.DataFrame:
+    with parquet.ParquetFile(path) as file:
+        if group >= file.num_row_groups:
+            return pl.DataFrame(pl.from_arrow(file.schema_arrow.empty_table()))
+        return pl.DataFrame(pl.from_arrow(file.read_row_group(group)))
 
 
 def audio_place(audio: str, audio_root: str = "") -> str:

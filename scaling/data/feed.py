@@ -5,38 +5,41 @@ so twins of different objectives see the same clips with the same captions in th
 """
 
 import functools
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scaling.data.features import HOP, SAMPLE_RATE
-from scaling.data.keyed import keyed_generator
-from scaling.data.store import Store
+from scaling.data.batches import Batches, OfClips, OfSeconds
+from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
+from scaling.data.order import Order, uniforms
+from scaling.data.store import Store, taken
 from scaling.models.batch import Batch
 from scaling.models.tokens import BEGIN, END, PAD
 
 
-@functools.lru_cache(maxsize=2)
-def epoch_order(seed: int, epoch: int, clips: int) -> NDArray[np.int64]:
-    """The order of a subset's clips in an epoch: int64 [clips], a permutation."""
-    return keyed_generator("order", seed, epoch).permutation(clips)
-
-
-def padded_log_mels(store: Store, places: NDArray[np.int64], starts: NDArray[np.int64], frames: int) -> Batch:
-    """`features` float32 [batch, time, 80], zero past each clip's end, and `lengths` int64 [batch], both in
+def padded_log_mels(
+    store: Store, places: NDArray[np.integer[Any]], starts: NDArray[np.int64], frames: int, pin: bool = False
+) -> Batch:
+    """`features` float16 [batch, time, 80], zero past each clip's end, and `lengths` int64 [batch], both in
     frames.
 
-    Every clip is cut to `frames` from its start; `time` is the longest of what is left.
+    Every clip is cut to `frames` from its start; `time` is the longest of what is left. `pin`: in memory that a GPU
+    copies from by itself.
     """
     lengths = np.minimum(store.frames[places] - starts, frames)
-    features = np.zeros((len(places), int(lengths.max()), store.log_mel(int(places[0])).shape[1]), np.float32)
-    for row, (place, start, length) in enumerate(zip(places, starts, lengths, strict=True)):
-        features[row, :length] = store.log_mel(int(place))[start : start + length]
-    return {"features": torch.from_numpy(features), "lengths": torch.from_numpy(lengths)}
+    features = torch.empty((len(places), int(lengths.max()), MEL_BINS), dtype=torch.float16, pin_memory=pin)
+    rows = features.numpy()
+    parts, at = store.index.part[places].tolist(), store.index.row[places].tolist()
+    for out, part, row, start, length in zip(rows, parts, at, starts.tolist(), lengths.tolist(), strict=True):
+        out[:length] = store.part(part).log_mel(row)[start : start + length]
+        out[length:] = 0
+    return {"features": features, "lengths": torch.from_numpy(lengths)}
 
 
 @dataclass(frozen=True)
@@ -44,35 +47,39 @@ class Feed:
     """The training batches of one run.
 
     `places` are the clips of its subset, `holdout_places` those its fixed loss is measured on; `batch_size`
-    counts clips over all workers. A clip longer than `crop_seconds` is cropped at a random place, drawn from
-    (clip, epoch, seed). With `labels` (int64 [clips of the store, tasks]) the batches carry labels, without
-    they carry captions.
+    counts clips over all workers, or `batch_seconds` the seconds of audio, if it is not 0. A clip longer than
+    `crop_seconds` is cropped at a random place, drawn from (clip, epoch, seed). With `labels` (int64 [clips of the
+    store, tasks]) the batches carry labels, without they carry captions.
     """
 
     store: Store
-    places: NDArray[np.int64]
-    holdout_places: NDArray[np.int64]
+    places: NDArray[np.integer[Any]]
+    holdout_places: NDArray[np.integer[Any]]
     seed: int
     batch_size: int
     crop_seconds: float
     max_tokens: int
     labels: NDArray[np.int64] | None = None
+    batch_seconds: float = 0.0
 
     @property
     def crop_frames(self) -> int:
         return 1 + int(self.crop_seconds * SAMPLE_RATE) // HOP
 
-    def drawn(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places and epochs of the clips of a step's batch: int64 [batch_size] each."""
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs, within = np.divmod(positions, len(self.places))
-        drawn = np.empty_like(positions)
-        for epoch in np.unique(epochs):
-            order = epoch_order(self.seed, int(epoch), len(self.places))
-            drawn[epochs == epoch] = self.places[order[within[epochs == epoch]]]
-        return drawn, epochs
+    @functools.cached_property
+    def batches(self) -> Batches:
+        """Which clips are in which batch."""
+        order = Order(taken(self.store.index.part, self.places), self.seed)
+        if not self.batch_seconds:
+            return OfClips(order, self.batch_size)
+        return OfSeconds(order, taken(self.store.frames, self.places), self.crop_frames, self.batch_seconds)
 
-    def batch(self, step: int, worker: int = 0, workers: int = 1) -> Batch:
+    def drawn(self, step: int) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        """Places and epochs of the clips of a step's batch: int64 [batch] each."""
+        draw = self.batches.draw(step)
+        return self.places[draw.clips], draw.epochs
+
+    def batch(self, step: int, worker: int = 0, workers: int = 1, pin: bool = False) -> Batch:
         """A worker's share of the batch of a step.
 
         `features`, `lengths` as in `padded_log_mels`; `tokens` int64 [batch, longest], padded, and `caption`
@@ -80,27 +87,27 @@ class Feed:
         """
         places, epochs = self.drawn(step)
         places, epochs = places[worker::workers], epochs[worker::workers]
-        draws = [
-            keyed_generator("clip", self.seed, int(e), int(p)).random(2) for p, e in zip(places, epochs, strict=True)
-        ]
+        which, where = uniforms(repr(("clip", self.seed)), places, epochs, draws=2)
         spare = np.maximum(self.store.frames[places] - self.crop_frames, 0)
-        starts = np.array([int(draw[1] * (room + 1)) for draw, room in zip(draws, spare, strict=True)])
-        targets = self._targets(places, np.array([draw[0] for draw in draws]))
-        return {**padded_log_mels(self.store, places, starts, self.crop_frames), **targets}
+        starts = (where * (spare + 1)).astype(np.int64)
+        batch = {**padded_log_mels(self.store, places, starts, self.crop_frames, pin), **self._targets(places, which)}
+        return {key: value.pin_memory() for key, value in batch.items()} if pin else batch
 
-    def _targets(self, places: NDArray[np.int64], draws: NDArray[np.float64]) -> Batch:
+    def _targets(self, places: NDArray[np.integer[Any]], draws: NDArray[np.float64]) -> Batch:
         if self.labels is not None:
             return {"labels": torch.from_numpy(self.labels[places])}
-        index = self.store.index
+        parts, rows = self.store.index.part[places].tolist(), self.store.index.row[places].tolist()
         drawn = [
             self.store.part(part).caption(row, draw)
-            for part, row, draw in zip(index.part[places].tolist(), index.row[places].tolist(), draws, strict=True)
+            for part, row, draw in zip(parts, rows, draws.tolist(), strict=True)
         ]
-        encoded = [[BEGIN, *words[: self.max_tokens - 2].tolist(), END] for words, _ in drawn]
-        tokens = torch.full((len(encoded), max(map(len, encoded))), PAD)
-        for row, ids in enumerate(encoded):
-            tokens[row, : len(ids)] = torch.tensor(ids)
-        return {"tokens": tokens, "caption": torch.tensor([number for _, number in drawn])}
+        words = [some[: self.max_tokens - 2] for some, _ in drawn]
+        tokens = np.full((len(words), 2 + max(map(len, words))), PAD, np.int64)
+        tokens[:, 0] = BEGIN
+        for row, some in zip(tokens, words, strict=True):
+            row[1 : 1 + len(some)] = some
+            row[1 + len(some)] = END
+        return {"tokens": torch.from_numpy(tokens), "caption": torch.tensor([number for _, number in drawn])}
 
     def holdout(self) -> Iterator[Batch]:
         """The holdout in batches, each clip with its first caption and cut from its beginning."""
@@ -109,13 +116,35 @@ class Feed:
             log_mels = padded_log_mels(self.store, some, np.zeros_like(some), self.crop_frames)
             yield {**log_mels, **self._targets(some, np.zeros(len(some)))}
 
-    def stream(self, first: int, last: int, worker: int = 0, workers: int = 1) -> Iterator[Batch]:
-        """The batches of steps `first` to `last` - 1, each made by a thread while the one before is trained
-        on."""
-        with ThreadPoolExecutor(1, thread_name_prefix="feed") as thread:
-            ahead = [thread.submit(self.batch, step, worker, workers) for step in range(first, min(first + 2, last))]
+    def stream(
+        self, first: int, last: int, worker: int = 0, workers: int = 1, threads: int = 1, pin: bool = False
+    ) -> Iterator[Batch]:
+        """The batches of steps `first` to `last` - 1, made ahead by so many threads.
+
+        The parts of the window that comes next are opened meanwhile: fetched, where they lie in an object store.
+        """
+        makers, opener = ThreadPoolExecutor(threads, "feed"), ThreadPoolExecutor(1, "parts")
+        ahead: deque[Future[Batch]] = deque()
+        asked: set[tuple[int, int]] = set()
+        ends = max(self.batches.draw(last - 1).windows) if first < last else (0, 0)
+        try:
             for step in range(first, last):
-                ready = ahead.pop(0).result()
-                if step + 2 < last:
-                    ahead.append(thread.submit(self.batch, step + 2, worker, workers))
-                yield ready
+                for coming in range(step + len(ahead), min(step + threads + 1, last)):
+                    ahead.append(makers.submit(self.batch, coming, worker, workers, pin))
+                    asked |= self._open_parts(coming, ends, asked, opener)
+                yield ahead.popleft().result()
+        finally:
+            for pool in (makers, opener):
+                pool.shutdown(cancel_futures=True)
+
+    def _open_parts(
+        self, step: int, ends: tuple[int, int], asked: set[tuple[int, int]], opener: ThreadPoolExecutor
+    ) -> set[tuple[int, int]]:
+        """Have the parts of a step's windows opened, and of those that follow, up to the run's last."""
+        order = self.batches.order
+        near = {each for window in self.batches.draw(step).windows for each in (window, order.following(*window))}
+        new = {window for window in near if window <= ends} - asked
+        for window in sorted(new):
+            for part in order.parts_of(*window).tolist():
+                opener.submit(self.store.part, part)
+        return new

@@ -27,6 +27,7 @@ from scaling.storage.tables import read_parquet, write_parquet
 
 SCHEMA = pa.schema(
     [
+        ("place", pa.int32()),
         ("part", pa.int32()),
         ("row", pa.uint8()),
         ("frames", pa.int32()),
@@ -55,6 +56,7 @@ class Index:
     """The usable clips of a store in rank order, read-only, straight from the file.
 
     Attributes:
+        place: 0, 1, 2, …: a prefix of it is a subset, and no worker of a node has one of its own: int32 [clips].
         part, row: where each clip lies: int32 and uint8 [clips].
         frames, seconds: how long it is: int32 and float32 [clips].
         captions: how many it has: int32 [clips].
@@ -69,7 +71,7 @@ class Index:
         self.parts: tuple[str, ...] = tuple(json.loads(metadata.get(b"parts", b"[]")))
         self.sources: tuple[str, ...] = tuple(json.loads(metadata.get(b"sources", b"[]")))
         self.leaks: str = metadata.get(b"leaks", b"").decode()
-        self.part, self.row, self.frames, self.captions, self.source, self.seconds = (
+        self.place, self.part, self.row, self.frames, self.captions, self.source, self.seconds = (
             self._column(name) for name in SCHEMA.names[:-1]
         )
 
@@ -173,6 +175,7 @@ def _described(
     sources = list(dict.fromkeys([*index.sources, *usable["source"].unique(maintain_order=True)]))
     numbers = {source: number for number, source in enumerate(sources)}
     columns = usable.select(
+        pl.int_range(len(index), len(index) + pl.len(), dtype=pl.Int32).alias("place"),
         "part",
         "row",
         "frames",

@@ -129,7 +129,7 @@ class Part:
         self._offsets = np.frombuffer(offsets, np.int64)
         self._features = np.frombuffer(features or b"", np.float16)
         words = batch.column("words")
-        self._captions = batch.column("captions")
+        self._ids, self._captions = batch.column("id"), batch.column("captions")
         self._captions_from = _numbers(words.offsets, np.int32)
         self._words_from = _numbers(words.values.offsets, np.int32)
         self._words = _numbers(words.values.values, np.uint16)
@@ -140,6 +140,10 @@ class Part:
         start, stop = self._offsets[row] // 2, self._offsets[row + 1] // 2
         frames: NDArray[np.float16] = self._features[start:stop].reshape(-1, MEL_BINS)
         return frames
+
+    def clip_id(self, row: int) -> str:
+        """The id of a clip."""
+        return str(self._ids[row])
 
     def captions(self, row: int) -> list[str]:
         """The captions of a clip, as they were written."""

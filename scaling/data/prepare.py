@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from scaling.data.catalogue import read_catalogue
 from scaling.data.description import CATALOGUE, Description, intact, read_description
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.index import indexed_parts, write_index
@@ -54,8 +55,7 @@ def _besides(without: tuple[str, ...]) -> str:
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
     """The ranked clips of one part."""
-    ranked = pl.scan_parquet(intact(folder, CATALOGUE))
-    return ranked.slice(part * part_clips, part_clips).collect()
+    return read_catalogue(intact(folder, CATALOGUE), part, part_clips)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scaling.data.catalogue import write_catalogue
 from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, TOKENIZER, Description, begun, intact, seal
+from scaling.data.features import MEL_BINS
 from scaling.data.index import read_index
 from scaling.data.parts import DESCRIBING, Part, describe
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
@@ -49,7 +52,7 @@ def create_store(
     the folder holds something else.
     """
     files: dict[str, Callable[[Path], object]] = {
-        CATALOGUE: lambda path: ranked.write_parquet(path, row_group_size=description.part_clips),
+        CATALOGUE: lambda path: write_catalogue(path, ranked, description.part_clips),
         MANIFEST_REJECTS: rejects.write_parquet,
         TOKENIZER: tokenizer_of(ranked).save,
     }
@@ -74,6 +77,14 @@ def tokenizer_of(ranked: pl.DataFrame) -> Tokenizer:
 def read_tokenizer(folder: Location) -> Tokenizer:
     """The words of the captions of a store. Raises `StudyError` where they are damaged."""
     return Tokenizer.load(intact(folder, TOKENIZER))
+
+
+def taken(column: NDArray[Any], places: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """What a column of the index says of some places, which rise: of those that follow each other it is no copy."""
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        there: NDArray[Any] = column[int(places[0]) : int(places[-1]) + 1]
+        return there
+    return np.asarray(column[places])
 
 
 @dataclass(frozen=True)
@@ -111,16 +122,23 @@ class Store:
     @functools.cached_property
     def statistics(self) -> Statistics:
         """Statistics of the holdout's log-mels and of the captions."""
-        frames = np.concatenate([self.log_mel(int(place)) for place in self.holdout]).astype(np.float32)
+        count, sums, squares = 0, np.zeros(MEL_BINS), np.zeros(MEL_BINS)
+        for place in self.holdout.tolist():
+            frames = self.log_mel(place).astype(np.float64)
+            count += len(frames)
+            sums += frames.sum(axis=0)
+            squares += np.square(frames).sum(axis=0)
+        mean = sums / count
         # A bin that never sounds, in 8 kHz recordings say, must not be blown up.
-        return Statistics(frames.mean(axis=0), frames.std(axis=0).clip(1.0), self.tokenizer.log_frequencies())
+        std = np.sqrt(np.maximum(squares / count - mean**2, 0)).clip(1.0)
+        return Statistics(mean.astype(np.float32), std.astype(np.float32), self.tokenizer.log_frequencies())
 
     @property
-    def holdout(self) -> NDArray[np.int64]:
+    def holdout(self) -> NDArray[np.int32]:
         """The clips that no subset contains."""
-        return np.arange(min(self.description.holdout, len(self)))
+        return self.index.place[: self.description.holdout]
 
-    def subset(self, clips: int, without: Sequence[str] = ()) -> NDArray[np.int64]:
+    def subset(self, clips: int, without: Sequence[str] = ()) -> NDArray[np.int32]:
         """The first `clips` usable clips by rank after the holdout, of all sources but those named.
 
         Raises `StudyError` where there are fewer, naming the largest possible size.
@@ -134,8 +152,8 @@ class Store:
         """How many clips the largest subset has, of all sources but those named."""
         return len(self._places(without))
 
-    def _places(self, without: Sequence[str]) -> NDArray[np.int64]:
-        places = np.arange(self.description.holdout, len(self))
+    def _places(self, without: Sequence[str]) -> NDArray[np.int32]:
+        places = self.index.place[self.description.holdout :]
         numbers = [number for number, source in enumerate(self.index.sources) if source in without]
         return places[~np.isin(self.index.source[self.description.holdout :], numbers)] if numbers else places
 
@@ -143,6 +161,11 @@ class Store:
         """float16 [frames, 80], read-only."""
         part: Part = self.part(int(self.index.part[place]))
         return part.log_mel(int(self.index.row[place]))
+
+    def clip_id(self, place: int) -> str:
+        """The id of a clip."""
+        part: Part = self.part(int(self.index.part[place]))
+        return part.clip_id(int(self.index.row[place]))
 
     def captions(self, place: int) -> list[str]:
         """The captions of a clip."""

@@ -1,6 +1,7 @@
 """Embeddings of labelled clips by a frozen encoder, computed once and probed many times."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ BATCH = 64
 
 
 def _windows(
-    store: Store, places: NDArray[np.int64], frames: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    store: Store, places: NDArray[np.integer[Any]], frames: int
+) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.int64]]]:
     """Clips cut into consecutive windows of `frames`: (places, starts), in batches of like length."""
     counts = np.maximum(-(-store.frames[places] // frames), 1)
     starts = np.concatenate([np.arange(count) * frames for count in counts])
@@ -30,7 +31,7 @@ def _windows(
 
 @torch.no_grad()
 def embed(
-    store: Store, places: NDArray[np.int64], encoder: Encoder, crop_seconds: float, device: torch.device
+    store: Store, places: NDArray[np.integer[Any]], encoder: Encoder, crop_seconds: float, device: torch.device
 ) -> torch.Tensor:
     """The mean over all frames of each clip: float32 [clips of the store, width], on the CPU.
 
@@ -39,13 +40,20 @@ def embed(
     """
     encoder.eval()
     frames_a_window = 1 + int(crop_seconds * SAMPLE_RATE) // HOP
-    sums = torch.zeros(len(store), encoder.width)
-    weights = torch.zeros(len(store))
+    gpu = device.type == "cuda"
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    of: list[NDArray[np.integer[Any]]] = []
     for some, starts in _windows(store, places, frames_a_window):
-        batch = padded_log_mels(store, some, starts, frames_a_window)
-        frames, lengths = encoder(batch["features"].to(device), batch["lengths"].to(device))
-        vectors, lengths = masked_mean(frames, lengths).float().cpu(), lengths.cpu()
-        index = torch.from_numpy(some)
-        sums.index_add_(0, index, vectors * lengths[:, None])
+        batch = padded_log_mels(store, some, starts, frames_a_window, pin=gpu)
+        features = batch["features"].to(device, non_blocking=True).float()
+        frames, lengths = encoder(features, batch["lengths"].to(device, non_blocking=True))
+        # They stay on the device until all are there: to wait for each would leave it idle in between.
+        found.append((masked_mean(frames, lengths).float() * lengths[:, None], lengths))
+        of.append(some)
+    sums, weights = torch.zeros(len(store), encoder.width), torch.zeros(len(store))
+    if found:
+        index = torch.from_numpy(np.concatenate(of))
+        vectors, lengths = (torch.cat(column).cpu() for column in zip(*found, strict=True))
+        sums.index_add_(0, index, vectors)
         weights.index_add_(0, index, lengths.float())
     return sums / weights[:, None]

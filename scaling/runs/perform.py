@@ -3,9 +3,11 @@
 import time
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from scaling.data.feed import Feed
@@ -50,7 +52,8 @@ def perform(
     began = time.monotonic()
     store, labelled = _stores(folder.store)
     cost = Cost()
-    index, places = store.index, np.empty(0, np.int64)
+    index = store.index
+    places: NDArray[np.integer[Any]] = np.empty(0, np.int64)
     module: Objective | None = None
     if run.objective is not None:
         feed, classes = feed_of(run, store, labelled)
@@ -99,7 +102,7 @@ def perform(
 
 def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict[str, int]]:
     """The batches of a run, and the classes of every task that an objective of labels learns."""
-    batch_size, crop = run.optimization.batch_size, run.data.crop_seconds
+    batch_size, crop, seconds = run.optimization.batch_size, run.data.crop_seconds, run.optimization.batch_seconds
     if run.objective.targets == "labels":
         classes, labels = labelled.label_matrix()
         # What is marked as supervised may have no validation split; its fixed loss is then taken on training
@@ -108,10 +111,11 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict
         val_places = labelled.supervised_places("val")
         fixed = val_places if len(val_places) else train_places[: len(store.holdout)]
         places = np.setdiff1d(train_places, fixed)
-        return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels), classes
+        return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels, seconds), classes
     assert isinstance(run.data.clips, int)
-    places = store.subset(run.data.clips, run.data.without)
-    return Feed(store, places, store.holdout, run.seed, batch_size, crop, run.objective.max_tokens), {}
+    subset = store.subset(run.data.clips, run.data.without)
+    tokens = run.objective.max_tokens
+    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds), {}
 
 
 def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:

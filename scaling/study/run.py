@@ -57,7 +57,8 @@ class Optimization:
     of equal passes.
 
     `text_rate` multiplies the learning rate of all that is not the encoder: a text side from scratch must learn words
-    before an encoder can learn anything from it. `warmup` is a share of the steps.
+    before an encoder can learn anything from it. `warmup` is a share of the steps. A batch has `batch_size` clips, or,
+    if `batch_seconds` is not 0, at most so many seconds of audio in clips of like length; both count over all workers.
     """
 
     steps: int = 0
@@ -114,6 +115,14 @@ class Run:
     protocol: Protocol = "equal-steps"
     seed: int = 0
 
+    def check(self) -> None:
+        """Raise `StudyError` for batches that cannot be."""
+        seconds, crop = self.optimization.batch_seconds, self.data.crop_seconds
+        if seconds and seconds < crop:
+            raise StudyError(f"batches of {seconds:g} s hold no clip of {crop:g} s: raise optimization.batch_seconds")
+        if seconds and self.protocol == "equal-passes":
+            raise StudyError("passes are counted in batches of clips: set optimization.batch_seconds to 0")
+
     @cached_property
     def steps(self) -> int:
         """How many steps it trains."""
@@ -127,7 +136,9 @@ class Run:
     @property
     def work(self) -> float:
         """What it costs, in a unit of no meaning: clips seen in training times the encoder's parameters."""
-        return float(self.steps) * self.optimization.batch_size * max(int(self.encoder.parameters), 1)
+        optimization = self.optimization
+        clips = optimization.batch_seconds / self.data.crop_seconds or optimization.batch_size
+        return float(self.steps) * clips * max(int(self.encoder.parameters), 1)
 
     @property
     def objective_name(self) -> str:

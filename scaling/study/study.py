@@ -119,9 +119,10 @@ class Study:
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart."""
+        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be."""
         arms: dict[Run, str] = {}
         for levels, run in self._arms():
+            run.check()
             arm = Cell(run, levels).arm
             if (other := arms.setdefault(run, arm)) != arm:
                 raise StudyError(f"{other} and {arm} would be the same runs: one of them must set something else")

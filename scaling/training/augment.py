@@ -22,17 +22,19 @@ def spec_augment(
     """
     batch, frames, bins = features.shape
 
+    device = features.device
+
     def draws(masks: int) -> torch.Tensor:
-        return torch.rand(batch * workers, masks, 2, generator=generator)[worker::workers]
+        return torch.rand(batch * workers, masks, 2, generator=generator)[worker::workers].to(device, non_blocking=True)
 
     def masked(positions: int, draw: torch.Tensor, widest: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
         width = (draw[..., 0] * (widest[:, None] + 1)).floor()
         start = (draw[..., 1] * (room[:, None] - width + 1).clamp(min=1)).floor()
-        place = torch.arange(positions)
+        place = torch.arange(positions, device=device)
         return ((place >= start[..., None]) & (place < (start + width)[..., None])).any(dim=1)
 
-    widest_time = torch.minimum(torch.full((batch,), data.time_mask_frames), lengths // 5)
-    widest_mel = torch.full((batch,), data.mel_mask_bins)
+    widest_time = torch.minimum(torch.full((batch,), data.time_mask_frames, device=device), lengths // 5)
+    widest_mel = torch.full((batch,), data.mel_mask_bins, device=device)
     time = masked(frames, draws(data.time_masks), widest_time, lengths)
-    mel = masked(bins, draws(data.mel_masks), widest_mel, torch.full((batch,), bins))
+    mel = masked(bins, draws(data.mel_masks), widest_mel, torch.full((batch,), bins, device=device))
     return features.masked_fill(time[:, :, None] | mel[:, None, :], LOG_MEL_MEAN)

@@ -39,10 +39,13 @@ from scaling.training.learning_curve import LearningCurve
 from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
 from scaling.training.optimizers import build_optimizer, clipped
 from scaling.training.schedules import learning_rate
+from scaling.training.staging import staged
 
 HOLDOUT_LOSSES = 4
 """How often the loss on the fixed holdout is taken in a run, the last time at its end."""
 LOGGED_STEPS = 200
+FEED_THREADS = 4
+"""Beside a GPU; on a CPU they would take the cores that train."""
 CHECKPOINT_SECONDS = 10.0
 UPLOAD_SHARE, UPLOAD_SECONDS = 10.0, 300.0
 """Checkpoints that go to an object store are this many times as far apart as one takes, up to these seconds."""
@@ -66,10 +69,11 @@ def train(
     attempt took the run over, `FloatingPointError` where the loss is not finite, and `StudyError` where the
     batch cannot be shared out equally or the disk is full.
     """
-    batch_size, parts = run.optimization.batch_size, run.optimization.accumulate
-    if batch_size % (workers() * parts):
-        into = f", in {parts} parts each" if parts > 1 else ""
-        raise StudyError(f"a batch of {batch_size} clips cannot be shared out equally to {workers()} workers{into}")
+    of = run.optimization
+    if not feed.batches.shares(workers() * of.accumulate):
+        batch = f"{of.batch_seconds:g} s" if of.batch_seconds else f"{of.batch_size} clips"
+        into = f", in {of.accumulate} parts each" if of.accumulate > 1 else ""
+        raise StudyError(f"a batch of {batch} cannot be shared out equally to {workers()} workers{into}")
     training = Training(run, feed, module, attempt, device or torch.device("cpu"), checkpoint_seconds)
     try:
         training.work(progress)
@@ -108,7 +112,10 @@ class Training:
     def work(self, progress: Progress) -> None:
         """Every step that is left, each followed by what is logged and saved after it."""
         first, last = self.before.step, self.run.steps
-        batches = self.feed.stream(first, last, self.attempt.worker, workers())
+        gpu = self.device.type == "cuda"
+        threads = FEED_THREADS if gpu else 1
+        fed = self.feed.stream(first, last, self.attempt.worker, workers(), threads, pin=gpu)
+        batches = staged(fed, self.device)
         for done in range(first + 1, last + 1):
             asked = time.monotonic()
             batch = next(batches)
@@ -132,7 +139,7 @@ class Training:
         masked = spec_augment(
             batch["features"], batch["lengths"], self.run.data, generator, self.attempt.worker, workers()
         )
-        batch = {key: value.to(self.device, non_blocking=True) for key, value in {**batch, "features": masked}.items()}
+        batch = {**batch, "features": masked}
         rate = self.rate(step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = rate * parameters["scale"]
@@ -147,7 +154,7 @@ class Training:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step (0-based)."""
-        return learning_rate(self.run, step, step * self.run.optimization.batch_size / len(self.feed.places))
+        return learning_rate(self.run, step, self.feed.batches.clips_seen(step) / len(self.feed.places))
 
     def _backward(self, batch: Batch, generator: torch.Generator) -> Losses:
         """The losses of a batch, whose gradients are left in the parameters; in parts, if the run says so."""
@@ -165,7 +172,7 @@ class Training:
 
     def asked(self, done: int, progress: Progress) -> tuple[bool, bool]:
         """Whether to stop, and whether a checkpoint is due, after so many steps: the same on every worker."""
-        clips = (done - self.before.step) * self.run.optimization.batch_size
+        clips = self.feed.batches.clips_seen(done) - self.feed.batches.clips_seen(self.before.step)
         stop = progress(done, clips / (time.monotonic() - self.began)) if self.attempt.worker == 0 else False
         return self.meetings.agreed(done, stop, time.monotonic() - self.saved >= self.until_checkpoint)
 
@@ -179,7 +186,7 @@ class Training:
         row = _means(losses)
         if math.isfinite(first := self.not_finite.item()) or not all(map(math.isfinite, row.values())):
             step = int(min(first, done))
-            clips = self.feed.store.clips(["id"])["id"].gather(self.feed.drawn(step - 1)[0])
+            clips = map(self.feed.store.clip_id, self.feed.drawn(step - 1)[0].tolist())
             raise FloatingPointError(f"loss or gradient not finite at step {step}, of the clips {', '.join(clips)}")
         if self.curve and logged:
             row["train/learning_rate"] = self.rate(done - 1)
@@ -220,7 +227,7 @@ class Training:
         self.module.eval()
         if self.last_holdout is None:
             self.last_holdout = holdout_loss(self.feed, self.module, self.device)
-        samples = steps * run.optimization.batch_size
+        samples = self.feed.batches.clips_seen(steps)
         return Cost(
             samples_seen=samples,
             epochs=samples / len(self.feed.places),

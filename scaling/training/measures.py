@@ -12,6 +12,7 @@ from scaling.data.feed import Feed
 from scaling.models.batch import Batch
 from scaling.objectives.objective import alone
 from scaling.study.run import Run
+from scaling.training.staging import on_device
 
 HOLDOUT_BATCH = 512
 """Clips the holdout loss is taken over at once, whatever the batch size: the contrastive loss depends on it."""
@@ -34,7 +35,7 @@ def holdout_loss(feed: Feed, module: nn.Module, device: torch.device) -> float:
     total, clips = 0.0, 0
     with alone(), autocast(device):
         for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
-            loss = module({key: value.to(device) for key, value in batch.items()}, generator)["loss"]
+            loss = module(on_device(batch, device), generator)["loss"]
             total += loss.item() * len(batch["lengths"])
             clips += len(batch["lengths"])
     module.train(training)
@@ -70,8 +71,8 @@ def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device
     attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
     counter = FlopCounterMode(display=False, custom_mapping=attention)
     with counter, alone(), autocast(device):
-        module({key: value.to(device) for key, value in batch.items()}, torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * run.steps * run.optimization.batch_size
+        module(on_device(batch, device), torch.Generator().manual_seed(0))
+    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * feed.batches.clips_seen(run.steps)
 
 
 def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

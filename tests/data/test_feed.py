@@ -122,6 +122,22 @@ def test_the_shares_of_workers_make_up_the_batch_of_one(feed: Feed, workers: int
     assert seen == 8
 
 
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_a_batch_of_seconds_is_the_same_for_any_number_of_workers(feed: Feed, workers: int):
+    feed = replace(feed, batch_seconds=3.5)
+    for step in (0, 7):
+        whole = feed.batch(step)
+        assert whole["features"].shape[0] * whole["features"].shape[1] <= 351
+        shares = [feed.batch(step, worker, workers) for worker in range(workers)]
+        assert len({len(share["lengths"]) for share in shares}) == 1
+        for worker, share in enumerate(shares):
+            assert torch.equal(share["caption"], whole["caption"][worker::workers])
+            assert torch.equal(share["lengths"], whole["lengths"][worker::workers])
+    # One that starts in the middle sees what one that began at the beginning sees.
+    for batch, step in zip(feed.stream(5, 9, threads=3), range(5, 9), strict=True):
+        assert_same(batch, feed.batch(step))
+
+
 def test_crops_lie_within_their_clips_and_reach_both_ends(feed: Feed):
     store = feed.store
     longest = int(feed.places[store.frames[feed.places].argmax()])

@@ -286,3 +286,14 @@ def test_an_optimization_that_makes_no_sense_is_refused(changes: dict[str, Any],
     with pytest.raises(StudyError, match=said) as refused:
         Optimization(**changes)
     assert "\n" not in str(refused.value)
+
+
+def test_batches_of_seconds_must_hold_a_clip_and_go_with_steps():
+    run = Run(ContrastiveOptions(), optimization=Optimization(steps=10, batch_seconds=640.0))
+    run.check()
+    for changes, why in (
+        ({"optimization.batch_seconds": 1.0}, "batches of 1 s hold no clip of 2 s"),
+        ({"protocol": "equal-passes"}, "passes are counted in batches of clips"),
+    ):
+        with pytest.raises(StudyError, match=why):
+            with_fields(run, changes).check()

@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_never_saved(
     monkeypatch.setattr(training, "LOGGED_STEPS", logged)
     run = tiny_run(learning_rate=float("inf"))
     # Of the first such step, whenever it is looked for.
-    clips = ", ".join(store.clips(["id"])["id"].gather(tiny_feed(run, store).drawn(1)[0]))
+    clips = ", ".join(map(store.clip_id, tiny_feed(run, store).drawn(1)[0].tolist()))
     with pytest.raises(FloatingPointError, match=f"at step 2, of the clips {clips}$"):
         trained(run, store, tmp_path, checkpoint_seconds=0.0)
     there = latest_checkpoint(tmp_path)
