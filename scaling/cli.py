@@ -5,22 +5,26 @@
 """
 
 import sys
+import traceback
 from collections.abc import Callable
+from functools import wraps
+from types import TracebackType
 from typing import Annotated, Literal
 
 import tyro
 
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals, StoppedError
-from scaling.errors import ClusterLostError, StudyError
+from scaling.errors import ClusterLostError, StudyError, without_secrets
 from scaling.storage.files import absolute, check_writable, local, on_disk
 from scaling.storage.objects import is_outage
-from scaling.study.options import Kind, parse
+from scaling.study.options import Kind, default, parse
 from scaling.study.study import Study
 
 
 def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str | None) -> int:
     """Parse the command line into a study's own options, do the study they describe, and return the exit code."""
+    sys.excepthook = print_without_secrets
     signals = Signals()
     signals.install()
     display = Display()
@@ -128,16 +132,20 @@ def plan(
     return 0
 
 
-def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
+def sync(
+    folder: tyro.conf.Positional[str],
+    tracking_uri: Annotated[str | None, default("SQLite in the study's folder", "URI")] = None,
+) -> int:
     """Send to MLflow what it could not be told while a study worked.
 
     Args:
         folder: what a study was given as --out, or its default.
-        tracking_uri: MLflow tracking URI. Without one: SQLite in the study's folder.
+        tracking_uri: MLflow tracking URI.
     """
     from scaling.driver.recorded import recorded_study
+    from scaling.record.place import tracking_places
     from scaling.record.recorder import Recorder
-    from scaling.record.tracker import Tracker, shown, tracking_places
+    from scaling.record.tracker import Tracker
     from scaling.runs.folder import StudyFolder
 
     place = absolute(folder)
@@ -146,21 +154,37 @@ def sync(folder: tyro.conf.Positional[str], tracking_uri: str = "") -> int:
     files = StudyFolder(place)
     study = recorded_study(files)
     tracker = Tracker(uri, study.experiment, study.design, study.study_id, artifacts)
+    tracker.check()
     if not Recorder(tracker, study.cells, files, {}, print).settle(study.done, []):
         return 1
-    print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {shown(uri)}")
+    print(f"MLflow holds all {len(study.done)} finished runs of {place}, in {without_secrets(uri)}")
     return 0
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"report": report, "plan": plan, "sync": sync}
 
 
 def main() -> None:
     """The `scaling` command."""
+    sys.excepthook = print_without_secrets
+    words = sys.argv[1:]
     try:
-        sys.exit(
-            tyro.extras.subcommand_cli_from_dict(
-                {"report": report, "plan": plan, "sync": sync},
-                description="Scaling studies: what is done before and after one.",
-            )
-        )
+        if (harmless := list(map(without_secrets, words))) != words:
+            # Mistakes are told with the words that were given: of what may be shown.
+            _called({name: wraps(command)(lambda *_, **__: 0) for name, command in COMMANDS.items()}, harmless)
+        sys.exit(_called(COMMANDS, words))
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _called(commands: dict[str, Callable[..., int]], words: list[str]) -> int:
+    code: int = tyro.extras.subcommand_cli_from_dict(
+        commands, description="Scaling studies: what is done before and after one.", args=words
+    )
+    return code
+
+
+def print_without_secrets(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an exception that nobody expected, as Python does."""
+    print(without_secrets("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")

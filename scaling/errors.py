@@ -1,11 +1,20 @@
 """The one exception a user is meant to read."""
 
+import re
+
+_URL = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
+_REQUEST = re.compile(r"(?<=url: )(\S+)")
+_QUESTION = re.compile(r"(?<=[?#]).+")
+
 
 class StudyError(Exception):
     """A request that makes no sense or input that cannot be used.
 
     Its message is one line that names the thing and the way out; the command line prints it and exits 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class ClusterLostError(Exception):
@@ -14,5 +23,26 @@ class ClusterLostError(Exception):
 
 def in_one_line(error: BaseException) -> str:
     """An exception as a person is told of it: its type, and the last line of what it says."""
-    lines = str(error).strip().splitlines()
+    lines = without_secrets(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
+
+
+def without_secrets(text: str) -> str:
+    """A text without what may be secret in the URLs in it: users and passwords, and all that is asked of a place.
+
+    What libraries say passes here before it is printed, logged or written: their words may name the URL they were
+    given. Sooner too much goes than too little.
+    """
+    shown = _URL.sub(lambda found: found[1] + _harmless(found[2]), text)
+    return _REQUEST.sub(lambda found: _QUESTION.sub("...", found[1]), shown)
+
+
+def _harmless(place: str) -> str:
+    """What may be shown of what stands behind the :// of a URL."""
+    user, at, host = place.rpartition("@")
+    if at and ("?" in user or "#" in user):
+        # Nobody knows whether that is a password or a question.
+        return "..."
+    if at and ("/" not in user or ":" in user.partition("/")[0]):
+        place = f"...@{host}"
+    return _QUESTION.sub("...", place)

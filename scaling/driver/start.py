@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -11,7 +11,9 @@ from scaling.data.corpus import Contents, Source, audio_root, checked_store, ens
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, check_places, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
-from scaling.record.tracker import shown, tracking_places
+from scaling.errors import StudyError, without_secrets
+from scaling.record.outage import UnreachableError
+from scaling.record.place import check_database, database_of, tracking_places
 from scaling.runs.folder import StudyFolder
 from scaling.runs.provenance import source_hash
 from scaling.runs.queue import Entry
@@ -58,9 +60,7 @@ class Start:
                 self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
                 self._farewell()
                 return 0
-            if self.options.tracking_uri:
-                # What cannot be reached is found before anything is written.
-                self._tracker("")
+            self._check_record()
             # Another study may be preparing into the same store.
             begun = self.folder.shared_store is not None and there is None
             shared = Lease(self.folder.store, self.display.say) if begun else nullcontext()
@@ -69,7 +69,7 @@ class Start:
             study_id = mark(self.folder.path, self.study, self.source)
             # MLflow takes seconds to import and to make its database: meanwhile the clips are prepared.
             with ThreadPoolExecutor(1, thread_name_prefix="mlflow") as beside:
-                tracker = beside.submit(self._tracker, study_id)
+                tracker = beside.submit(self._opened_tracker, study_id)
                 self._start_ray()
                 self._check_cluster()
                 self.study = self.study.resolve(self._prepare())
@@ -136,9 +136,29 @@ class Start:
             "available": available,
             "runs": done,
             "source_hash": source_hash(),
-            # A digest, as a password may stand in it.
-            "tracking": blake2b(self.tracking_uri.encode(), digest_size=8).hexdigest(),
+            # Nothing that a password could be guessed from.
+            "tracking": blake2b(without_secrets(self.tracking_uri).encode(), digest_size=8).hexdigest(),
         }
+
+    def _opened_tracker(self, study_id: str) -> Any:
+        """One that has looked whether MLflow answers; if not, it will look again, and who uses it says so."""
+        tracker = self._tracker(study_id)
+        with suppress(StudyError):
+            tracker.check()
+        return tracker
+
+    def _check_record(self) -> None:
+        """Refuse, before anything is written, a place where nothing can be recorded; a database that stays locked is
+        done without for a while."""
+        database = database_of(self.tracking_uri)
+        if database is not None:
+            try:
+                check_database(database)
+            except UnreachableError as error:
+                self.display.say(f"{error}: the study goes on, its record follows")
+                return
+        if self.options.tracking_uri:
+            self._tracker("").check()
 
     def _prepare(self) -> int:
         from scaling.cluster.writers import write_parts
@@ -208,7 +228,7 @@ class Start:
             available = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
             write_json(self.folder.report / "stamp.json", self._stamp(self.study, available))
         if not recorded:
-            where = f" --tracking-uri {shown(self.tracking_uri)}" if self.options.tracking_uri else ""
+            where = f" --tracking-uri {without_secrets(self.tracking_uri)}" if self.options.tracking_uri else ""
             self.display.say(
                 f"not all of it is in MLflow: once it answers, scaling sync {self.folder.path}{where} sends the rest"
             )

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from scaling.record.tracker import Tracker, UnreachableError, reached
+from scaling.record.outage import UnreachableError, reached
+from scaling.record.tracker import Tracker
 from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry
 from scaling.study.run import Run

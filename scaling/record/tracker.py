@@ -6,16 +6,16 @@ one. Metrics go by explicit run ids and in batches; there is no ambient active r
 
 import logging
 import os
-import re
+import secrets
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scaling.errors import StudyError
+from scaling.errors import StudyError, without_secrets
 from scaling.record.metrics import (
     VIEW,
     Record,
@@ -27,8 +27,10 @@ from scaling.record.metrics import (
     scores_table,
     view,
 )
+from scaling.record.outage import UnreachableError, reached
+from scaling.record.place import check_database, database_of
 from scaling.runs.folder import RunFolder, StudyFolder
-from scaling.storage.files import Location, local_copy, on_disk
+from scaling.storage.files import local_copy
 from scaling.study.run import Run, run_to_json
 from scaling.study.study import Cell, Study
 
@@ -36,33 +38,56 @@ STUDY_TAG = "scaling.study"
 RUN_TAG = "scaling.run"
 DONE_TAG = "scaling.done"
 ENTRIES_A_BATCH = 1000
-UNREACHABLE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
-"""What MLflow's client says of a server that does not answer, or that fails."""
-
-
-def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
-    """Where a study in `folder` is recorded, and where the artifacts go if that is SQLite.
-
-    Raises `StudyError` where there is no such place: SQLite needs a filesystem.
-    """
-    if on_disk(folder):
-        return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
-    if not uri:
-        raise StudyError(
-            f"{folder} is in an object store, where MLflow's SQLite cannot live: name a tracking server with "
-            "--tracking-uri, or sqlite:////path/mlflow.db on this machine"
-        )
-    return uri, Path(uri.removeprefix("sqlite:///")).resolve().with_name("mlartifacts")
 
 
 class Tracker:
     """One study's experiment at a tracking URI, described as `design` says (`Study.design`).
 
     `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
-    Raises `StudyError` where the URI cannot be reached.
+    MLflow is asked when there is something to tell it; what keeps it from answering is raised then, as
+    `UnreachableError`, inside `reached`.
     """
 
     def __init__(self, uri: str, experiment: str, design: Mapping[str, Any], study_id: str, artifacts: Path) -> None:
+        self.experiment = experiment
+        self.study_id = study_id
+        self._uri, self._artifacts, self._question = uri, artifacts, design["question"]
+        self._axes = [axis["column"] for axis in design["axes"]]
+        self._client: Any = None
+        self.experiment_id = ""
+        self._ids: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._forwarded: dict[str, int] = {}
+        self._viewed = False
+
+    @property
+    def client(self) -> Any:
+        """The client of MLflow, which knows the experiment and what was recorded of this study before."""
+        if self._client is None:
+            self._connect()
+        return self._client
+
+    def check(self) -> None:
+        """Raise `StudyError` where nothing can be recorded at the URI."""
+        database = database_of(self._uri)
+        try:
+            if database is not None:
+                check_database(database)
+            with reached():
+                _ = self.client
+        except UnreachableError as error:
+            raise StudyError(
+                f"the tracking URI cannot be reached ({without_secrets(self._uri)}: {error}): see that it answers, or "
+                "give another with --tracking-uri"
+            ) from None
+
+    def _connect(self) -> None:
+        database = database_of(self._uri)
+        if database is not None:
+            try:
+                check_database(database)
+            except StudyError as error:
+                raise UnreachableError(str(error)) from None
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -70,38 +95,41 @@ class Tracker:
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from mlflow.exceptions import MlflowException
+            from mlflow.store.db import utils
             from mlflow.tracking import MlflowClient
+        # A database that does not answer would be asked ten times in a minute and a half.
+        utils.MAX_RETRY_COUNT = 3
         # What it cannot store it logs with a page of traceback, and raises as well.
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self.experiment = experiment
-        self._axes = [axis["column"] for axis in design["axes"]]
-        self.study_id = study_id
-        try:
-            self.client = MlflowClient(tracking_uri=uri)
-            found = self.client.get_experiment_by_name(self.experiment)
-            if found is None:
-                place = artifacts.as_uri() if uri.startswith("sqlite:") else None
-                self.experiment_id = self.client.create_experiment(self.experiment, artifact_location=place)
-                note = description(design["question"], self.experiment_id)
-                self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
-            else:
-                self.experiment_id = found.experiment_id
-        except (MlflowException, OSError) as error:
-            raise StudyError(f"the tracking URI cannot be reached: {str(error).splitlines()[0][:200]}") from error
+        if database is not None and not database.exists():
+            _make_database(database)
+        client = MlflowClient(tracking_uri=self._uri)
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            place = self._artifacts.as_uri() if database is not None else None
+            self.experiment_id = client.create_experiment(self.experiment, artifact_location=place)
+            note = description(self._question, self.experiment_id)
+            client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
+        elif found.lifecycle_stage != "active":
+            raise UnreachableError(
+                f"the experiment {self.experiment} was deleted there: mlflow experiments restore "
+                f"--experiment-id {found.experiment_id} brings it back"
+            )
+        else:
+            self.experiment_id = found.experiment_id
+        self._client = client
         known = list(self._mine())
-        self._ids: dict[str, str] = {run.data.tags[RUN_TAG]: run.info.run_id for run in known}
+        self._ids = {run.data.tags[RUN_TAG]: run.info.run_id for run in known}
         self._done = {run.data.tags[RUN_TAG] for run in known if DONE_TAG in run.data.tags}
-        self._forwarded: dict[str, int] = {}
-        self._viewed = False
 
     def _mine(self) -> Iterator[Any]:
         """The runs of this study that MLflow holds, with all that it holds of each: a request a page of them."""
         token: str | None = None
+        client = self.client
         while True:
             mine = f"tags.`{STUDY_TAG}` = '{self.study_id}'"
-            page = self.client.search_runs([self.experiment_id], mine, max_results=1000, page_token=token)
+            page = client.search_runs([self.experiment_id], mine, max_results=1000, page_token=token)
             yield from page
             token = page.token
             if not token:
@@ -109,10 +137,10 @@ class Tracker:
 
     def begin(self, cell: Cell, provenance: dict[str, str]) -> str:
         """The id of a run's MLflow run, made with all its parameters where there is none yet."""
-        run = cell.run
+        run, client = cell.run, self.client
         if run.name in self._ids:
             return self._ids[run.name]
-        made = self.client.create_run(
+        made = client.create_run(
             self.experiment_id,
             run_name=run.name,
             tags={**level_tags(cell), **provenance, STUDY_TAG: self.study_id, RUN_TAG: run.name},
@@ -202,25 +230,17 @@ class Tracker:
         return scores_table(study, records)
 
 
-class UnreachableError(Exception):
-    """MLflow does not answer; everything that it should hold lies in the runs' folders."""
+def _make_database(path: Path) -> None:
+    """Make MLflow's tables, which takes seconds and hundreds of steps: a process that is killed meanwhile would leave a
+    database that nobody can use or mend."""
+    from mlflow.tracking import MlflowClient
 
-
-@contextmanager
-def reached() -> Iterator[None]:
-    """Raise `UnreachableError` where MLflow does not answer; what it refuses is raised as it is."""
-    from mlflow.exceptions import MlflowException
-
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        yield
-    except MlflowException as error:
-        if error.error_code not in UNREACHABLE:
-            raise
-        # SQLAlchemy names the cause in its second line, requests at the end of a long one.
-        said = " ".join(str(error).splitlines()[:2])
-        raise UnreachableError(said if len(said) < 200 else f"... {said[-200:].partition(' ')[2]}") from error
-
-
-def shown(uri: str) -> str:
-    """A tracking URI without the user and password that may stand in it."""
-    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1...@", uri)
+        MlflowClient(tracking_uri=f"sqlite:///{temporary}").search_experiments(max_results=1)
+        # Another study may have been faster.
+        if not path.exists():
+            temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 """The command line that every study has: its fields, their help and their defaults. A study adds its own."""
 
+import sys
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from scaling.errors import StudyError
+from scaling.errors import StudyError, without_secrets
 from scaling.study.resources import Resources
 from scaling.study.study import Corpus
 
@@ -104,6 +105,10 @@ Kind = TypeVar("Kind", bound=Options)
 
 def parse(kind: type[Kind], description: str, arguments: list[str] | None = None) -> Kind:
     """Options from a command line; `--help` and mistakes exit as is usual."""
-    options = tyro.cli(kind, description=description, args=arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if (harmless := list(map(without_secrets, words))) != words:
+        # Mistakes are told with the words that were given: of what may be shown.
+        tyro.cli(kind, description=description, args=harmless)
+    options = tyro.cli(kind, description=description, args=words)
     options.check()
     return options
