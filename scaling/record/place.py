@@ -101,7 +101,8 @@ def check_database(path: Path) -> None:
         raise StudyError(f"{path} may not be written by this user: change that, or name another with --tracking-uri")
     try:
         # A killed process may have left a journal: only who may write can read.
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=LOCKED_SECONDS)) as database:
+        address = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, timeout=LOCKED_SECONDS)) as database:
             database.execute("BEGIN IMMEDIATE")
             _look_at(path, database)
     except sqlite3.Error as error:
