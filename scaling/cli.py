@@ -1,4 +1,4 @@
-"""The commands: a study, `scaling report`, `scaling plan` and `scaling sync`; and their exit codes.
+"""The commands: a study, `scaling prepare`, `verify`, `report`, `plan` and `sync`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -18,22 +18,31 @@ from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import ClusterLostError, StudyError, without_secrets
 from scaling.storage.files import absolute, check_writable, local, on_disk
 from scaling.storage.objects import is_outage
-from scaling.study.options import Kind, default, parse
+from scaling.study.options import Kind, Options, default, parse
 from scaling.study.study import Study
 
 
 def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str | None) -> int:
     """Parse the command line into a study's own options, do the study they describe, and return the exit code."""
     sys.excepthook = print_without_secrets
-    signals = Signals()
-    signals.install()
-    display = Display()
-    try:
+
+    def work(display: Display, signals: Signals) -> int:
         options = parse(kind, description or "")
         # Torch takes seconds to import; help and mistakes need none of it.
         from scaling.driver.start import Start
 
         return Start(make(options), options, display, signals).work()
+
+    return _ended(work)
+
+
+def _ended(work: Callable[[Display, Signals], int]) -> int:
+    """The exit code of what goes on when it is started again, however it ends."""
+    signals = Signals()
+    signals.install()
+    display = Display()
+    try:
+        return work(display, signals)
     except StudyError as error:
         display.close()
         print(f"error: {error}", file=sys.stderr)
@@ -50,10 +59,64 @@ def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str 
         return 1
     except StoppedError as stopped:
         display.close()
-        display.say("stopped: start the same command again and the study goes on where it was")
+        display.say("stopped: start the same command again and it goes on where it was")
         return 128 + stopped.number
     finally:
         display.close()
+
+
+def prepare(
+    manifests: tuple[str, ...],
+    store: str,
+    clips: int | Literal["all"] = "all",
+    audio_root: str = "",
+    tasks: str = "",
+    min_seconds: float = 1.0,
+    max_seconds: float = 60.0,
+) -> int:
+    """Prepare a store without a study; stopped and started again, it goes on. A study of the same corpus and the same
+    tasks finds it by --store.
+
+    Args:
+        manifests: Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs.
+        store: folder of the prepared clips, or s3://bucket/folder; made if absent.
+        clips: how many clips to prepare beside the holdout, or all.
+        audio_root: folder that relative paths in the manifests start from.
+        tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
+        min_seconds: clips shorter than this are rejected.
+        max_seconds: clips longer than this are rejected.
+    """
+    if isinstance(clips, int) and clips < 1:
+        raise StudyError(f"--clips {clips}: it must be at least 1")
+    corpus = Options(
+        manifests=manifests, audio_root=audio_root, tasks=tasks, min_seconds=min_seconds, max_seconds=max_seconds
+    )
+    corpus.check()
+    place = absolute(store)
+
+    def work(display: Display, signals: Signals) -> int:
+        from scaling.driver.preparing import prepare_alone
+
+        prepare_alone(corpus.corpus(), clips, place, display, signals)
+        return 0
+
+    return _ended(work)
+
+
+def verify(store: tyro.conf.Positional[str]) -> int:
+    """Read all of a store, and name each file in which anything is not as it was written.
+
+    Args:
+        store: its folder, or s3://bucket/folder.
+    """
+    from scaling.driver.preparing import damages
+
+    found = 0
+    for line in damages(absolute(store)):
+        print(line)
+        found += 1
+    print(f"{found} files of {store} are damaged" if found else f"all of {store} is as it was written")
+    return 1 if found else 0
 
 
 def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips", factors: tuple[str, ...] = ()) -> int:
@@ -161,7 +224,13 @@ def sync(
     return 0
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"report": report, "plan": plan, "sync": sync}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "prepare": prepare,
+    "verify": verify,
+    "report": report,
+    "plan": plan,
+    "sync": sync,
+}
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ from scaling.study.study import Corpus
 EMBEDDED_SEED = 0
 LABELLED_SECONDS = 1800.0
 """Labelled clips are taken whole, and however short; one of half an hour is no clip."""
+NO_TASKS = Labelled((), (), pl.DataFrame(schema=dict.fromkeys(("task", "id", "split", "label"), pl.String)), "")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def source_names(corpus: Corpus) -> tuple[str, ...]:
 
 
 def open_source(corpus: Corpus) -> Source:
-    """Find the manifests and read the tasks.
+    """Find the manifests and read the tasks; without tasks, clips are there to train on and none to probe on.
 
     Raises `StudyError` where one of them cannot be used.
     """
@@ -87,10 +88,8 @@ def open_source(corpus: Corpus) -> Source:
         # The rules that make the clips are code: other code is another corpus.
         code = b"".join(file.read_bytes() for file in _embedded_code())
         return Source(corpus, (), labelled, _digest(repr(fields), code))
-    if not corpus.tasks:
-        raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
     manifests = tuple(manifest_files(corpus.manifests))
-    labelled = read_tasks(local(corpus.tasks))
+    labelled = read_tasks(local(corpus.tasks)) if corpus.tasks else NO_TASKS
     rows = labelled.rows.sort("task", "id").write_csv().encode()
     return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
 

@@ -22,7 +22,7 @@ from scaling.data.catalogue import write_catalogue
 from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, TOKENIZER, Description, begun, intact, seal
 from scaling.data.features import MEL_BINS
 from scaling.data.index import read_index
-from scaling.data.parts import DESCRIBING, Part, describe
+from scaling.data.parts import DESCRIBING, SCHEMA, Part, describe
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
 from scaling.storage.digest import file_digest
@@ -176,7 +176,7 @@ class Store:
         """What the parts say of the usable clips, a row for each: for stores that are small."""
         tables = [describe(self.folder / name, columns)[0] for name in self.index.parts]
         if not tables:
-            return pl.DataFrame(schema=list(columns))
+            return pl.DataFrame(pl.from_arrow(SCHEMA.empty_table().select(list(columns))))
         first = np.cumsum([0, *(len(table) for table in tables)])
         places = pl.Series(first[self.index.part] + self.index.row)
         return pl.concat(tables).select(pl.all().gather(places))

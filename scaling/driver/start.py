@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from hashlib import blake2b
 from typing import Any
 
-from scaling.data.corpus import Contents, Source, audio_root, checked_store, ensure_catalogues, open_source
+from scaling.data.corpus import Contents, Source, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, check_places, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
@@ -35,6 +35,8 @@ class Start:
 
     def __init__(self, study: Study, options: Options, display: Display, signals: Signals) -> None:
         self.study, self.options, self.display, self.signals = study, options, display, signals
+        if study.corpus.manifests and not study.corpus.tasks:
+            raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
         self.source: Source = open_source(study.corpus)
         path = output_folder(study, options, self.source)
         self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))
@@ -161,35 +163,10 @@ class Start:
             self._tracker("").check()
 
     def _prepare(self) -> int:
-        from scaling.cluster.writers import write_parts
-        from scaling.data.labelled import check_tasks
-        from scaling.data.prepare import Preparation, prepare, prepare_subsets
-        from scaling.data.store import Store
+        from scaling.driver.preparing import prepare_store
 
-        def report(so_far: Preparation, what: str) -> None:
-            rate = so_far.clips / max(time.monotonic() - began, 1e-9)
-            self.display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s")
-
-        with self._stage("preparing"), Lease(self.folder.store):
-            began = time.monotonic()
-            labelled = self.folder.store / "labelled"
-            root = self.source.labelled.root
-            prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
-            check_tasks(labelled)
-            clips = Store(labelled).clips(["id", "audio_hash"])
-            held_out = clips.filter(clips["id"].is_in(list(self.source.labelled.held_out_ids())))
-            began = time.monotonic()
-            available = prepare_subsets(
-                self.folder.store,
-                audio_root(self.study.corpus),
-                self.study.subsets,
-                write_parts,
-                test_hashes=held_out["audio_hash"].to_list(),
-                report=lambda p: report(p, "clips"),
-            )
-        self.display.close()
-        self.display.say(f"prepared: {available:,} clips to train on, {len(clips):,} labelled clips to probe on")
-        return available
+        with self._stage("preparing"):
+            return prepare_store(self.source, self.folder.store, self.study.subsets, self.display)
 
     def _grid_and_report(self, tracker: Any) -> int:
         from scaling.driver.watch import Grid

@@ -188,9 +188,8 @@ def remove_if_empty(folder: Location) -> None:
 def cached(path: Location) -> Path:
     """A local file with the content of `path`: itself, or a copy that all processes of this user on this node share.
 
-    Copies lie in `$XDG_CACHE_HOME/audio-scaling` (`~/.cache`), which nothing but the disk bounds, under a digest of
-    what the object store says of the file (name, version, size): a copy of another version is never taken for it,
-    nor one that was cut short. For files that are written once.
+    Copies lie in the cache (`cache.py`), under a digest of what the object store says of the file (name, version,
+    size): a copy of another version is never taken for it, nor one that was cut short. For files that are written once.
     """
     return _of(path).cached(path)
 

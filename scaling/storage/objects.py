@@ -21,6 +21,7 @@ import fsspec
 from upath import UPath
 
 from scaling.errors import StudyError
+from scaling.storage.cache import cache_folder, make_room
 from scaling.storage.disk import Disk
 from scaling.storage.space import room_for
 
@@ -117,10 +118,13 @@ class Objects:
     def cached(self, path: UPath) -> Path:
         described = path.fs.info(path.path)
         version = hashlib.blake2b(repr(sorted(described.items())).encode(), digest_size=16).hexdigest()
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audio-scaling"
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = cache / f"{version}-{path.name}"
-        if not copy.exists() or copy.stat().st_size != described["size"]:
+        copy = cache_folder() / f"{version}-{path.name}"
+        if copy.exists() and copy.stat().st_size == described["size"]:
+            with suppress(OSError):
+                # When it was last asked for.
+                os.utime(copy)
+        else:
+            make_room(described["size"])
             # Processes that race fetch it twice, and either one is whole.
             with Disk().replacing(copy) as temporary:
                 path.fs.get_file(path.path, str(temporary))

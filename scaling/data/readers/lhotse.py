@@ -18,6 +18,7 @@ from scaling.data.clip import Clip, Reject, UnusableClipError, bad_name
 from scaling.data.features import SAMPLE_RATE
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
+from scaling.storage.cache import known_digest
 
 LONGEST_LINE = 2**20
 """Bytes that a line may have."""
@@ -57,7 +58,7 @@ def source_name(manifest: Path) -> str:
 def manifest_digest(files: Sequence[Path]) -> str:
     """A digest of the manifests' bytes that does not depend on the order or the place of the files."""
     whole = hashlib.blake2b(digest_size=16)
-    for source, digest in sorted((source_name(file), _digest(file)) for file in files):
+    for source, digest in sorted((source_name(file), known_digest(file, _digest)) for file in files):
         whole.update(f"{source} {digest}\n".encode())
     return whole.hexdigest()
 

@@ -1,0 +1,117 @@
+"""A store prepared, for a study or by itself, and a store read through."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from scaling.cluster.connect import start_ray
+from scaling.cluster.nodes import check_nodes
+from scaling.cluster.writers import write_parts
+from scaling.data.corpus import Contents, Source, audio_root, checked_store, ensure_catalogues, open_source
+from scaling.data.description import intact, read_store_file
+from scaling.data.index import read_index
+from scaling.data.labelled import check_tasks
+from scaling.data.parts import prepared_parts
+from scaling.data.prepare import Preparation, clips_needed, prepare, prepare_subsets
+from scaling.data.store import Store
+from scaling.driver.display import Display, clock
+from scaling.driver.signals import Signals
+from scaling.errors import StudyError
+from scaling.storage.arrow import check_named
+from scaling.storage.files import Location, cached, check_folder, check_writable
+from scaling.storage.lease import Lease
+from scaling.study.study import Corpus
+
+Size = int | Literal["all"]
+READERS = 4
+
+
+def prepare_store(
+    source: Source, folder: Location, subsets: Sequence[tuple[Size, tuple[str, ...]]], display: Display
+) -> int:
+    """Prepare the labelled clips and every subset of a store that is laid down; returns the largest size that all of
+    the subsets can have. Raises `StudyError` where they cannot be prepared."""
+    began = time.monotonic()
+
+    def report(so_far: Preparation, what: str) -> None:
+        rate = so_far.clips / max(time.monotonic() - began, 1e-9)
+        left = clock((so_far.of - so_far.clips) / rate)
+        display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s, {left} left")
+
+    with Lease(folder, display.say):
+        labelled = folder / "labelled"
+        root = source.labelled.root
+        prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
+        check_tasks(labelled)
+        clips = Store(labelled).clips(["id", "audio_hash"])
+        held_out = clips.filter(clips["id"].is_in(list(source.labelled.held_out_ids())))
+        began = time.monotonic()
+        available = prepare_subsets(
+            folder,
+            audio_root(source.corpus),
+            subsets,
+            write_parts,
+            test_hashes=held_out["audio_hash"].to_list(),
+            report=lambda p: report(p, "clips"),
+        )
+    display.close()
+    probed = f", {len(clips):,} labelled clips to probe on" if len(clips) else ""
+    display.say(f"prepared: {available:,} clips to train on{probed}")
+    return available
+
+
+def prepare_alone(corpus: Corpus, clips: Size, folder: Location, display: Display, signals: Signals) -> None:
+    """Prepare a store without a study. Raises `StudyError` where the corpus or the folder cannot be used."""
+    source = open_source(corpus)
+    check_folder(folder)
+    checked_store(source, folder)
+    check_writable(folder)
+
+    def check(store: Contents) -> None:
+        if isinstance(clips, int):
+            clips_needed(store.sources, store.description.holdout, [(clips, ())])
+
+    with Lease(folder, display.say):
+        ensure_catalogues(source, folder, check)
+    start_ray()
+    signals.install()
+    check_nodes([folder])
+    prepare_store(source, folder, [(clips, ())], display)
+
+
+def damages(folder: Location) -> Iterator[str]:
+    """Read all of a store, and say a line of each thing that is not as it was written.
+
+    Raises `StudyError` where there is no store.
+    """
+    there = read_store_file(folder)
+    if there is None:
+        raise StudyError(f"no store in {folder}")
+    for name in sorted(there.files):
+        yield from _told(lambda name: intact(folder, name), name)
+    parts = {name for some in prepared_parts(folder).values() for name in some}
+    if there.index:
+        index = list(_told(lambda _: read_index(folder), there.index))
+        yield from index
+        if not index:
+            parts |= set(read_index(folder)[1].parts)
+    with ThreadPoolExecutor(READERS) as readers:
+        for said in readers.map(lambda name: list(_told(lambda name: _read_part(folder / name), name)), sorted(parts)):
+            yield from said
+    if (folder / "labelled" / "store.json").exists():
+        yield from damages(folder / "labelled")
+
+
+def _read_part(path: Location) -> None:
+    try:
+        check_named(path, cached(path))
+    except FileNotFoundError:
+        raise StudyError(f"{path} is gone: the same command prepares it again") from None
+
+
+def _told(read: Callable[[str], object], name: str) -> Iterator[str]:
+    try:
+        read(name)
+    except StudyError as error:
+        yield str(error)
