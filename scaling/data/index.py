@@ -158,7 +158,7 @@ def _described(
     with ThreadPoolExecutor(1 if on_disk(folder) else 4) as several:
         described = several.map(lambda name: describe(folder / name, list(NEEDED)), new)
         for number, (table, rejected) in enumerate(described, start=len(index.parts)):
-            place = {"part": pl.lit(number, pl.Int32), "row": pl.int_range(len(table), dtype=pl.UInt8)}
+            place = {"part": pl.lit(number, pl.Int32), "row": pl.int_range(len(table)).cast(pl.UInt8)}
             tables.append(table.with_columns(**place).select(list(FOUND)))
             rejects.append(rejected.with_columns(part=pl.lit(number, pl.Int32)))
     clips = pl.concat(tables)

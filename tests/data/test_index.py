@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 from corpora import PART_CLIPS, TinyCorpus, lay_down, part, spoiled, tone, write
+from made_store import made_store
 
 from scaling.data import index as indexing
 from scaling.data.index import indexed_parts, write_index
@@ -138,6 +139,14 @@ def test_of_two_parts_of_one_number_the_indexed_one_stays(prepared: Store, tmp_p
     assert write_index(folder) == 36
     assert prepared_parts(folder)[number] == [one.name]
     assert own.exists()
+
+
+def test_a_part_may_be_full(tmp_path: Path):
+    made_store(tmp_path / "store", 600, frames=3)
+    store = Store(tmp_path / "store")
+    assert len(store) == 600
+    assert store.index.row[[0, 255, 256, 599]].tolist() == [0, 255, 0, 87]
+    assert store.clip_id(599) == "made/599"
 
 
 class KilledError(Exception):
