@@ -1,4 +1,4 @@
-"""A store without audio: of clips of one length and random features, for benches; `python tests/bench/feed.py` uses it."""
+"""A store without audio, of clips of one length and random features; `python tests/bench/feed.py` uses it."""
 
 from pathlib import Path
 
