@@ -1,6 +1,9 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and how a line of text reaches them."""
 
 import re
+
+# What a terminal obeys, what breaks a line, what turns the direction of writing, and halves of characters.
+_STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _URL = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
 _REQUEST = re.compile(r"(?<=url: )(\S+)")
@@ -46,3 +49,19 @@ def _harmless(place: str) -> str:
     if at and ("/" not in user or ":" in user.partition("/")[0]):
         place = f"...@{host}"
     return _QUESTION.sub("...", place)
+
+
+def steers(text: str) -> bool:
+    """Whether text holds what `visible` spells out."""
+    return _STEERS.search(text) is not None
+
+
+def visible(text: str, most: int = 0) -> str:
+    r"""Text as one line of any terminal, page or figure: what would steer it is spelled out (an escape: \x1b).
+
+    Of more than `most` characters (0: of none) the middle is left out.
+    """
+    line = _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if most and len(line) > most:
+        line = f"{line[: most * 2 // 3]}…{line[-(most // 3) :]}"
+    return line
