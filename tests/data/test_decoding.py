@@ -18,7 +18,7 @@ from scaling.data.decoding import AT_ONCE, decoded
 def spoiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A decoder with faults, and bounds that are soon hit."""
     monkeypatch.setattr(decoding, "decoder", SimpleNamespace(__name__="spoiled_decoder"))
-    monkeypatch.setattr(decoding, "BOUNDS", Bounds(samples=2**22, processor_seconds=1, seconds=3))
+    monkeypatch.setattr(decoding, "BOUNDS", Bounds(samples=2**22, processor_seconds=1))
     decoding._decoder.cache_clear()
     yield
     decoding._decoder.cache_clear()
@@ -67,7 +67,6 @@ def test_more_than_is_answered_at_once(tmp_path: Path):
         ("exits", "the decoder dies of it (exit 3)"),
         ("eats", "decoding takes more than 1 GiB of memory"),
         ("spins", "decoding takes more than 1 s of processor time"),
-        pytest.param("sleeps", "decoding takes more than 3 s", marks=pytest.mark.long),
     ],
 )
 def test_a_clip_that_no_decoder_survives_is_told_from_its_neighbours(fault: str, told: str, tmp_path: Path):
@@ -75,6 +74,14 @@ def test_a_clip_that_no_decoder_survives_is_told_from_its_neighbours(fault: str,
     assert answers(paths) == [[0.0] * 10, [1 / 128] * 10, told, [3 / 128] * 10]
     # The next one is asked as if nothing had been.
     assert answers(paths[:2]) == [[0.0] * 10, [1 / 128] * 10]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("spoiled")
+def test_a_clip_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decoding, "BOUNDS", Bounds(seconds=3))
+    paths = recordings(tmp_path, "one", "sleeps", "three")
+    assert answers(paths) == [[0.0] * 10, "decoding takes more than 3 s", [2 / 128] * 10]
 
 
 @pytest.mark.usefixtures("spoiled")
