@@ -1,9 +1,9 @@
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and how a line of text reaches them."""
 
 import re
 
-LONGEST = 2_000
-"""Characters of a line that is meant for a person."""
+# What a terminal obeys, what breaks a line, what turns the direction of writing, and halves of characters.
+_STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _URL = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
 _REQUEST = re.compile(r"(?<=url: )(\S+)")
@@ -17,7 +17,7 @@ class StudyError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_one_line(without_secrets(message)))
+        super().__init__(without_secrets(message))
 
 
 class ClusterLostError(Exception):
@@ -28,13 +28,6 @@ def in_one_line(error: BaseException) -> str:
     """An exception as a person is told of it: its type, and the last line of what it says."""
     lines = without_secrets(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
-
-
-def _one_line(text: str) -> str:
-    """A text that may quote anything, as one line for a terminal: what does not print is escaped, and of what is too
-    long for reading both ends are left."""
-    printed = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return printed if len(printed) <= LONGEST else f"{printed[: LONGEST // 2]} ... {printed[-LONGEST // 2 :]}"
 
 
 def without_secrets(text: str) -> str:
@@ -56,3 +49,19 @@ def _harmless(place: str) -> str:
     if at and ("/" not in user or ":" in user.partition("/")[0]):
         place = f"...@{host}"
     return _QUESTION.sub("...", place)
+
+
+def steers(text: str) -> bool:
+    """Whether text holds what `visible` spells out."""
+    return _STEERS.search(text) is not None
+
+
+def visible(text: str, most: int = 0) -> str:
+    r"""Text as one line of any terminal, page or figure: what would steer it is spelled out (an escape: \x1b).
+
+    Of more than `most` characters (0: of none) the middle is left out.
+    """
+    line = _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if most and len(line) > most:
+        line = f"{line[: most * 2 // 3]}…{line[-(most // 3) :]}"
+    return line

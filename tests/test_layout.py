@@ -18,7 +18,7 @@ MAY_KNOW = {
     "errors": "",
     "known": "errors",
     "storage": "errors",
-    "analysis": "errors",
+    "analysis": "errors storage",
     "models.options": "errors known",
     "objectives.options": "errors known",
     "probes.options": "errors known",

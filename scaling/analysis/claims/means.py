@@ -105,7 +105,7 @@ def _resampled(
         deviation = moved[k][:, np.isfinite(runs[places[k]]).any(axis=1)]
         if known:
             # The rule for zero errors; a table from elsewhere may not say how many test clips there were.
-            floor = mine.select(0.5 / (pl.col("n_test") + 1)).to_series().fill_null(0).to_numpy()
+            floor = mine.select(0.5 / (pl.col("n_test") + 1.0)).to_series().fill_null(0).to_numpy()
             clips = np.maximum(draws.clips_only[mine["row"]], floor[:, None]).reshape(len(one.x), n_tasks, -1)
             deviation = deviation + np.log(clips.mean(axis=1).T) - np.log(one.error)
         told[arm] = Mean(one.x, one.error, one.counts, one.runs, one.error * np.exp(deviation))

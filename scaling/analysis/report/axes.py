@@ -12,14 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from scaling.analysis.curves.fit import Floats
+from scaling.analysis.report.escapes import drawn
 from scaling.analysis.scores.design import Axis
 from scaling.analysis.scores.words import Value, plain, thousands
+from scaling.errors import visible
 
 COLUMNS = 3  # panels in a row
 DOUBLED = 2  # a linear axis ends at this many times the largest size
 _LETTERS = 46  # in a line over a panel
 _HEADING = 31  # in a line of a title
 _DODGE = 0.018  # of the axis, between marks that would lie on each other
+_TICK = 24  # letters of a name under a panel
 _LONG = 30  # letters of all names of a nominal axis that fit side by side under a panel
 
 
@@ -64,7 +67,7 @@ class Along:
             left, right = axes.get_xlim()
             axes.set_xlim(min(left, ends[0]), max(right, ends[1]))
             return
-        names = [plain(value) for value in self.places]
+        names = [drawn(plain(value), _TICK) for value in self.places]
         axes.set_xticks(self.sizes, names)
         if sum(len(name) for name in names) > _LONG:
             for label in axes.get_xticklabels():
@@ -110,13 +113,15 @@ def style(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, pad: float = 6) -> None:
-    """A panel's title, at its left, `pad` points above it; a long one in two lines."""
-    axes.set_title(textwrap.fill(text, _HEADING), fontsize=10.5, loc="left", fontweight="bold", pad=pad)
+    """A panel's title, at its left, `pad` points above it; a long one in two or three lines."""
+    lines = textwrap.wrap(visible(text, 3 * _HEADING), _HEADING)
+    axes.set_title("\n".join(drawn(line) for line in lines), fontsize=10.5, loc="left", fontweight="bold", pad=pad)
 
 
 def subtitle(axes: Axes, text: str, lines: int) -> None:
     """Plain words between a panel's title and the panel, in so many lines; the title needs a pad of 13 a line."""
-    words = "\n".join(textwrap.wrap(text, _LETTERS, max_lines=lines, placeholder=" …"))
+    wrapped = textwrap.wrap(text, _LETTERS, max_lines=lines, placeholder=" …")
+    words = "\n".join(drawn(line) for line in wrapped)
     told = axes.text(
         0, 1.015, words, fontsize=8, color="#1f1f1f", transform=axes.transAxes, va="bottom", linespacing=1.1
     )

@@ -17,6 +17,7 @@ from scaling.analysis.claims.twins import Twins
 from scaling.analysis.curves.fit import BEYOND, Floats
 from scaling.analysis.report.axes import Along, error_axis, linear_error_axis, panels_of, style, title
 from scaling.analysis.report.contrasts import Contrast, contrasts
+from scaling.analysis.report.escapes import drawn
 from scaling.analysis.report.look import Looks, legend, reference_lines, series_handles
 from scaling.analysis.report.panels import (
     draw_coverage,
@@ -32,6 +33,7 @@ from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.rows import by_size, primary, references, tasks, trained
 from scaling.analysis.scores.words import capital, metric_name
 
+_BESIDE = 40  # letters beside a panel
 _LETTERS = 34  # of a legend's names that fit beside each other in a panel
 
 
@@ -66,9 +68,9 @@ def task_curves(
             shown |= reference_lines(axes, here)
         _Task(mine, one_task, fitted, looks, along(mine, design)).draw(axes, linear, here["error"].to_numpy())
         title(axes, task, pad=13 if not linear and fitted["covered"].is_not_null().any() else 6)
-        axes.set_ylabel(f"1 − {metric_name(mine['metric'][0])}", fontsize=9)
+        axes.set_ylabel(drawn(f"1 − {metric_name(mine['metric'][0])}", _BESIDE), fontsize=9)
     beyond = "" if design.x.scale == "nominal" else " (dashed: beyond the data)"
-    figure.supxlabel(f"{design.x.name}{beyond}", fontsize=9.5)
+    figure.supxlabel(f"{drawn(design.x.name)}{beyond}", fontsize=9.5)
     legend(figure, looks, shown)
     return figure
 
@@ -124,8 +126,9 @@ def differences_by_task(contrast: Contrast, table: pl.DataFrame, looks: Looks, d
     for axes, task in zip(grid, panels, strict=True):
         draw_differences(axes, rows.filter(pl.col("scope") == task), axis, series)
         title(axes, task)
-    figure.supxlabel(design.x.name, fontsize=9.5)
-    figure.supylabel(f"points of error gained{' ' if contrast.levels else ' by '}{contrast.name}", fontsize=9.5)
+    figure.supxlabel(drawn(design.x.name), fontsize=9.5)
+    gained = f"points of error gained{' ' if contrast.levels else ' by '}{contrast.name}"
+    figure.supylabel(drawn(gained, 2 * _BESIDE), fontsize=9.5)
     if handles := series_handles(contrast, looks):
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
@@ -140,7 +143,7 @@ def crossover(contrast: Contrast, found: list[Twins], looks: Looks, design: Desi
     figure, grid = panels_of(len(found), 3.2, 0.4)
     for axes, two in zip(grid, found, strict=True):
         draw_crossover(axes, two, contrast.series(two.pair), looks, design.x)
-    figure.supxlabel(f"{design.x.name} (dashed: beyond the data)", fontsize=9.5)
+    figure.supxlabel(f"{drawn(design.x.name)} (dashed: beyond the data)", fontsize=9.5)
     figure.supylabel("error, mean of all tasks", fontsize=9.5)
     return figure
 
@@ -169,7 +172,7 @@ def summary(known: Evidence, looks: Looks) -> Figure:
                 handles=handles, fontsize=9, frameon=False, loc="upper left", ncols=columns, columnspacing=1.2,
                 handlelength=1.6,
             )  # fmt: skip
-    figure.supxlabel(design.x.name, fontsize=9.5)
+    figure.supxlabel(drawn(design.x.name), fontsize=9.5)
     legend(figure, looks, shown)
     return figure
 

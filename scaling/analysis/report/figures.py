@@ -1,6 +1,7 @@
 """The figures of a report, with their names and captions: this is where a further figure is added."""
 
 from dataclasses import dataclass
+from itertools import count
 
 import polars as pl
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ from scaling.analysis.report.surface_figures import best_values, repetition, siz
 from scaling.analysis.scores.rows import domains, trained
 from scaling.analysis.scores.words import capital, factor_name, tenfold
 
+_SLUG = 120  # bytes of a file's name
 _LEVEL = f"{100 * LEVEL:.0f} %"
 _BARS = "Thin bars: standard errors (test clips and seeds), thick ones: of the test clips alone, dots: single seeds."
 _LINES = (
@@ -45,7 +47,8 @@ def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     looks = Looks(known.draws.cells, known.design)
     found = [_summary(known, looks), *_asked(known), *_curves(known, curves)]
     found += [*_differences(known, looks), *_crossovers(known, looks)]
-    return [Named(_slug(one.name), one.caption, one.figure) for one in found]
+    names = _slugs([one.name for one in found])
+    return [Named(name, one.caption, one.figure) for name, one in zip(names, found, strict=True)]
 
 
 def _summary(known: Evidence, looks: Looks) -> Named:
@@ -138,6 +141,14 @@ def _file(contrast: Contrast) -> str:
     return f"{contrast.factor}-{contrast.name}" if contrast.levels else contrast.name
 
 
-def _slug(name: str) -> str:
-    letters = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return "-".join(part for part in letters.split("-") if part)
+def _slugs(names: list[str]) -> list[str]:
+    """Names for files, none twice, also where capitals make no difference."""
+    found: dict[str, str] = {}
+    for told in names:
+        letters = "".join(c if c.isalnum() or c in "-_" else "-" for c in told)
+        slug = "-".join(part for one in letters.split("-") if (part := one.strip("_")))
+        slug = slug.encode()[:_SLUG].decode(errors="ignore") or "figure"
+        free = (f"{slug}-{n}" if n > 1 else slug for n in count(1))
+        name = next(one for one in free if one.lower() not in found)
+        found[name.lower()] = name
+    return list(found.values())

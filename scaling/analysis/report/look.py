@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.report.contrasts import Contrast
+from scaling.analysis.report.escapes import drawn
 from scaling.analysis.scores.arms import Arm, arms, compared
 from scaling.analysis.scores.design import Design, Factor
 
@@ -158,9 +159,9 @@ def _reference_line(name: str) -> Dashes:
 
 def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
     """Arms and the references that are shown, above the panels."""
-    handles = [Line2D([], [], label=arm.name, **looks.arm(arm)) for arm in looks.arms]
+    handles = [Line2D([], [], label=drawn(arm.name), **looks.arm(arm)) for arm in looks.arms]
     handles += [
-        Line2D([], [], color=GREY, linewidth=1, linestyle=_reference_line(name), label=reference_name(name))
+        Line2D([], [], color=GREY, linewidth=1, linestyle=_reference_line(name), label=drawn(reference_name(name)))
         for name in ordered_references(shown)
     ]
     widest = max(len(str(handle.get_label())) for handle in handles)
@@ -177,4 +178,4 @@ def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
 def series_handles(contrast: Contrast, looks: Looks) -> list[Line2D]:
     """The legend of series of differences; none for a single one that needs no name."""
     named = [(contrast.series(pair), look) for pair, look in looks.series(contrast)]
-    return [Line2D([], [], label=name, **look) for name, look in named if name]
+    return [Line2D([], [], label=drawn(name), **look) for name, look in named if name]

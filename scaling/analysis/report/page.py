@@ -16,6 +16,7 @@ from scaling.analysis.claims.verdict import verdict
 from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report import left_out
 from scaling.analysis.report.contrasts import of_pair
+from scaling.analysis.report.escapes import everywhere, markdown
 from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
 from scaling.analysis.scores.arms import arms, constants
@@ -41,10 +42,14 @@ class Picture:
 
 
 def render(template: str, page: Row) -> bytes:
-    """Fill one of the package's templates (HTML is escaped)."""
+    """Fill one of the package's templates; what the page holds is text, and escaped."""
     source = resources.files("scaling.analysis.report").joinpath(template).read_text(encoding="utf-8")
+    html = ".html" in template
+    if not html:
+        # In a block of code nothing is markup.
+        page = everywhere(page, markdown) | {"command": page["command"]}
     environment = jinja2.Environment(
-        autoescape=".html" in template, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        autoescape=html, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )  # fmt: skip
     return environment.from_string(source).render(page).encode()
@@ -110,12 +115,13 @@ def content(
     }  # fmt: skip
 
 
-def _answers(claims: list[Claim], design: Design) -> list[tuple[str, list[Claim]]]:
-    """Claims about all tasks by the question they answer."""
-    found: dict[str, list[Claim]] = {}
+def _answers(claims: list[Claim], design: Design) -> list[tuple[str, list[Row]]]:
+    """Claims about all tasks by the question they answer: what each says, and whether it is said."""
+    found: dict[str, list[Row]] = {}
     for claim in claims:
         if claim.scope == ALL_TASKS:
-            found.setdefault(question(claim, design), []).append(claim)
+            told = {"sentence": claim.sentence, "status": claim.status}
+            found.setdefault(question(claim, design), []).append(told)
     return list(found.items())
 
 

@@ -14,11 +14,13 @@ from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, Crossover
 from scaling.analysis.curves.fit import BEYOND, LEVEL, Floats
 from scaling.analysis.report.axes import Along, error_axis, log_axis, style, subtitle, title
 from scaling.analysis.report.contrasts import of_pair
+from scaling.analysis.report.escapes import drawn
 from scaling.analysis.report.look import GREY, Dashes, Look, Looks
 from scaling.analysis.scores.design import Axis
 from scaling.analysis.scores.words import capital, sized, tenfold, thousands, two_digits
 
 _LINES = ("line_x", "line", "line_low", "line_high")
+_NAME = 36  # letters of a name in a panel's legend
 _DODGE = 0.025  # of the axis, between marks that would lie on each other
 _WIDEST = 2.5  # steps to either side that series of differences may take
 _BESIDE = 5 / 72  # inches from a mean to its seeds
@@ -138,7 +140,7 @@ def draw_crossover(axes: Axes, two: Twins, heading: str, looks: Looks, axis: Axi
             errors.append(line)
         else:
             axes.plot(arm.sizes, arm.error, ":", color=colour, linewidth=1.1, zorder=2)
-        axes.plot(arm.sizes, arm.error, **{**look, "linestyle": "none"}, label=name, zorder=3)
+        axes.plot(arm.sizes, arm.error, **{**look, "linestyle": "none"}, label=drawn(name, _NAME), zorder=3)
     axes.axvline(largest, color="#9a9a9a", linewidth=0.8, linestyle=(0, (1, 2)))
     style(axes)
     log_axis(axes, sizes.tolist(), beyond=reach)

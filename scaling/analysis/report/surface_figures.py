@@ -22,6 +22,7 @@ from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.curves.repetition import Repetition, fresh
 from scaling.analysis.curves.surface import Surface
 from scaling.analysis.report.axes import error_axis, linear_error_axis, log_axis, new_figure, short, style, title
+from scaling.analysis.report.escapes import drawn
 from scaling.analysis.report.look import GREY, SHADES
 from scaling.analysis.scores.design import Axis
 from scaling.analysis.scores.words import capital, place, plain
@@ -104,16 +105,17 @@ def best_values(found: Sequence[Values], axis: Axis) -> Figure:
             if one.known:
                 told = f"{100 * one.chances[i]:.0f} %" if one.chances[i] >= 0.01 else "<1 %"
                 axes.annotate(told, (i, high), (0, 4), textcoords="offset points", ha="center", fontsize=8)
-        axes.set_xticks(range(len(one.x)), [plain(value) for value in one.x])
+        names = [drawn(plain(value), 24) for value in one.x]
+        axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-0.5, len(one.x) - 0.5)
-        if sum(len(plain(value)) for value in one.x) > 30:
+        if sum(map(len, names)) > 30:
             for label in axes.get_xticklabels():
                 label.set(rotation=25, ha="right", rotation_mode="anchor")
         title(axes, capital(one.arm.name) if one.arm.levels else "All runs")
     linear_error_axis(grid[0], np.array([end for end in ends if np.isfinite(end)]))
     low, high = grid[0].get_ylim()
     grid[0].set_ylim(low, high + 0.06 * (high - low))  # room for the chances
-    figure.supxlabel(f"{axis.name} (bars: {_BAND}; above: probability of being the best)", fontsize=9.5)
+    figure.supxlabel(f"{drawn(axis.name)} (bars: {_BAND}; above: probability of being the best)", fontsize=9.5)
     figure.supylabel("error, averaged over tasks", fontsize=9.5)
     return figure
 
@@ -126,7 +128,7 @@ def _rows(n: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
 
 def _say_why(axes: Axes, one: Plane) -> None:
     """What stands where there is no law to draw."""
-    words = textwrap.fill(f"Nothing is fitted: {one.why}.", 44)
+    words = "\n".join(drawn(line) for line in textwrap.wrap(f"Nothing is fitted: {one.why}.", 44))
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=9, color=GREY)
 
 
@@ -146,7 +148,7 @@ def _families(axes: Axes, one: Plane) -> None:
         axes.plot(line, fitted, color=colour, linewidth=1.4)
     log_axis(axes, sorted(set(one.D)), 1)
     error_axis(axes, one.error)
-    axes.set_xlabel(one.data.name, fontsize=9)
+    axes.set_xlabel(drawn(one.data.name), fontsize=9)
     axes.set_ylabel("error, averaged over tasks", fontsize=9)
     title(axes, capital(one.arm.name) if one.arm.levels else "All runs")
 
@@ -163,7 +165,7 @@ def _shades(one: Plane) -> dict[float, str]:
 def _size_handles(found: Sequence[Plane]) -> list[Line2D]:
     widest = max(found, key=lambda one: len(set(one.N)))
     return [
-        Line2D([], [], color=colour, marker="o", markersize=5, linewidth=1.4, label=place(widest.size, size))
+        Line2D([], [], color=colour, marker="o", markersize=5, linewidth=1.4, label=drawn(place(widest.size, size)))
         for size, colour in _shades(widest).items()
     ]
 
@@ -212,8 +214,8 @@ def _plane_axes(axes: Axes, one: Plane) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     margin = max((sizes[-1] / sizes[0]) ** 0.05, 1.1)
     axes.set_ylim(sizes[0] / margin, sizes[-1] * margin)
-    axes.set_xlabel(one.data.name, fontsize=9)
-    axes.set_ylabel(one.size.name, fontsize=9)
+    axes.set_xlabel(drawn(one.data.name), fontsize=9)
+    axes.set_ylabel(drawn(one.size.name), fontsize=9)
 
 
 def _worth(axes: Axes, law: Repetition) -> None:

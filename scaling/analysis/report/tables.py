@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from scaling.analysis.curves.fit import BEYOND, LEVEL
+from scaling.analysis.report.escapes import latex
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Axis, Design
 from scaling.analysis.scores.rows import gaps, primary, tasks
@@ -21,10 +22,6 @@ _COLUMNS: Columns = {
     **dict.fromkeys(["missing", "status"], pl.String),
     **dict.fromkeys([*(f"{name}{end}" for name in NUMBERS for end in _ENDS), "level"], pl.Float64),
 }  # fmt: skip
-_SPECIAL = str.maketrans({
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "→": r"$\to$", "−": "$-$", "½": r"$\frac12$",
-})  # fmt: skip
 _HEAD = r"""% Needs \usepackage{booktabs}. Written by `scaling report`.
 """
 
@@ -56,7 +53,7 @@ def _summary(row: Row, arm: str, missing: list[Value]) -> Row:
     return {**{key: row[key] for key in kept}, **told, **numbers}
 
 
-def latex(table: pl.DataFrame, covers: str, axis: Axis) -> str:
+def latex_tables(table: pl.DataFrame, covers: str, axis: Axis) -> str:
     """`summary_table` as LaTeX tables, one a domain; errors in percent, intervals small behind their numbers.
 
     Args:
@@ -70,24 +67,24 @@ def latex(table: pl.DataFrame, covers: str, axis: Axis) -> str:
 def _one_domain(table: pl.DataFrame, covers: str, axis: Axis) -> str:
     domain = table["domain"][0]
     protocols = " and ".join(table["protocol"].unique(maintain_order=True))
-    counted = _tex(unit(axis)).replace(" ", r"\ ")
+    counted = latex(unit(axis))
     lines = [
         r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{_tex(capital(domain))}: fitted curves, error $= E + A\,\mathrm{{{counted}}}^{{-a}}$, in \%. "
+        rf"\caption{{{latex(capital(domain))}: fitted curves, error $= E + A\,\mbox{{{counted}}}^{{-a}}$, in \%. "
         rf"Errors at the largest size and at {BEYOND} times it are predictions pooled over laws and windows of sizes; "
         rf"\emph{{held out}} is the largest size as the smaller ones predict it. Brackets: {100 * LEVEL:.0f}\,\% "
-        rf"intervals ({_tex(covers)}). Protocol: {_tex(protocols)}.}}",
+        rf"intervals ({latex(covers)}). Protocol: {latex(protocols)}.}}",
         rf"\label{{tab:curves-{''.join(c if c.isalnum() else '-' for c in domain)}}}",
         r"\begin{tabular}{@{}lrrrrr@{}}", r"\toprule",
         rf" & exponent $a$ & offset $E$ & largest & {BEYOND}$\times$ & held out \\",
     ]  # fmt: skip
     for part in table.partition_by("task", maintain_order=True):
         task, metric = part.select("task", "metric").row(0)
-        lines += [r"\midrule", rf"\multicolumn{{6}}{{@{{}}l}}{{\emph{{{_tex(task)}}} ($1-{{}}$\,{_tex(metric)})}} \\"]
+        lines += [r"\midrule", rf"\multicolumn{{6}}{{@{{}}l}}{{\emph{{{latex(task)}}} ($1-{{}}$\,{latex(metric)})}} \\"]
         for row in part.iter_rows(named=True):
             cells = [_number(row, "a", 1, 2), *(_number(row, name, 100, 1) for name in ("E", *NUMBERS[2:]))]
-            status = "" if row["status"] == "converged" else rf" \footnotesize({_tex(row['status'])})"
-            lines.append(rf"\quad {_tex(row['arm'])}{status} & {' & '.join(cells)} \\")
+            status = "" if row["status"] == "converged" else rf" \footnotesize({latex(row['status'])})"
+            lines.append(rf"\quad {latex(row['arm'])}{status} & {' & '.join(cells)} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "", ""])
 
 
@@ -99,7 +96,3 @@ def _number(row: Row, name: str, scale: float, digits: int) -> str:
     if low is None:
         return text
     return rf"{text}\,{{\scriptsize[{scale * low:.{digits}f}, {scale * high:.{digits}f}]}}"
-
-
-def _tex(text: str) -> str:
-    return text.translate(_SPECIAL)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from scaling.analysis.claims.collection import claims
 from scaling.analysis.claims.evidence import gather
 from scaling.analysis.report.curve_table import curve_table
+from scaling.analysis.report.escapes import command
 from scaling.analysis.report.figures import figures
 from scaling.analysis.report.page import Picture, content, render
 from scaling.analysis.report.surface_table import surface_table
-from scaling.analysis.report.tables import latex, summary_table
+from scaling.analysis.report.tables import latex_tables, summary_table
+from scaling.analysis.scores.csv_file import csv_bytes
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.own_table import read_table
 from scaling.analysis.scores.study_table import read_predictions, read_study
@@ -43,55 +45,74 @@ def write_table_report(path: Path, out: Path, axis: str = "clips", factors: tupl
     Returns and raises as `write_report`.
     """
     scores, design = read_table(path, axis, factors)
-    command = " ".join([f"scaling report {path.name}", *([f"--axis {axis}"] if axis != "clips" else []),
-                        *(["--factors", *factors] if factors else [])])  # fmt: skip
-    return write(out / "report", scores, None, design, command)
+    # A name that begins with - would be an option.
+    source = f"./{path.name}" if path.name.startswith("-") else path.name
+    told = [*(["--axis", axis] if axis != "clips" else []), *(["--factors", *factors] if factors else [])]
+    return write(out / "report", scores, None, design, command("scaling", "report", source, *told))
 
 
-def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, command: str) -> Path:
-    """Write curves.parquet, curves.csv, surfaces.parquet (where there are two axes), summary.csv, curves.tex,
-    differences.csv, scores.csv, claims.json, report.html, report.md and figures/*.png.
+def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, made_by: str) -> Path:
+    """Write what `contents` gives. Each file goes through a temporary one renamed into place; arguments as there.
 
-    Each goes through a temporary file renamed into place. The same input gives the same bytes.
+    Returns:
+        The path of report.html.
+
+    Raises:
+        StudyError: mixed protocols, or a folder that cannot be written.
+    """
+    files = contents(scores, predictions, design, made_by)
+    try:
+        (report / "figures").mkdir(parents=True, exist_ok=True)
+        for stale in {f"figures/{path.name}" for path in (report / "figures").glob("*.png")} - set(files):
+            (report / stale).unlink()
+        for name, content in files.items():
+            _replace(report / name, content)
+    except OSError as error:
+        raise StudyError(f"{report}: cannot write the report: {error.strerror}") from error
+    return report / "report.html"
+
+
+def contents(
+    scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, made_by: str
+) -> dict[str, bytes]:  # fmt: skip
+    """The files of a report by their names: curves.parquet, curves.csv, surfaces.parquet (where there are two axes),
+    summary.csv, curves.tex, differences.csv, scores.csv, claims.json, figures/*.png, report.md and, last, report.html.
+
+    The same input gives the same bytes.
 
     Args:
         predictions: None where there are none to be had (see `resamples.draw`).
-        command: what makes the report of an own table; "" for a study's.
+        made_by: the command that makes the report of an own table; "" for a study's.
+
+    Raises:
+        StudyError: mixed protocols.
     """
     known = gather(scores, predictions, design)
     found = claims(known)
     curves = curve_table(known)
     pictures = [Picture(one.name, one.caption, _png(one.figure)) for one in figures(known, curves)]
     table = summary_table(curves, scores, design)
-    page = content(known, found, curves, table, pictures, command)
-    try:
-        (report / "figures").mkdir(parents=True, exist_ok=True)
-        for stale in {path.stem for path in (report / "figures").glob("*.png")} - {one.name for one in pictures}:
-            (report / "figures" / f"{stale}.png").unlink()
-        for one in pictures:
-            _replace(report / "figures" / f"{one.name}.png", one.png)
-        _replace(report / "curves.parquet", _bytes(curves.write_parquet))
-        _replace(report / "curves.csv", _bytes(curves.drop(pl.selectors.nested()).write_csv))
-        if known.planes:
-            surfaces = surface_table(known.planes, design)
-            _replace(report / "surfaces.parquet", _bytes(surfaces.write_parquet))
-        _replace(report / "summary.csv", _bytes(table.write_csv))
-        _replace(report / "curves.tex", latex(table, page["covers"], design.x).encode())
-        listed = pl.col("runs").list.join(" "), pl.lit(design.x.column).alias("axis")
-        diffs = known.differences.table.drop("row").with_columns(listed)
-        _replace(report / "differences.csv", _bytes(diffs.write_csv))
-        _replace(report / "scores.csv", _bytes(scores.write_csv))
-        _replace(report / "claims.json", _json([asdict(claim) for claim in found]))
-        _replace(report / "report.md", render("report.md.j2", page))
-        _replace(report / "report.html", render("report.html.j2", page))
-    except OSError as error:
-        raise StudyError(f"{report}: cannot write the report: {error.strerror}") from error
-    return report / "report.html"
+    page = content(known, found, curves, table, pictures, made_by)
+    listed = pl.col("runs").list.join(" "), pl.lit(design.x.column).alias("axis")
+    surfaces = {"surfaces.parquet": _parquet(surface_table(known.planes, design))} if known.planes else {}
+    return {
+        **{f"figures/{one.name}.png": one.png for one in pictures},
+        "curves.parquet": _parquet(curves),
+        "curves.csv": csv_bytes(curves.drop(pl.selectors.nested())),
+        **surfaces,
+        "summary.csv": csv_bytes(table),
+        "curves.tex": latex_tables(table, page["covers"], design.x).encode(),
+        "differences.csv": csv_bytes(known.differences.table.drop("row").with_columns(listed)),
+        "scores.csv": csv_bytes(scores),
+        "claims.json": _json([asdict(claim) for claim in found]),
+        "report.md": render("report.md.j2", page),
+        "report.html": render("report.html.j2", page),
+    }
 
 
-def _bytes(write: Callable[[io.BytesIO], object]) -> bytes:
+def _parquet(table: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    write(buffer)
+    table.write_parquet(buffer)
     return buffer.getvalue()
 
 
@@ -107,5 +128,8 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; the page has it as it is.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

@@ -3,12 +3,20 @@
 A study leaves it in its `study.json`, under `design`; for a table from elsewhere it is made from the table's columns.
 """
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from scaling.errors import StudyError
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from scaling.errors import StudyError, steers, visible
+from scaling.storage.own import read_own
+
+RESERVED = frozenset({"x"})
+"""Columns that the analysis makes beside those of the scores: no factor and no axis may be called so."""
+LONGEST = 200
+"""Letters of a name, at most: it has to fit a figure and a table."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,21 @@ class Design:
     axes: tuple[Axis, ...]
     factors: tuple[Factor, ...]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no table of scores can be asked."""
+        if not 1 <= len(self.axes) <= 2:
+            raise ValueError(f"it has {len(self.axes)} axes, where one or two are known")
+        columns = [*(axis.column for axis in self.axes), *(factor.name for factor in self.factors)]
+        for name in columns:
+            if not name or name in RESERVED or steers(name):
+                raise ValueError(f"a factor or an axis may not be called {visible(repr(name), 60)}")
+            if columns.count(name) > 1:
+                raise ValueError(f"two factors or axes are called {name!r}")
+        levels = [level for factor in self.factors for level in factor.levels]
+        for name in (*columns, *levels, *(text for axis in self.axes for text in (axis.name, axis.unit))):
+            if len(name) > LONGEST:
+                raise ValueError(f"the name {visible(name, 60)} has more than {LONGEST} letters")
+
     @property
     def x(self) -> Axis:
         """The axis that curves run along."""
@@ -60,27 +83,35 @@ class Design:
 
 
 def design_from_json(fields: dict[str, Any]) -> Design:
-    """The design that `study.json` holds under `design`."""
-    return Design(
-        fields["title"],
-        fields["question"],
-        tuple(Axis(**axis) for axis in fields["axes"]),
-        tuple(Factor(factor["name"], tuple(factor["levels"]), factor["baseline"]) for factor in fields["factors"]),
-    )
+    """The design that `Study.design` gives.
+
+    Raises:
+        StudyError: one that the analysis cannot work with.
+    """
+    try:
+        return TypeAdapter(Design).validate_python(fields)
+    except ValidationError as error:
+        raise StudyError(f"the study cannot be analysed: {error.errors()[0]['msg']}") from None
+
+
+class _File(TypedDict):
+    design: Design
 
 
 def read_design(folder: Path) -> Design:
     """The design of the study in a folder.
 
     Raises:
-        StudyError: there is no study, or one of a layout that this version does not read.
+        StudyError: there is no study, or its file is damaged or of a layout that this version does not read.
     """
-    path = folder / "study.json"
     try:
-        return design_from_json(json.loads(path.read_text(encoding="utf-8"))["design"])
+        design = read_own(folder / "study.json", _File, "start the study again, or give another folder")["design"]
     except FileNotFoundError:
         raise StudyError(f"{folder} holds no study: give the folder that a study was given as --out") from None
-    except (KeyError, TypeError, ValueError):
-        raise StudyError(
-            f"{path} was not written by this version: start the study again, or give another folder"
-        ) from None
+    # As the scores are read (`cells`), so that levels are found in them.
+    axes = tuple(replace(axis, name=visible(axis.name), unit=visible(axis.unit)) for axis in design.axes)
+    factors = tuple(
+        Factor(one.name, tuple(map(visible, one.levels)), one.baseline and visible(one.baseline))
+        for one in design.factors
+    )
+    return Design(visible(design.title), visible(design.question), axes, factors)

@@ -1,15 +1,20 @@
 """Scores from elsewhere: a table of a person's own, made into the table that the analysis reads."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
-from scaling.analysis.scores.design import Axis, Design, Factor
+from scaling.analysis.scores.cells import conform, refuse
+from scaling.analysis.scores.csv_file import read_csv
+from scaling.analysis.scores.design import LONGEST, RESERVED, Axis, Design, Factor
+from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.analysis.scores.rows import is_retrieval, primary, trained
-from scaling.analysis.scores.schema import FIXED, schema
-from scaling.analysis.scores.study_table import checked, conform
+from scaling.analysis.scores.schema import AMOUNTS, FIXED, schema
+from scaling.analysis.scores.study_table import checked
 from scaling.analysis.scores.words import factor_name
-from scaling.errors import StudyError
+from scaling.errors import StudyError, visible
 
 NEEDED = ("objective", "clips", "task", "metric", "value")
 _MEASURED = NEEDED[2:]
@@ -23,7 +28,7 @@ _DEFAULTS: dict[str, str | float | bool] = {
     "seed": 0, "protocol": "not given", "domain": "tasks", "pooling": "mean", "excluded": False, "reason": "",
     "note": "", "reference": "",
 }  # fmt: skip
-_TRUE, _FALSE = ["true", "yes", "1"], ["false", "no", "0", ""]
+_FACTORS = ("study", "domain", "protocol")  # of `FIXED`, those that have names which may be compared
 
 
 def is_table(name: str) -> bool:
@@ -48,27 +53,35 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
         The scores, and the design that follows from the columns.
 
     Raises:
-        StudyError: naming the file and the first thing that is wrong, as `read_scores`; or one size, an empty cell in
-            a column that says what a score belongs to, no error seen and n_test unknown, or a task that no figure
-            would show.
+        StudyError: naming the file and the first thing that is wrong, as `read_scores`; or a cell that is not what its
+            column holds, one size, an empty cell in a column that says what a score belongs to, a name that is no line
+            of text, no error seen and n_test unknown, or a task that no figure would show.
     """
-    table = _read(path)
+    _refuse_columns(path, axis, factors)
+    table = _read(path, axis, factors)
     needed = [*(factors or ("objective",)), axis, *_MEASURED]
     if missing := [name for name in needed if name not in table.columns]:
-        have = f"needed: {', '.join(needed)}; here: {', '.join(table.columns)}"
-        raise StudyError(f"{path}: missing column {', '.join(missing)} ({have})")
-    for name in (axis, *(factors or ("objective",))):
-        if table[name].null_count():
-            raise StudyError(f"{path}: an empty cell in column {name}, row {_first(table[name].is_null())}")
-    for name in factors:
-        if name == axis or FIXED.get(name, pl.String) != pl.String:
-            raise StudyError(f"{path}: column {name} is no factor: what is compared has names")
+        raise StudyError(f"{path}: missing column {', '.join(missing)} (needed: {', '.join(needed)})")
+    columns = {name: FIXED.get(name, pl.String) for name in table.columns}
+    if axis not in FIXED and not _has_names(table[axis]):
+        columns[axis] = pl.Float64
+    table = conform(table, columns, path)
+    table = table.with_columns(pl.col(pl.String).replace("", None))
+    _refuse_names(table, path)
     table = _with_references(table)
+    runs = pl.Series([True] * len(table))
+    if "reference" in table.columns:
+        runs = table["reference"].fill_null("") == ""
+    for name in dict.fromkeys((axis, *(factors or ("objective",)))):
+        # A reference is compared to every level: it has none.
+        empty = table[name].is_null() if name == axis else table[name].is_null() & runs
+        if empty.any():
+            raise StudyError(f"{path}: an empty cell in column {name}, row {_first(empty)}")
+    table = table.with_columns(pl.col(name).fill_null("") for name in factors if name != axis)
     design = _design(path, table, axis, factors)
-    columns = schema(design)
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in table.columns]
-    table = table.with_columns(_truth(table), *absent)
-    scores = conform(table, columns, path).select(*columns)
+    whole = schema(design)
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in whole.items() if name not in table.columns]
+    scores = table.with_columns(*absent).select(*whole)
     scores = scores.with_columns(pl.col(name).fill_null(value) for name, value in _DEFAULTS.items())
     told = [*(factor.name for factor in design.factors), design.x.column]
     scores = scores.with_columns(
@@ -79,6 +92,33 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
     scores = checked(_one_metric_a_task(scores), design, path)
     _refuse_unseen(scores, design, path)
     return scores, design
+
+
+def _refuse_columns(path: Path, axis: str, factors: tuple[str, ...]) -> None:
+    """Raise `StudyError` for an axis or factors that no table can have."""
+    if axis in FIXED and axis not in AMOUNTS:
+        raise StudyError(f"{path}: column {axis} is no axis: give one of {', '.join(AMOUNTS)}, or one of your own")
+    for name in factors:
+        if name == axis or (name in FIXED and name not in _FACTORS):
+            raise StudyError(f"{path}: column {name} is no factor: what is compared has names")
+        if factors.count(name) > 1:
+            raise StudyError(f"{path}: --factors names {name} twice")
+    for name in (axis, *factors):
+        if name in RESERVED:
+            raise StudyError(f"{path}: a column {name} is the report's own: rename yours")
+
+
+def _refuse_names(table: pl.DataFrame, path: Path) -> None:
+    """Raise `StudyError` for a name that is blank or longer than any name. Notes and reasons may be long."""
+    for name in table.select(cs.string()).columns:
+        if name in ("note", "reason"):
+            continue
+        for cell in table[name].unique().drop_nulls().sort():
+            if len(cell) > LONGEST or not cell.strip():
+                row = int((table[name] == cell).arg_true()[0])
+                raise refuse(
+                    path, row, f"column {name} holds “{visible(cell, 60)}”: a name is a line of 1 to {LONGEST} letters"
+                )
 
 
 def _with_references(table: pl.DataFrame) -> pl.DataFrame:
@@ -108,14 +148,17 @@ def _design(path: Path, table: pl.DataFrame, axis: str, given: tuple[str, ...]) 
         baseline = _BASELINES.get(name)
         factors.append(Factor(name, levels, baseline if baseline in levels else None))
     title, unit = _NAMES.get(axis, (factor_name(axis), factor_name(axis)))
-    place = Axis(axis, title, unit, "nominal" if _has_names(table, axis) else "log")
+    place = Axis(axis, title, unit, "nominal" if table.schema[axis] == pl.String else "log")
     question = " ".join(f"Which {factor_name(name)}?" for name in names)
     return Design(path.stem, question, (place,), tuple(factors))
 
 
-def _has_names(table: pl.DataFrame, axis: str) -> bool:
+def _has_names(cells: pl.Series) -> bool:
     """Whether an axis of a person's own holds names."""
-    return axis not in FIXED and not table.schema[axis].is_numeric()
+    if cells.dtype == pl.String:
+        given = cells.drop_nulls().str.strip_chars()
+        return given.cast(pl.Float64, strict=False).null_count() > 0
+    return not cells.dtype.is_numeric()
 
 
 def _refuse_unseen(scores: pl.DataFrame, design: Design, path: Path) -> None:
@@ -134,26 +177,23 @@ def _refuse_unseen(scores: pl.DataFrame, design: Design, path: Path) -> None:
         )
 
 
-def _read(path: Path) -> pl.DataFrame:
-    """The file as it is."""
+def _read(path: Path, axis: str, factors: tuple[str, ...]) -> pl.DataFrame:
+    """The columns of the file that are known or asked for, as they are."""
+    known = {*FIXED, *_COMPARED, axis, *factors}
+
+    def wanted(names: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(name for name in names if name in known))
+
     try:
         if path.suffix.lower() == ".csv":
-            return pl.read_csv(path, infer_schema_length=None)
-        return pl.read_parquet(path)
-    except FileNotFoundError as error:
-        raise StudyError(f"{path}: not there") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
-        kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
-        raise StudyError(f"{path}: not a readable {kind} table") from error
-
-
-def _truth(table: pl.DataFrame) -> list[pl.Expr]:
-    """Column excluded as spreadsheets and pandas write it."""
-    if table.schema.get("excluded") != pl.String:
-        return []
-    words = pl.col("excluded").str.to_lowercase().str.strip_chars()
-    truth = pl.when(words.is_in(_TRUE)).then(pl.lit(True)).when(words.is_in(_FALSE)).then(pl.lit(False))
-    return [truth.alias("excluded")]
+            return read_csv(path, wanted)
+        return read_parquet(path, wanted)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there") from None
+    except OSError as error:
+        raise StudyError(f"{path}: not a readable CSV table ({error.strerror})") from None
+    except ValueError as error:
+        raise StudyError(f"{path}: not a readable Parquet table ({error}): write it again") from None
 
 
 def _one_metric_a_task(scores: pl.DataFrame) -> pl.DataFrame:

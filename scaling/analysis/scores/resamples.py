@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.analysis.curves.fit import Curve, Floats, fit_batch
+from scaling.analysis.curves.forms import MAGNITUDES
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.rows import by_size, keys, trained
 from scaling.analysis.scores.words import Value, unit
@@ -15,6 +16,7 @@ from scaling.analysis.scores.words import Value, unit
 RESAMPLES = 1000  # differences and averages
 FIT_RESAMPLES = 200  # curves: a fit for each, and an interval's end needs no third digit
 _MATCH = 1e-6
+_LEAST = float(np.log(MAGNITUDES[0]))
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
             clips, totals = mine[run]
             if clips.tobytes() != common:
                 unmatched[run, task] = "other test clips than in the other runs"
-            elif abs(totals[:, 0].sum() / totals[:, 1].sum() - value) > _MATCH:
+            elif not abs(totals[:, 0].sum() / totals[:, 1].sum() - value) <= _MATCH:
                 unmatched[run, task] = "predictions do not add up to the score"
             else:
                 matched[score] = totals
@@ -133,7 +135,7 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
 
 
 def _resample_stderr(rows: pl.DataFrame, by: list[str]) -> tuple[Floats, list[tuple[str, str, str]]]:
-    """As `_resample_clips`, from standard errors: log-normal, so that an error stays above 0.
+    """As `_resample_clips`, from standard errors: log-normal, so that an error stays above 0, and no share above 1.
 
     A score without a standard error stays as it is where other seeds of its size tell the noise; alone it is unknown.
     """
@@ -147,7 +149,7 @@ def _resample_stderr(rows: pl.DataFrame, by: list[str]) -> tuple[Floats, list[tu
             unmatched.add((run, task, "one run and no stderr"))
             continue
         z = _generator(f"{run} {task} {metric} {pooling}").standard_normal(RESAMPLES)
-        errors[i] = error * np.exp((stderr or 0.0) / error * z)
+        errors[i] = np.exp(np.clip(np.log(error) + (stderr or 0.0) / error * z, _LEAST, 0))
     return errors, sorted(unmatched)
 
 

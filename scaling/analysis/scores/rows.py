@@ -23,7 +23,7 @@ def used(scores: pl.DataFrame) -> pl.DataFrame:
     """
     zero = pl.col("value") >= 1.0
     return scores.filter(~pl.col("excluded")).with_columns(
-        pl.when(zero).then(0.5 / (pl.col("n_test") + 1)).otherwise(1 - pl.col("value")).alias("error"),
+        pl.when(zero).then(0.5 / (pl.col("n_test") + 1.0)).otherwise(1 - pl.col("value")).alias("error"),
         zero.alias("zero"),
     )
 

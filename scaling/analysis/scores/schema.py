@@ -14,6 +14,8 @@ FIXED: Columns = {
     "metric": pl.String, "value": pl.Float64, "stderr": pl.Float64, "n_test": pl.Int64, "note": pl.String,
     "excluded": pl.Boolean, "reason": pl.String, "mlflow_run_id": pl.String,
 }  # fmt: skip
+AMOUNTS = ("clips", "captions", "hours", "samples_seen", "epochs", "parameters", "flops")
+"""The columns that count what a run was given: an axis may run along them."""
 _HEAD = 3  # columns before the study's own
 
 

@@ -1,18 +1,28 @@
 """A study's scores and predictions as its runs left them: read and checked."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
+from scaling.analysis.curves.forms import MAGNITUDES
 from scaling.analysis.scores.arms import arm_columns
+from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.design import Design, read_design
+from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.analysis.scores.rows import keys, trained, used
-from scaling.analysis.scores.schema import Columns, schema
-from scaling.errors import StudyError
+from scaling.analysis.scores.schema import AMOUNTS, Columns, schema
+from scaling.errors import StudyError, steers, visible
+from scaling.storage.own import damaged
 
 PREDICTIONS: Columns = {
     "task": pl.String, "pooling": pl.String, "metric": pl.String, "clip": pl.String, "correct": pl.Float64,
 }  # fmt: skip
+_ANEW = "start the study again, which repeats no finished run and writes it anew"
+_LONGEST_NAME = 255  # bytes of a file's
+_ROW = "place in the file"  # a column that no table has
 _LESS_IS_BETTER = ["loss", "error", "perplexity", "wer", "cer", "eer", "rank"]
 
 
@@ -27,8 +37,19 @@ def read_scores(path: Path, design: Design) -> pl.DataFrame:
             level of a factor, or the same score twice.
     """
     columns = schema(design)
-    table = _read(path, columns)
-    return checked(table.select(*columns, pl.exclude(list(columns))), design, path)
+    try:
+        table = conform(_parquet(path, _ANEW), columns, path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; run the study first") from None
+    further = cs.string() | cs.numeric() | cs.boolean()
+    return checked(table.select(*columns, further - cs.by_name(*columns)), design, path)
+
+
+def _parquet(path: Path, cure: str) -> pl.DataFrame:
+    try:
+        return read_parquet(path)
+    except ValueError as error:
+        raise damaged(path, str(error), cure) from None
 
 
 def read_study(folder: Path) -> tuple[pl.DataFrame, Design]:
@@ -54,9 +75,17 @@ def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
     """
     tables = []
     for run in sorted(used(scores).filter(pl.col("reference") == "")["run"].unique()):
+        if run != Path(run).name or len(run.encode()) > _LONGEST_NAME or steers(run):
+            raise damaged(folder / "report" / "scores.parquet", f"{visible(run, 60)} is no run's name", _ANEW)
         path = folder / "runs" / run / "predictions.parquet"
-        if path.exists():
-            tables.append(_read(path, PREDICTIONS).select(pl.lit(run).alias("run"), *PREDICTIONS))
+        cure = f"remove {path.parent} and start the study again, which does this run alone"
+        try:
+            table = conform(_parquet(path, cure), PREDICTIONS, path)
+        except FileNotFoundError:
+            continue
+        if not table.select(pl.col("correct").is_between(0, 1).fill_null(False).all()).item():
+            raise damaged(path, "an answer that is not from 0 to 1", cure)
+        tables.append(table.select(pl.lit(run).alias("run"), *PREDICTIONS))
     empty = pl.DataFrame(schema={"run": pl.String, **PREDICTIONS})
     return pl.concat(tables) if tables else empty
 
@@ -64,41 +93,52 @@ def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
 def checked(scores: pl.DataFrame, design: Design, path: Path) -> pl.DataFrame:
     """Scores with all columns, checked and sorted as `read_scores` says; `path` is for the message."""
     texts = ("reference", "note", "reason")
-    scores = scores.with_columns(
-        pl.col("excluded").fill_null(False), *(pl.col(name).fill_null("") for name in texts),
-        pl.col("stderr").fill_nan(None),
-    )  # fmt: skip
-    kept = scores.filter(~pl.col("excluded"))
+    scores = scores.with_columns(pl.col("excluded").fill_null(False), *(pl.col(name).fill_null("") for name in texts))
+    numbered = scores.with_row_index(_ROW)
+    kept = numbered.filter(~pl.col("excluded"))
     if kept.is_empty():
         raise StudyError(f"{path}: no score to analyse ({scores.height} rows, all excluded)")
     for what, where in _wrong(design).items():
-        if not (bad := kept.filter(where)).is_empty():
-            row = bad.row(0, named=True)
-            raise StudyError(f"{path}: {what}: run {row['run']}, task {row['task']}, value {row['value']}")
+        for bad in kept.filter(where).head(1).iter_rows(named=True):
+            raise refuse(path, bad[_ROW], f"{what}: {_told(bad, 'run', 'task', 'value')}")
     identity = ["run", "seed", "task", "pooling", "metric"]
-    if not (twice := kept.filter(pl.struct(identity).is_duplicated())).is_empty():
-        row = twice.row(0, named=True)
-        raise StudyError(f"{path}: the same score twice: run {row['run']}, {row['task']}, {row['metric']}")
-    twins = trained(scores, design).filter(pl.struct(*keys(design), "x", "seed").is_duplicated()).sort("run")
-    if not twins.is_empty():
-        runs = " and ".join(twins["run"].unique(maintain_order=True).head(2))
-        raise StudyError(f"{path}: two runs of the same arm, size and seed: {runs}")
+    for first, second in _twice(kept, identity):
+        told = f"{_told(first, 'run', 'task', 'metric')}; as in row {second[_ROW] + 1:,}"
+        raise refuse(path, first[_ROW], f"the same score twice: {told}")
+    for first, second in _twice(trained(numbered, design), [*keys(design), "x", "seed"]):
+        told = f"{_told(first, 'run')}; and row {second[_ROW] + 1:,}, {_told(second, 'run')}"
+        raise refuse(path, first[_ROW], f"two runs of the same arm, size and seed: {told}: give each its seed")
     return scores.sort(design.x.column, *keys(design), "seed", "run")
+
+
+def _twice(scores: pl.DataFrame, columns: list[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The first two rows that are alike in these columns, if any are."""
+    alike = scores.filter(pl.struct(columns).is_duplicated())
+    if not alike.is_empty():
+        first, second = alike.partition_by(columns, maintain_order=True)[0].head(2).iter_rows(named=True)
+        yield first, second
+
+
+def _told(row: dict[str, Any], *names: str) -> str:
+    return ", ".join(f"{name} {visible(str(row[name]), 60)}" for name in names)
 
 
 def _wrong(design: Design) -> dict[str, pl.Expr]:
     """What must not be, by the words for it."""
     studied = pl.col("reference") == ""
     words = pl.col("metric").str.to_lowercase().str.split("_").list
+    value = pl.col("value")
+    low, high = MAGNITUDES
     found = {
         "metric of which less is better (give 1 - value, under another name)": words.eval(
             pl.element().is_in(_LESS_IS_BETTER)
         ).list.any(),
-        "value outside 0 to 1 (percentages: divide by 100)": ~pl.col("value").is_between(0, 1)
-        | pl.col("value").is_null(),
-        "negative stderr": pl.col("stderr") < 0,
-        "n_test below 1": pl.col("n_test") < 1,
-        "no error seen, and no n_test to say among how many": (pl.col("value") >= 1) & pl.col("n_test").is_null(),
+        "value outside 0 to 1 (percentages: divide by 100)": ~value.is_between(0, 1) | value.is_null(),
+        "stderr outside 0 to 1 (it is that of the value; leave it empty where it is not known)": ~pl.col(
+            "stderr"
+        ).is_between(0, 1),
+        "n_test below 1 (leave it empty where it is not known)": pl.col("n_test") < 1,
+        "no error seen, and no n_test to say among how many": (value >= 1) & pl.col("n_test").is_null(),
         "clips below 1 for a trained run": (pl.col("clips") < 1) & studied,
         "no run, task or metric": pl.any_horizontal(pl.col("run", "task", "metric").fill_null("") == ""),
         "no seed": pl.col("seed").is_null(),
@@ -106,32 +146,13 @@ def _wrong(design: Design) -> dict[str, pl.Expr]:
     for axis in design.axes:
         found[f"no {axis.column} for a trained run"] = pl.col(axis.column).is_null() & studied
         if axis.scale == "log":
-            found[f"{axis.column} not above 0 for a trained run"] = ~(pl.col(axis.column) > 0) & studied
+            place = pl.col(axis.column)
+            found[f"{axis.column} not above 0 for a trained run"] = ~(place > 0) & studied
+            found[f"{axis.column} not between {low:g} and {high:g}"] = ~place.is_between(low, high) & studied
     for column in arm_columns(design):
         found[f"no {column} for a trained run"] = pl.col(column).is_null() & studied
+    for column in AMOUNTS:
+        found[f"{column} no number from 0 to {high:g} (leave it empty where it is not known)"] = ~pl.col(
+            column
+        ).is_between(0, high)
     return found
-
-
-def _read(path: Path, columns: Columns) -> pl.DataFrame:
-    """A Parquet table with these columns, of these types, and what else it has."""
-    try:
-        table = pl.read_parquet(path)
-    except FileNotFoundError as error:
-        raise StudyError(f"{path}: not there; run the study first") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise StudyError(f"{path}: not a readable Parquet table") from error
-    return conform(table, columns, path)
-
-
-def conform(table: pl.DataFrame, columns: Columns, path: Path) -> pl.DataFrame:
-    """The table with these columns in these types; `path` is for the message.
-
-    Raises:
-        StudyError: a column is missing, or does not hold what it should.
-    """
-    if missing := [name for name in columns if name not in table.columns]:
-        raise StudyError(f"{path}: missing column {', '.join(missing)}")
-    try:
-        return table.with_columns(pl.col(name).cast(dtype) for name, dtype in columns.items())
-    except pl.exceptions.PolarsError as error:
-        raise StudyError(f"{path}: a column has the wrong type: {str(error).splitlines()[0]}") from error

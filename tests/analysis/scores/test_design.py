@@ -17,13 +17,23 @@ def test_a_design_comes_back_as_it_was_written(study: Path) -> None:
     assert read_design(study).x.unit == "clips"
 
 
+def changed(**fields: object) -> str:
+    return json.dumps({"design": {**asdict(DATA_SCALE), **fields}})
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (None, "holds no study"),
-        ("no json", "not written by this version"),
-        (json.dumps({"study": "data-scale"}), "not written by this version"),
-        (json.dumps({"design": {**asdict(DATA_SCALE), "axes": [{"colour": "x"}]}}), "not written by this version"),
+        ("no json", "study.json is damaged"),
+        (json.dumps({"study": "data-scale"}), "study.json is damaged"),
+        (changed(axes=[{"column": 3}]), "column: Input should be a valid string"),
+        (changed(axes=[]), "0 axes"),
+        (changed(axes=[{"scale": "cubic"}]), "scale: "),
+        (changed(axes=[{}, {}]), "two factors or axes are called 'clips'"),
+        (changed(factors=[{"name": "x", "levels": ["a"]}]), "may not be called .x."),
+        (changed(factors=[{"name": "arm", "levels": "ab"}]), "levels: "),
+        (changed(title="\ud800"), "Invalid JSON"),
     ],
 )
 def test_a_folder_without_a_design_gets_one_line(tmp_path: Path, content: str | None, says: str) -> None:

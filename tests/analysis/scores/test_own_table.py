@@ -121,7 +121,7 @@ def one(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
         (lambda t: t.with_columns(pl.lit("cls").alias("pooling")), "task esc50 has only pooling cls"),
         (
             lambda t: t.with_columns(pl.col("clips").cast(pl.String).replace("1000", "1k")),
-            "a column has the wrong type",
+            "row 1: column clips holds 1k: a whole number",
         ),
         (
             lambda t: t.with_columns(
@@ -151,7 +151,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "empty.csv").write_text("")
     for name, says in (
         ("words.parquet", "not a readable Parquet"),
-        ("empty.csv", "not a readable CSV"),
+        ("empty.csv", "empty.csv: empty"),
         ("no.csv", "not there"),
     ):
         assert scaling("report", str(tmp_path / name)) == 2

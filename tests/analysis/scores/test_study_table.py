@@ -32,11 +32,11 @@ def first_row(column: str, value: object) -> Change:
     ("change", "says"),
     [
         (lambda t: t.drop("seed"), "missing column seed"),
-        (lambda t: t.with_columns(pl.lit("much").alias("value")), "wrong type"),
+        (lambda t: t.with_columns(pl.lit("much").alias("value")), "column value holds much"),
         (first_row("value", 1.2), "value outside 0 to 1"),
         (first_row("value", float("nan")), "value outside 0 to 1"),
         (first_row("metric", "word_error"), "less is better"),
-        (first_row("stderr", -0.1), "negative stderr"),
+        (first_row("stderr", -0.1), "stderr outside 0 to 1"),
         (first_row("clips", 0), "clips below 1"),
         (first_row("clips", None), "no clips for a trained run"),
         (first_row("initialization", None), "no initialization for a trained run"),
@@ -60,7 +60,7 @@ def test_absent_and_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="not there"):
         read_scores(tmp_path / "scores.parquet", DATA_SCALE)
     (tmp_path / "scores.parquet").write_text("no table")
-    with pytest.raises(StudyError, match="not a readable"):
+    with pytest.raises(StudyError, match="is damaged"):
         read_scores(tmp_path / "scores.parquet", DATA_SCALE)
 
 
