@@ -5,6 +5,9 @@ import re
 # What a terminal obeys, what breaks a line, what turns the direction of writing, and halves of characters.
 _STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+LONGEST = 2_000
+"""Characters of a line that is meant for a person."""
+
 _URL = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
 _REQUEST = re.compile(r"(?<=url: )(\S+)")
 _QUESTION = re.compile(r"(?<=[?#]).+")
@@ -17,7 +20,7 @@ class StudyError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(without_secrets(message))
+        super().__init__(visible(without_secrets(message), LONGEST))
 
 
 class ClusterLostError(Exception):

@@ -56,3 +56,16 @@ def test_no_password_shows_whatever_stands_in_it(before: str, after: str, scheme
         f"{scheme}://host/path?a=b&password={secret}",
     ):
         assert "SECRET" not in without_secrets(f"it said: {url} is away ('{url}')")
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("task bird: no column 'ä 犬'", "task bird: no column 'ä 犬'"),
+        ("a\nb\r\x0bc\x1b[31m\u2028d\0", r"a\nb\r\x0bc\x1b[31m\u2028d\x00"),
+        ("half \ud83d of it", r"half \ud83d of it"),
+        ("a" * 3000 + "b" * 3000, "a" * 1333 + "…" + "b" * 666),
+    ],
+)
+def test_a_refusal_is_a_line_whatever_it_quotes(said: str, read: str):
+    assert str(StudyError(said)) == read
