@@ -1,5 +1,6 @@
 """What must hold on every node before work: the study's folders in sight, and the same versions as here."""
 
+import errno
 import platform
 import secrets
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from scaling.cluster.connect import living_nodes
 from scaling.errors import StudyError, in_one_line
 from scaling.runs.provenance import source_hash
-from scaling.storage.files import Location, location, remove
+from scaling.storage.files import Location, location, names, remove
 
 PACKAGES = ("ray", "torch", "torchaudio", "pyarrow", "polars", "numpy")
 """What writes or reads the study's files, or decides its bits."""
 ANSWER_SECONDS = 60.0
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def versions() -> dict[str, str]:
@@ -40,10 +42,19 @@ def check_nodes(folders: Sequence[Location]) -> int:
     others = [node for node in nodes if node["NodeID"] != here]
     if not others:
         return len(nodes)
-    marks = [folder / f".seen-{secrets.token_hex(8)}" for folder in folders]
+    marks, made = [], []
     try:
-        for mark in marks:
-            mark.touch()
+        for folder in folders:
+            mark = folder / f".seen-{secrets.token_hex(8)}"
+            try:
+                mark.touch()
+                made.append(mark)
+            except OSError as error:
+                if error.errno not in READ_ONLY or not names(folder):
+                    raise
+                # A store that may only be read: what lies there already must do.
+                mark = folder / names(folder)[0]
+            marks.append(mark)
         asked = {
             ray.remote(num_cpus=0)(_seen)
             .options(
@@ -56,7 +67,7 @@ def check_nodes(folders: Sequence[Location]) -> int:
         mine = versions()
         lost = [node for answer, node in asked.items() if not _agrees(answer, node, folders, mine)]
     finally:
-        for mark in marks:
+        for mark in made:
             with suppress(OSError):
                 remove(mark)
     return len(nodes) - len(lost)

@@ -108,6 +108,12 @@ def indexed_parts(folder: Location) -> int:
         return 0
 
 
+def indexed(folder: Location, test_hashes: Iterable[bytes] = ()) -> int | None:
+    """How many usable clips an index has that `write_index` would leave as it is; None where it would write one."""
+    index, _, new = _gone_on_from(folder, test_hashes)
+    return len(index) if index.leaks and not new else None
+
+
 def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     """Index the usable clips of the parts that are there, and write down every rejected one.
 
@@ -115,16 +121,13 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     an earlier one, or as a labelled test clip, is rejected here. Parts that are indexed already are not read again,
     unless what they were indexed into is damaged. Returns the number of usable clips.
     """
-    kept_out = sorted(set(test_hashes))
-    leaks = bytes_digest(b"".join(kept_out))
-    there = prepared_parts(folder)
-    index, rejects = _so_far(folder, leaks, {name for some in there.values() for name in some})
-    new = [there[number][0] for number in takewhile(there.__contains__, count(len(index.parts)))]
+    index, rejects, new = _gone_on_from(folder, test_hashes)
     if new or not index.leaks:
+        kept_out = sorted(set(test_hashes))
         table, rejected, sources = _described(folder, new, index, kept_out)
         batch = pa.concat_batches([index.batch.cast(table.schema), table]) if len(index) else table
         parts = [*index.parts, *new]
-        metadata = {"parts": json.dumps(parts), "sources": json.dumps(sources), "leaks": leaks}
+        metadata = {"parts": json.dumps(parts), "sources": json.dumps(sources), "leaks": _leaks(kept_out)}
         name = write_named(folder, "index", batch.replace_schema_metadata(metadata))
         write_parquet(folder / REJECTS_FILE, pl.concat([rejects, rejected]))
         digest = bytes_digest(read_bytes(folder / REJECTS_FILE))
@@ -133,6 +136,17 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
         _remove_superseded(folder, name, parts)
         return len(batch)
     return len(index)
+
+
+def _leaks(test_hashes: Iterable[bytes]) -> str:
+    return bytes_digest(b"".join(sorted(set(test_hashes))))
+
+
+def _gone_on_from(folder: Location, test_hashes: Iterable[bytes]) -> tuple[Index, pl.DataFrame, list[str]]:
+    """What is indexed already, the rejected clips, and the parts that are not indexed yet."""
+    there = prepared_parts(folder)
+    index, rejects = _so_far(folder, _leaks(test_hashes), {name for some in there.values() for name in some})
+    return index, rejects, [there[number][0] for number in takewhile(there.__contains__, count(len(index.parts)))]
 
 
 def _so_far(folder: Location, leaks: str, there: set[str]) -> tuple[Index, pl.DataFrame]:

@@ -10,7 +10,7 @@ import polars as pl
 from scaling.data.catalogue import read_catalogue
 from scaling.data.description import CATALOGUE, Description, intact, read_description
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
-from scaling.data.index import indexed_parts, write_index
+from scaling.data.index import indexed, indexed_parts, write_index
 from scaling.data.parts import PART, prepared_parts
 from scaling.data.store import Store
 from scaling.errors import StudyError
@@ -22,6 +22,10 @@ HALF_A_PART = re.compile(TEMPORARY.format(PART))
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
 there. Raises `StudyError` where one of them cannot be written."""
+
+
+class UnpreparedError(Exception):
+    """Something is missing in a store that nobody was to write."""
 
 
 Subset = tuple[int, tuple[str, ...]]
@@ -70,22 +74,23 @@ def prepare(
     folder: Location,
     audio_root: str,
     wanted: int | None,
-    write_parts: WriteParts,
+    write_parts: WriteParts | None,
     *,
     test_hashes: Iterable[bytes] = (),
     report: Callable[[Preparation], None] = lambda _: None,
 ) -> int:
     """Write parts until `wanted` clips beside the holdout are usable (None: every clip of the catalogue).
 
-    What is prepared already is kept. Returns the number of usable clips beside the holdout. Raises
-    `StudyError` where the catalogue has too few, naming the largest possible size, or where the disk is too
-    small.
+    What is prepared already is kept. Without writers nothing is written, and `UnpreparedError` is raised where
+    something would have to be. Returns the number of usable clips beside the holdout. Raises `StudyError` where the
+    catalogue has too few, naming the largest possible size, or where the disk is too small.
     """
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
-    for name in filter(HALF_A_PART.fullmatch, names(folder)):
-        remove(folder / name)
+    if write_parts is not None:
+        for name in filter(HALF_A_PART.fullmatch, names(folder)):
+            remove(folder / name)
     hashes = list(test_hashes)
     last_part = -(-description.clips // description.part_clips)
     needed = description.clips if wanted is None else min(wanted + description.holdout, description.clips)
@@ -94,12 +99,16 @@ def prepare(
     while True:
         there = set(prepared_parts(folder))
         missing = [number for number in range(min(scanned, last_part)) if number not in there]
-        if missing:
+        usable = None if missing else indexed(folder, hashes)
+        if usable is None and write_parts is None:
+            raise UnpreparedError
+        if missing and write_parts is not None:
             _check_space(folder, description, missing)
             for done, _ in enumerate(write_parts(folder, audio_root, description, missing), start=1):
                 of = min(len(missing) * description.part_clips, description.clips)
                 report(Preparation(min(done * description.part_clips, of), of))
-        usable = write_index(folder, hashes)
+        if usable is None:
+            usable = write_index(folder, hashes)
         if usable >= needed or scanned >= last_part:
             break
         # Clips were rejected: read on by what is missing, at least one part.
@@ -118,13 +127,13 @@ def prepare_subsets(
     folder: Location,
     audio_root: str,
     subsets: Sequence[tuple[int | Literal["all"], tuple[str, ...]]],
-    write_parts: WriteParts,
+    write_parts: WriteParts | None,
     *,
     test_hashes: Sequence[bytes] = (),
     report: Callable[[Preparation], None] = lambda _: None,
 ) -> int:
     """Prepare until every subset is there ("all": every clip of the catalogue); returns the largest size that all of
-    them can have. Raises `StudyError` as `prepare` and `clips_needed` do."""
+    them can have. Raises as `prepare` and `clips_needed` do."""
     known = [(clips, without) for clips, without in subsets if isinstance(clips, int)]
     description = read_description(folder)
     if description is None:

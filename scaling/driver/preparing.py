@@ -13,7 +13,7 @@ from scaling.data.description import intact, read_store_file
 from scaling.data.index import read_index
 from scaling.data.labelled import check_tasks
 from scaling.data.parts import prepared_parts
-from scaling.data.prepare import Preparation, clips_needed, prepare, prepare_subsets
+from scaling.data.prepare import Preparation, UnpreparedError, WriteParts, clips_needed, prepare, prepare_subsets
 from scaling.data.store import Store
 from scaling.driver.display import Display, clock
 from scaling.driver.signals import Signals
@@ -39,25 +39,30 @@ def prepare_store(
         left = clock((so_far.of - so_far.clips) / rate)
         display.counting(f"preparing {what}: {so_far.clips:,} of {so_far.of:,}, {rate:,.0f} clips/s, {left} left")
 
-    with Lease(folder, display.say):
+    def prepared(write: WriteParts | None) -> tuple[int, int]:
+        nonlocal began
         labelled = folder / "labelled"
         root = source.labelled.root
-        prepare(labelled, root, None, write_parts, report=lambda p: report(p, "labelled clips"))
+        prepare(labelled, root, None, write, report=lambda p: report(p, "labelled clips"))
         check_tasks(labelled)
         clips = Store(labelled).clips(["id", "audio_hash"])
         held_out = clips.filter(clips["id"].is_in(list(source.labelled.held_out_ids())))
         began = time.monotonic()
-        available = prepare_subsets(
-            folder,
-            audio_root(source.corpus),
-            subsets,
-            write_parts,
-            test_hashes=held_out["audio_hash"].to_list(),
-            report=lambda p: report(p, "clips"),
+        hashes = held_out["audio_hash"].to_list()
+        root = audio_root(source.corpus)
+        return len(clips), prepare_subsets(
+            folder, root, subsets, write, test_hashes=hashes, report=lambda p: report(p, "clips")
         )
+
+    try:
+        # Where nothing is missing nothing is written: a store may be shared by studies that may not write it.
+        probed, available = prepared(None)
+    except UnpreparedError:
+        with Lease(folder, display.say):
+            probed, available = prepared(write_parts)
     display.close()
-    probed = f", {len(clips):,} labelled clips to probe on" if len(clips) else ""
-    display.say(f"prepared: {available:,} clips to train on{probed}")
+    beside = f", {probed:,} labelled clips to probe on" if probed else ""
+    display.say(f"prepared: {available:,} clips to train on{beside}")
     return available
 
 

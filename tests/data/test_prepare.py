@@ -10,7 +10,7 @@ from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, part, spoiled, to
 from scaling.data.description import Description
 from scaling.data.index import write_index
 from scaling.data.parts import prepared_parts, write_part
-from scaling.data.prepare import Preparation, catalogue_rows, prepare
+from scaling.data.prepare import Preparation, UnpreparedError, catalogue_rows, prepare, prepare_subsets
 from scaling.data.store import Store, read_tokenizer
 from scaling.errors import StudyError
 
@@ -97,6 +97,22 @@ def test_an_estimate_of_the_space_stops_before_anything_is_written(
     with pytest.raises(StudyError, match="no space left for the store"):
         prepare(tmp_path / "store", str(corpus.root), None, write_parts)
     assert bytes_of(tmp_path / "store") == before
+
+
+def test_what_is_prepared_can_be_asked_for_without_writing(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus, folder = make_corpus(birds=20), tmp_path / "store"
+    lay_down(folder, corpus)
+    with pytest.raises(UnpreparedError):
+        prepare(folder, str(corpus.root), 8, None)
+    prepare(folder, str(corpus.root), 8, write_parts)
+    (folder / ".part-000001.arrow.0123abcd.tmp").write_bytes(b"of a start that was killed")
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+    assert prepare(folder, str(corpus.root), 8, None) >= 8
+    assert prepare_subsets(folder, str(corpus.root), [(8, ())], None) >= 8
+    for wanted, hashes in ((16, ()), (None, ()), (8, (b"0123456789abcdef",))):
+        with pytest.raises(UnpreparedError):
+            prepare(folder, str(corpus.root), wanted, None, test_hashes=hashes)
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
 
 
 def test_no_catalogue(tmp_path: Path):

@@ -1,6 +1,7 @@
 """`scaling prepare` and `scaling verify`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,15 @@ import ray
 from study_corpus import write_corpus
 
 from scaling import cli
+from scaling.data.corpus import open_source
 from scaling.data.parts import describe
 from scaling.data.store import Store
-from scaling.driver.preparing import damages
+from scaling.driver.display import Display
+from scaling.driver.preparing import damages, prepare_store
 from scaling.errors import StudyError
+from scaling.storage.lease import Lease
+from scaling.study.options import parse
+from studies.data_scale import DataScale
 
 
 def scaling(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -35,6 +41,12 @@ def test_a_store_is_prepared_without_a_study_and_read_through(
     parts = sorted(store.glob("part-*.arrow"))
     assert all(len(describe(part, ["id"])[0]) <= 256 for part in parts)
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    # A study that needs what is there already needs no lease on it: others may work there, or nobody may write.
+    options = parse(DataScale, "", [*given, "--clips", "16"])
+    source = open_source(replace(options.corpus(), tasks=""))
+    with Lease(store):
+        assert prepare_store(source, store, [(16, ())], Display()) >= 16
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
     # The same once more changes nothing; more than there are is refused in one line.
     assert scaling("prepare", *asked, "--clips", "16", monkeypatch=monkeypatch) == 0
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
