@@ -85,6 +85,7 @@ class OfSeconds:
             clips += np.bincount(np.minimum(some, crop), minlength=crop + 1)
         self.unit = unit_of(budget, int(np.flatnonzero(clips)[-1]))
         self.longest, self.sizes, self.clips = _buckets(clips, budget, self.unit)
+        self._of_length = np.searchsorted(self.longest, np.arange(crop + 1)).astype(np.int16)
         self._in_part = np.concatenate([self._counted(first, beyond) for first, beyond in self._pieces()])
         self.rates = self.clips / self.sizes
         self._in_windows = functools.lru_cache(2)(self._ends)
@@ -104,9 +105,9 @@ class OfSeconds:
         counts = np.bincount(of_part * buckets + bucket, minlength=len(sizes) * buckets)
         return counts.reshape(len(sizes), buckets).astype(np.uint16)
 
-    def _bucket(self, frames: NDArray[np.int32]) -> Places:
+    def _bucket(self, frames: NDArray[np.int32]) -> NDArray[np.int16]:
         """The bucket of clips of these lengths."""
-        bucket: Places = np.searchsorted(self.longest, np.minimum(frames, self.crop))
+        bucket: NDArray[np.int16] = self._of_length[np.minimum(frames, self.crop)]
         return bucket
 
     def _ends(self, epoch: int) -> Places:
