@@ -51,6 +51,15 @@ ZIPFORMER = ZipformerOptions(
     value_head=(4,),
     position_width=8,
 )
+BERT: dict[str, Any] = {
+    "model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+    "vocab_size": 40,
+}  # fmt: skip
+BART: dict[str, Any] = {
+    "model_type": "bart", "d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16,
+    "vocab_size": 40, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 2,
+    "forced_eos_token_id": 3,
+}  # fmt: skip
 TEXT: dict[str, Any] = {"text_width": 16, "text_layers": 1, "text_heads": 2, "max_tokens": 16}
 OBJECTIVES = {
     "contrastive": ContrastiveOptions(**TEXT),

@@ -1,6 +1,7 @@
 """Captioning as pretraining: autoregressive and parallel prediction mixed (CapPa)."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -8,9 +9,21 @@ from torch import nn
 from scaling.models.batch import Batch
 from scaling.models.decoder import CaptionDecoder
 from scaling.models.encoder import Encoder
-from scaling.models.tokens import PAD
+from scaling.models.tokens import MASK, PAD
 from scaling.objectives.objective import Losses, Objective, precise, share_of_draws, summed_over_workers, workers
 from scaling.objectives.options import CaptioningOptions
+
+if TYPE_CHECKING:
+    from scaling.models.hub import HubDecoder
+
+
+def _decoder(options: CaptioningOptions, vocabulary: int, memory_width: int) -> "CaptionDecoder | HubDecoder":
+    if not options.text_config:
+        sizes = options.text_width, options.text_layers, options.text_heads
+        return CaptionDecoder(vocabulary, *sizes, memory_width)
+    from scaling.models.hub import HubDecoder
+
+    return HubDecoder(options.text_config, memory_width, MASK)
 
 
 class Captioning(Objective):
@@ -27,8 +40,7 @@ class Captioning(Objective):
         self, options: CaptioningOptions, encoder: Encoder, vocabulary: int, classes: Mapping[str, int]
     ) -> None:
         super().__init__(encoder)
-        sizes = options.text_width, options.text_layers, options.text_heads
-        self.decoder = CaptionDecoder(vocabulary, *sizes, encoder.width)
+        self.decoder = _decoder(options, vocabulary, encoder.width)
         self.label_smoothing = options.label_smoothing
         self.autoregressive = options.autoregressive
         # As many for every caption: the number of positions must not tell how long it is.
@@ -37,7 +49,8 @@ class Captioning(Objective):
     @torch.no_grad()
     def start_from(self, log_frequencies: torch.Tensor) -> None:
         # Else the first hundred steps would go into learning how frequent words are.
-        self.decoder.output.bias.copy_(log_frequencies)
+        # A decoder may know more words than the captions have.
+        self.decoder.output.bias[: len(log_frequencies)].copy_(log_frequencies)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
         frames, lengths = self.encoder(batch["features"], batch["lengths"])

@@ -1,6 +1,7 @@
 """Contrastive audio-text pretraining: symmetric InfoNCE over all workers' clips."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
@@ -11,10 +12,20 @@ from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
+from scaling.models.tokens import PAD
 from scaling.objectives.objective import Losses, Objective, precise, workers
 from scaling.objectives.options import ContrastiveOptions
 
-JOINT_WIDTH = 128
+if TYPE_CHECKING:
+    from scaling.models.hub import HubTextEncoder
+
+
+def _text_encoder(options: ContrastiveOptions, vocabulary: int) -> "TextEncoder | HubTextEncoder":
+    if not options.text_config:
+        return TextEncoder(vocabulary, options.text_width, options.text_layers, options.text_heads)
+    from scaling.models.hub import HubTextEncoder
+
+    return HubTextEncoder(options.text_config, PAD)
 
 
 def projection(width: int, joint: int) -> nn.Sequential:
@@ -32,9 +43,9 @@ class Contrastive(Objective):
         self, options: ContrastiveOptions, encoder: Encoder, vocabulary: int, classes: Mapping[str, int]
     ) -> None:
         super().__init__(encoder)
-        self.text = TextEncoder(vocabulary, options.text_width, options.text_layers, options.text_heads)
-        self.audio_projection = projection(encoder.width, JOINT_WIDTH)
-        self.text_projection = projection(options.text_width, JOINT_WIDTH)
+        self.text = _text_encoder(options, vocabulary)
+        self.audio_projection = projection(encoder.width, options.joint_width)
+        self.text_projection = projection(self.text.width, options.joint_width)
         self.temperature = options.temperature
 
     def embed_audio(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

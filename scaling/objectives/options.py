@@ -14,7 +14,8 @@ Targets = Literal["captions", "labels"]
 
 @dataclass(frozen=True)
 class ContrastiveOptions:
-    """Symmetric InfoNCE (`contrastive.py`): its temperature, and the sizes of the text encoder."""
+    """Symmetric InfoNCE (`contrastive.py`): its temperature, and the sizes of the text encoder; or `text_config`, the
+    configuration (JSON) of a BERT-like one of the `transformers` library; and the width of the space they share."""
 
     targets: ClassVar[Targets] = "captions"
     temperature: float = 0.07
@@ -22,11 +23,14 @@ class ContrastiveOptions:
     text_layers: int = 1
     text_heads: int = 4
     max_tokens: int = 24
+    text_config: str = ""
+    joint_width: int = 128
 
 
 @dataclass(frozen=True)
 class CaptioningOptions:
-    """Captioning (`captioning.py`): the share of clips predicted autoregressively, and the sizes of the decoder."""
+    """Captioning (`captioning.py`): the share of clips predicted autoregressively, and the sizes of the decoder; or
+    `text_config`, the configuration (JSON) of a BART-shaped one of the `transformers` library."""
 
     targets: ClassVar[Targets] = "captions"
     label_smoothing: float = 0.1
@@ -35,6 +39,7 @@ class CaptioningOptions:
     text_layers: int = 1
     text_heads: int = 4
     max_tokens: int = 24
+    text_config: str = ""
 
 
 @dataclass(frozen=True)

@@ -116,12 +116,19 @@ class Run:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise `StudyError` for batches that cannot be."""
+        """Raise `StudyError` for batches that cannot be, and where the encoder cannot hear as much as is cut of a
+        clip."""
         seconds, crop = self.optimization.batch_seconds, self.data.crop_seconds
         if seconds and seconds < crop:
             raise StudyError(f"batches of {seconds:g} s hold no clip of {crop:g} s: raise optimization.batch_seconds")
         if seconds and self.protocol == "equal-passes":
             raise StudyError("passes are counted in batches of clips: set optimization.batch_seconds to 0")
+        longest = getattr(self.encoder, "longest_seconds", crop)
+        if crop > longest:
+            raise StudyError(
+                f"{self.encoder_name} {self.encoder.label} hears {longest:g} s at most, and clips are cropped to "
+                f"{crop:g} s: crop them to no more"
+            )
 
     @cached_property
     def steps(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from scaling.errors import StudyError
 from scaling.known import Known, born
-from scaling.models.options import ENCODERS, ZIPFORMERS, TransformerOptions, ZipformerOptions
+from scaling.models.options import ENCODERS, ZIPFORMERS, HubOptions, TransformerOptions, ZipformerOptions
 from scaling.objectives.options import OBJECTIVES, CaptioningOptions, ContrastiveOptions, SupervisedOptions
 from scaling.probes.options import REFERENCES, ChanceOptions, LogMelOptions
 from scaling.study.run import (
@@ -47,7 +47,7 @@ RENAMED = (
     "`born(<the value before>, now=<the new one>)`; a new field joins this table with the value that every run had "
     "before it was there; a field is never renamed or taken away"
 )
-TEXT = {"text_width": 64, "text_layers": 1, "text_heads": 4, "max_tokens": 24}
+TEXT = {"text_width": 64, "text_layers": 1, "text_heads": 4, "max_tokens": 24, "text_config": ""}
 BIRTHS: dict[type[Any], dict[str, Any]] = {
     Data: {
         "clips": 0,
@@ -95,7 +95,8 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "warmup": 4000.0,
         "regularized": True,
     },
-    ContrastiveOptions: {"temperature": 0.07, **TEXT},
+    HubOptions: {"config": '{"model_type": "whisper"}'},
+    ContrastiveOptions: {"temperature": 0.07, **TEXT, "joint_width": 128},
     CaptioningOptions: {"label_smoothing": 0.1, "autoregressive": 0.25, **TEXT},
     SupervisedOptions: {},
     ChanceOptions: {},
@@ -187,6 +188,8 @@ def changed_part(part: Any, name: str) -> Any:
     if isinstance(part, ZipformerOptions) and isinstance(value, tuple):
         # Of its sizes not all go together.
         return replace(part, **{name: tuple(each - 2 if name == "unmasked" else each + 2 for each in value)})
+    if name in ("config", "text_config"):
+        return replace(part, **{name: '{"model_type": "whisper", "d_model": 8}'})
     if (part_name := {"optimizer": "scaled-adam", "schedule": "eden"}.get(name)) is not None:
         return replace(part, **{name: part_name})
     return replace(part, **{name: other(value)})

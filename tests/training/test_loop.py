@@ -1,5 +1,6 @@
 """Training: twins, resuming, stopping, being superseded, and two workers as one."""
 
+import json
 import random
 import re
 import subprocess
@@ -12,11 +13,12 @@ from typing import Any
 import pytest
 import tiny
 import torch
-from tiny import ZIPFORMER, tiny_feed, tiny_module, tiny_run
+from tiny import BART, BERT, ZIPFORMER, tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.models.batch import Batch
+from scaling.models.options import HubOptions
 from scaling.study.run import Run, with_fields
 from scaling.training import loop as training
 from scaling.training.attempt import Attempt, InterruptedRunError, SupersededError
@@ -217,6 +219,25 @@ def test_every_recipe_is_resumed_bit_for_bit(store: Store, tmp_path: Path, recip
             trained(run, store, tmp_path / "run", progress=lambda step, rate, stop=stop: step == stop)
     assert trained(run, store, tmp_path / "run").weights == straight.weights
     assert curve(tmp_path / "run") == curve(tmp_path / "straight")
+
+
+@pytest.mark.parametrize(("objective", "text"), [("contrastive", BERT), ("captioning", BART)])
+def test_models_of_the_library_are_trained_and_resumed(
+    store: Store, tmp_path: Path, objective: str, text: dict[str, Any]
+) -> None:
+    config = json.dumps({**text, "vocab_size": len(store.tokenizer)})
+    options = replace(tiny.OBJECTIVES[objective], text_config=config)
+    whisper = {
+        "model_type": "whisper", "d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 16, "max_source_positions": 30, "vocab_size": 60_000,
+    }  # fmt: skip
+    run = replace(tiny_run(objective, steps=4, encoder=HubOptions(json.dumps(whisper))), objective=options)
+    straight = trained(run, store, tmp_path / "straight")
+    with pytest.raises(InterruptedRunError):
+        trained(run, store, tmp_path / "run", progress=lambda step, rate: step == 2)
+    assert trained(run, store, tmp_path / "run").weights == straight.weights
+    assert straight.holdout_loss is not None
+    assert straight.flops > 0
 
 
 def test_parts_of_a_batch_add_up_to_it(store: Store, tmp_path: Path) -> None:
