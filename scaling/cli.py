@@ -28,10 +28,13 @@ def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str 
 
     def work(display: Display, signals: Signals) -> int:
         options = parse(kind, description or "")
+        study = make(options)
         # Torch takes seconds to import; help and mistakes need none of it.
+        if study.assumed is not None:
+            return _estimated(study, options)
         from scaling.driver.start import Start
 
-        return Start(make(options), options, display, signals).work()
+        return Start(study, options, display, signals).work()
 
     return _ended(work)
 
@@ -117,6 +120,22 @@ def verify(store: tyro.conf.Positional[str]) -> int:
         found += 1
     print(f"{found} files of {store} are damaged" if found else f"all of {store} is as it was written")
     return 1 if found else 0
+
+
+def _estimated(study: Study, options: Options) -> int:
+    """The runs and their costs, a line each; a study whose corpus is assumed cannot do more."""
+    counts = study.assumed
+    assert counts is not None
+    if not options.dry_run:
+        raise StudyError(f"--preset {study.preset} needs --manifests and --tasks; without them there is only --dry-run")
+    from scaling.driver.estimate import estimates
+
+    beside = sum(bool(cell.reference) or cell.run.objective.targets == "labels" for cell in study.cells)
+    said = f"assumed: {counts.clips:,} clips of {counts.hours:,.0f} hours, float32"
+    print(f"{said}; {beside} references and parents come on top", file=sys.stderr)
+    for line in estimates(study, options.resources().group, options.tflops, options.gpu_gb):
+        print(line, flush=True)
+    return 0
 
 
 def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips", factors: tuple[str, ...] = ()) -> int:

@@ -7,6 +7,7 @@ with intervals).
 
     python studies/data_scale.py                        # laptop: embedded corpus, minutes on two cores
     python studies/data_scale.py --preset smoke         # two sizes, about a minute
+    python studies/data_scale.py --preset paper --dry-run    # that study's own grid and what it would cost
     ray job submit --working-dir . -- python studies/data_scale.py
 
 Nothing is downloaded. A study that was stopped goes on where it was when it is started again.
@@ -16,22 +17,62 @@ points of error ahead of captioning at 3,200 clips when initialized (90 % interv
 close to call; a supervised start gains 5 to 8 points at every size.
 """
 
+import json
 import sys
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 from scaling.cli import run_study
-from scaling.objectives.options import ContrastiveOptions
+from scaling.models.options import ZIPFORMERS
+from scaling.objectives.options import CaptioningOptions, ContrastiveOptions
 from scaling.study.checkpoints import named_initialization
+from scaling.study.encoders import named_encoder
 from scaling.study.options import Options, default
-from scaling.study.run import Optimization, Run
-from scaling.study.study import Factor, Study, clips_axis, objective_factor
+from scaling.study.resources import Resources
+from scaling.study.run import Data, Optimization, Run, with_fields
+from scaling.study.study import Assumed, Factor, Study, clips_axis, objective_factor
 
-PRESETS = {"laptop": (700, (100, 320, 1000, 3200)), "smoke": (20, (100, 200))}  # steps, sizes
+PRESETS: dict[str, tuple[int, tuple[int | Literal["all"], ...]]] = {
+    "laptop": (700, (100, 320, 1000, 3200)),
+    "smoke": (20, (100, 200)),
+    "paper": (600_000, (400_000, 1_000_000, 4_000_000, "all")),
+}
+"""Steps and sizes."""
+INIT_STEPS = {"paper": 200_000}
+
+CAPTIONSTEW = Assumed(clips=9_300_000, hours=37_290.0)
+BERT_BASE = '{"model_type": "bert"}'
+BART_BASE_DECODER = json.dumps(
+    {"model_type": "bart", "d_model": 768, "decoder_layers": 6, "decoder_attention_heads": 12, "decoder_ffn_dim": 3072}
+)
+PAPER_OBJECTIVES: dict[str, Any] = {
+    "contrastive": ContrastiveOptions(text_config=BERT_BASE, max_tokens=30, joint_width=1024),
+    "captioning": CaptioningOptions(text_config=BART_BASE_DECODER, max_tokens=128),
+}
+PAPER = Run(
+    PAPER_OBJECTIVES["contrastive"],
+    Data(crop_seconds=60.0, time_masks=10, time_mask_frames=100, mel_masks=2, mel_mask_bins=27),
+    ZIPFORMERS["M"],
+    optimization=Optimization(
+        batch_seconds=5120.0,
+        optimizer="scaled-adam",
+        schedule="eden",
+        learning_rate=0.045,
+        text_rate=1.0,
+        weight_decay=0.0,
+        clip=2.0,
+        average_every=200,
+    ),
+)
+"""The recipe of the CaptionStew study, and of its toolkit where the study does not say."""
+WORKERS = 8
 
 
 @dataclass(frozen=True)
 class DataScale(Options):
+    preset: Literal["laptop", "smoke", "paper"] = "laptop"  # type: ignore[assignment]
+    """laptop: the whole grid in minutes on two cores. smoke: two sizes and few steps, to see that everything works.
+    paper: the grid of the CaptionStew study with Zipformer-M, for 8 GPUs a run."""
     objectives: tuple[str, ...] = ("contrastive", "captioning")
     """Objectives to compare."""
     steps: Annotated[int | None, default("the preset's", "INT")] = None
@@ -43,29 +84,47 @@ class DataScale(Options):
     """What the text side of the initialized arm starts from: scratch, or the path of a weights.safetensors."""
     init_steps: Annotated[int | None, default("as many as from scratch", "INT")] = None
     """Training steps of the initialized arm."""
+    encoder: Annotated[str, default("the preset's")] = ""
+    """transformer, zipformer-S, -M, -L or -tiny, a folder with a config.json of the transformers library, or a name on
+    the hub whose files are in the local cache."""
+
+    def resources(self) -> Resources:
+        found = super().resources()
+        return replace(found, group=WORKERS) if self.preset == "paper" and self.group_workers == 1 else found
 
 
 def data_scale(options: DataScale) -> Study:
     """The full study that the options describe."""
     steps, sizes = PRESETS[options.preset]
+    paper = options.preset == "paper"
+    template = PAPER if paper else Run(ContrastiveOptions())
+    template = with_fields(template, {"optimization.steps": options.steps or steps})
+    if options.encoder:
+        template = replace(template, encoder=named_encoder(options.encoder))
     audio, checkpoints = named_initialization(options.audio_init, ("supervised", "scratch"))
     text, more = named_initialization(options.text_init, ("scratch",))
     start: dict[str, Any] = {"initialization.audio": audio, "initialization.text": text}
-    start |= {"optimization.steps": options.init_steps} if options.init_steps else {}
+    init_steps = options.init_steps or (None if options.steps else INIT_STEPS.get(options.preset))
+    start |= {"optimization.steps": init_steps} if init_steps else {}
+    objectives = objective_factor(options.objectives)
+    if paper:
+        own = {name: {"objective": PAPER_OBJECTIVES[name]} for name in objectives.levels if name in PAPER_OBJECTIVES}
+        objectives = replace(objectives, levels={**objectives.levels, **own})
     return Study(
         name="data-scale",
         preset=options.preset,
         title="How does an audio encoder grow with captioned data?",
         question="Which objective, how much data, and does a supervised initialization pay?",
-        template=Run(ContrastiveOptions(), optimization=Optimization(steps=options.steps or steps)),
+        template=template,
         axes=(clips_axis(options.clips or sizes),),
         factors=(
-            objective_factor(options.objectives),
+            objectives,
             Factor("initialization", {"from scratch": {}, "initialized": start}, baseline="from scratch"),
         ),
         seeds=options.seeds,
         corpus=options.corpus(),
         checkpoints={**checkpoints, **more},
+        assumed=CAPTIONSTEW if paper and not options.manifests else None,
     )
 
 

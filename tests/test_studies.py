@@ -1,6 +1,9 @@
 """Every study file: what its presets make, and that it is data and little else."""
 
 import importlib
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -73,3 +76,39 @@ def test_it_says_what_it_asks_and_how_it_is_started(module: ModuleType, capsys: 
     said = capsys.readouterr().out
     assert question.split("?")[0][:60] in " ".join(said.replace("│", " ").split())
     assert "--objectives" in said
+
+
+PAPER_NAME = re.compile(r"(contrastive|captioning)-(\d+)-(scratch|supervised)-zipformer-M-s0-[0-9a-f]{8}")
+
+
+def test_the_paper_preset_is_the_papers_grid() -> None:
+    study = study_of(importlib.import_module("studies.data_scale"), "--preset", "paper")
+    assert study.assumed is not None
+    grid = [cell.run for cell in study.resolve(study.assumed.clips).cells if cell.run.data.clips]
+    found = [PAPER_NAME.fullmatch(run.name) for run in grid]
+    assert len({match.groups() for match in found if match}) == len(grid) == 16
+    assert {run.data.clips for run in grid} == {400_000, 1_000_000, 4_000_000, 9_300_000}
+    assert {(run.initialization.audio, run.steps) for run in grid} == {("scratch", 600_000), ("supervised", 200_000)}
+    assert {run.optimization.batch_seconds for run in grid} == {5120.0}
+    assert {run.encoder.parameters for run in grid} == {65_913_719}
+
+
+@pytest.mark.long
+def test_a_dry_run_of_the_paper_preset_is_a_line_a_run_and_needs_nothing() -> None:
+    """Without Ray, even: whoever imports it gets an error."""
+    program = """
+import sys
+for name in ("ray", "mlflow", "lhotse"):
+    sys.modules[name] = None
+import runpy
+sys.argv = ["data_scale.py", "--preset", "paper", "--dry-run"]
+runpy.run_path("studies/data_scale.py", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=STUDIES.parent)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 16
+    for line in lines:
+        assert PAPER_NAME.match(line)
+        for what in (" M parameters", " FLOPs", " audio-hours", " passes", " GB a worker", " GPU-hours at 100 TFLOP/s"):
+            assert what in line

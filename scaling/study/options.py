@@ -1,5 +1,6 @@
 """The command line that every study has: its fields, their help and their defaults. A study adds its own."""
 
+import math
 import sys
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, TypeVar
@@ -53,6 +54,10 @@ class Options:
     """Train only on nodes with this accelerator, as Ray names it (H100, A100, ...); every node prepares clips."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Say what the study will do and cost, from a minute of measuring, and do nothing."""
+    tflops: float = 100.0
+    """What a GPU does in training, in 10^12 operations a second: for the estimates of --dry-run without a corpus."""
+    gpu_gb: float = 80.0
+    """Memory of a GPU, in GB: for the same."""
     lanes: Annotated[int | None, default("as many as there is room for", "INT")] = None
     """Runs that work side by side."""
 
@@ -76,6 +81,9 @@ class Options:
                 f"--min-seconds {self.min_seconds:g} and --max-seconds {self.max_seconds:g}: "
                 "they must be positive and in order"
             )
+        for name in ("tflops", "gpu_gb"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise StudyError(f"--{name.replace('_', '-')} {getattr(self, name):g}: it must be positive")
         for name in ("audio_root", "tasks"):
             if getattr(self, name) and not self.manifests:
                 raise StudyError(

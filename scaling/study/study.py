@@ -43,6 +43,14 @@ class Corpus:
 
 
 @dataclass(frozen=True)
+class Assumed:
+    """What a dry run takes a corpus for that is not at hand."""
+
+    clips: int
+    hours: float
+
+
+@dataclass(frozen=True)
 class Axis:
     """A field of the run (dotted) and the values that curves run along.
 
@@ -105,7 +113,7 @@ class Cell:
 @dataclass(frozen=True)
 class Study:
     """See the module. `checkpoints` says where the weights of an initialization named `checkpoint-…` lie: a path is no
-    scientific field."""
+    scientific field. With `assumed` it can be estimated and not be done, for want of a corpus."""
 
     name: str
     preset: str
@@ -117,6 +125,7 @@ class Study:
     seeds: tuple[int, ...] = (0,)
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
+    assumed: Assumed | None = None
 
     def __post_init__(self) -> None:
         """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be."""

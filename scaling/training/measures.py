@@ -64,15 +64,22 @@ def _collated(clips: list[Batch]) -> Batch:
 
 @torch.no_grad()
 def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device) -> float:
-    """Floating-point operations of the whole run: those of a forward pass, counted, x 3 for forward and
-    backward."""
+    """Floating-point operations of the whole run."""
     batch = next(feed.holdout())
+    a_clip = clips_flops(module, batch, device) / len(batch["lengths"])
+    return a_clip * feed.batches.clips_seen(run.steps)
+
+
+@torch.no_grad()
+def clips_flops(module: nn.Module, batch: Batch, device: torch.device) -> float:
+    """Floating-point operations of training on a batch: those of a forward pass, counted, x 3 for forward and
+    backward."""
     # The attention kernel of CPUs is missing from torch's table.
     attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
     counter = FlopCounterMode(display=False, custom_mapping=attention)
     with counter, alone(), autocast(device):
         module(on_device(batch, device), torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops() / len(batch["lengths"]) * feed.batches.clips_seen(run.steps)
+    return 3.0 * counter.get_total_flops()
 
 
 def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
