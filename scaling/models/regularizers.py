@@ -182,14 +182,28 @@ def balanced_gradient(x: torch.Tensor, gradient: torch.Tensor, limits: torch.Ten
     root mean square, strength. The penalty of a channel is |m - m limited| + |ln(r / r limited)|; its gradient is
     linear in x.
     """
-    on, lowest, highest, least, greatest, strength = limits.tolist()
+    on, *others = limits.tolist()
     if not on:
         return gradient.clone()
     rows = x.detach().reshape(-1, x.shape[-1])
     parts = torch.split(rows, CACHED_ROWS if x.device.type == "cpu" else len(rows))
-    # Double costs nothing here, and what a channel of hardly any deviation has overflows float32.
     mean = rows.mean(dim=0, dtype=torch.float32).double()
     square = torch.stack([part.float().square().sum(dim=0) for part in parts]).double().sum(dim=0) / len(rows)
+    offset, slope = (number.to(gradient.dtype) for number in balancing(mean, square, [on, *others]))
+    changed = torch.empty_like(gradient, memory_format=torch.contiguous_format)
+    whole = (torch.split(each.reshape(rows.shape), len(parts[0])) for each in (changed, gradient))
+    for part, new, old in zip(parts, *whole, strict=True):
+        torch.mul(part, slope, out=new).add_(offset).mul_(old.abs()).add_(old)
+    return changed
+
+
+def balancing(mean: torch.Tensor, square: torch.Tensor, limits: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a balancer adds to a gradient, as a share of its magnitude: offset + slope x, from the mean and mean square
+    of each channel.
+
+    Both double, which costs nothing here: what a channel of hardly any deviation has overflows float32.
+    """
+    _, lowest, highest, least, greatest, strength = limits
     square = square.clamp(min=TINY)
     # Below the rounding of the mean there is no telling.
     deviation = (square - mean * mean).maximum(1e-7 * square).sqrt()
@@ -204,12 +218,12 @@ def balanced_gradient(x: torch.Tensor, gradient: torch.Tensor, limits: torch.Ten
     size = (offset.square() + 2 * offset * slope * mean + slope.square() * square).clamp(min=0).sqrt()
     # A channel without a penalty has size 0 and stays as it is.
     scale = strength / size.clamp(min=TINY)
-    offset, slope = (offset * scale).to(gradient.dtype), (slope * scale).to(gradient.dtype)
-    changed = torch.empty_like(gradient, memory_format=torch.contiguous_format)
-    whole = (torch.split(each.reshape(rows.shape), len(parts[0])) for each in (changed, gradient))
-    for part, new, old in zip(parts, *whole, strict=True):
-        torch.mul(part, slope, out=new).add_(offset).mul_(old.abs()).add_(old)
-    return changed
+    return offset * scale, slope * scale
+
+
+def limits_of(balancer: Balancer, x: torch.Tensor) -> torch.Tensor | None:
+    """What a balancer would hold its input to, made of `x`, in this step; None where it does nothing."""
+    return balancer.limits if balancer.works(x) else None
 
 
 @balanced_gradient.register_fake

@@ -10,6 +10,7 @@ from torch import nn
 from scaling.models.chances import Chances, Drawn, schedule
 from scaling.models.encoder import valid
 from scaling.models.options import MEL_BINS
+from scaling.models.products import products
 from scaling.models.regularizers import Balancer, Whiten
 from scaling.models.swoosh import LEFT, RIGHT, BiasNorm, dropped, start_small, swoosh
 
@@ -78,11 +79,20 @@ class ConvNeXt(nn.Module):
         self.out_whiten = Whiten(schedule((0, 5.0)))
 
     def forward(self, x: torch.Tensor, drawn: Drawn | None) -> torch.Tensor:
-        hidden = self.hidden_balancer(over_channels(convolved(x, self.depthwise_conv), self.pointwise_conv1))
-        added = over_channels(swoosh(hidden, LEFT), self.pointwise_conv2)
+        added = self._products(convolved(x, self.depthwise_conv))
         x = x + (added if drawn is None else drawn.keep(self.skips, added))
         whitened: torch.Tensor = self.out_whiten(self.out_balancer(x))
         return whitened
+
+    def _products(self, x: torch.Tensor) -> torch.Tensor:
+        if (
+            x.device.type == "cpu"
+            and not torch.compiler.is_compiling()
+            and x.dtype == self.pointwise_conv1.weight.dtype
+        ):
+            return products(x, self.pointwise_conv1, self.pointwise_conv2, self.hidden_balancer)
+        hidden = self.hidden_balancer(over_channels(x, self.pointwise_conv1))
+        return over_channels(swoosh(hidden, LEFT), self.pointwise_conv2)
 
 
 def convolved(x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
