@@ -37,7 +37,7 @@ def manifest_files(patterns: Sequence[str]) -> list[Path]:
             found = sorted(
                 file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file()
             )
-        except (OSError, ValueError, RuntimeError):
+        except (OSError, ValueError, RuntimeError, IndexError):
             # What no file can be called, and a home that nobody has.
             found = []
         if not found:
