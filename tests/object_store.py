@@ -17,7 +17,8 @@ SECRET = "no-secret-but-nobody-may-write-it-down"
 
 
 class ObjectStore:
-    """moto in a thread; `environment` is what a client needs, `refused` counts what was answered with 503."""
+    """moto in a thread; `environment` is what a client needs, `refused` counts what was answered with 503, `lost`
+    what was cut off."""
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -25,7 +26,8 @@ class ObjectStore:
         self._busy_until = 0.0
         self._busy_after = ("", 0.0)
         self._numbers = itertools.count()
-        self.refused = 0
+        self._every, self._asked = 0, itertools.count(1)
+        self.refused = self.lost = 0
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
         self.environment = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.server_port}",
@@ -41,6 +43,11 @@ class ObjectStore:
             start("503 Service Unavailable", [("Content-Type", "application/xml"), ("Connection", "close")])
             return [BUSY]
         answered: Iterable[bytes] = self._works(environ, start)
+        if self._every and next(self._asked) % self._every == 0:
+            # What was asked for is done; the one who asked is not told all of it.
+            self.lost += 1
+            whole = b"".join(answered)
+            return [whole[: len(whole) // 2]]
         key, seconds = self._busy_after
         if key and environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].endswith(key):
             self._busy_after = ("", 0.0)
@@ -50,6 +57,10 @@ class ObjectStore:
     def busy(self, seconds: float) -> None:
         """Answer 503 to everything for so long."""
         self._busy_until = time.monotonic() + seconds
+
+    def lose_every(self, number: int) -> None:
+        """Of every so many answers cut one off in its middle (one without a body: it arrives)."""
+        self._every = number
 
     def busy_after(self, key: str, seconds: float) -> None:
         """Be busy once something was put under a name with this end."""

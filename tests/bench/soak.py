@@ -1,12 +1,12 @@
 """A soak: random kills over laptop-sized studies on two nodes, until every study has the numbers of an undisturbed one.
 
-    python tests/bench/soak.py [--kills 100] [--seed 0] [--undisturbed DIR] [--options "..."]
+    python tests/bench/soak.py [--kills 200] [--seed 0] [--undisturbed DIR] [--options "..."]
 
 Starts a head and two nodes of one CPU each on this machine, starts the study, and kills with SIGKILL, again and again
 at a random moment after it works again: a worker, a lane's controller, the queue, a writer of the store, the driver, a
-node, or the head with all nodes and the driver. After a driver's death the same command follows at once, after a
-head's on a new cluster. A study that is done is compared with the undisturbed one (made first where --undisturbed names
-none): the same weights and scores to the bit, every run once. Prints a Markdown table: kills by victim; seconds until
+node, the head with all nodes and the driver, or, once in each study, the driver while it writes the report. After a
+driver's death the same command follows at once, after a head's on a new cluster. A study that is done is compared with
+the undisturbed one (made first where --undisturbed names none): the same weights and scores to the bit, every run once. Prints a Markdown table: kills by victim; seconds until
 the study worked again, that is, until every run that was half-finished was trained again (where none was: until a run
 had begun or another part of the store was written); and seconds until all these runs were further than ever before, so
 that the steps since their last checkpoints were made up.
@@ -27,8 +27,6 @@ from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
-from scaling.storage.files import read_json
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from started import Started, actors, check_equal, half_finished
 
@@ -38,6 +36,8 @@ OFTEN = {"worker": 4, "controller": 4, "queue": 4, "writer": 4, "driver": 2, "no
 LONGEST_PAUSES = {"writer": 20.0, "worker": 6.0}
 """Seconds of work between kills, while clips are prepared and while runs are trained: most kills shall hit runs."""
 PATIENCE = 180.0
+REPORT_SECONDS = 15.0
+"""From the last run's end: lanes end, MLflow is told, the report is written."""
 STILL = 2.0
 """Seconds without a step after which a run is taken to have stood still."""
 WATCH = 12.0
@@ -60,7 +60,8 @@ class Soak:
     def __init__(self, options: list[str], scratch: Path, seed: int) -> None:
         self.options, self.scratch, self.random = options, scratch, random.Random(seed)
         self.cluster = new_cluster()
-        self.studies = 0
+        self.studies = self.reports = 0
+        self.runs = 0
         self.kills: dict[str, int] = {}
         self.recoveries: dict[str, list[tuple[float, float]]] = {}
 
@@ -116,7 +117,12 @@ class Soak:
 
     def step(self) -> None:
         """Wait until the study works and a random while more, kill, and wait until it works again."""
-        if not self.wait(lambda: half_finished(self.study) or actors(ACTORS["writer"]), PATIENCE):
+        if not self.wait(
+            lambda: half_finished(self.study) or actors(ACTORS["writer"]) or self.reports_next(), PATIENCE
+        ):
+            return
+        if self.reports_next():
+            self.kill_report()
             return
         pause = LONGEST_PAUSES["writer" if actors(ACTORS["writer"]) else "worker"]
         if not self.wait(lambda: False, self.random.uniform(0, pause)):
@@ -142,6 +148,25 @@ class Soak:
         again = max((_stood_until(run.stepped) - began for run in watched.values()), default=took)
         made_up = max((_stood_until(run.furthest) - began for run in watched.values()), default=took)
         self.recoveries.setdefault(victim, []).append((again, made_up))
+
+    def reports_next(self) -> bool:
+        """Whether all runs of the study are done, and nobody was killed at its report yet."""
+        return self.reports < self.studies and len(self.study.results()) == self.runs
+
+    def kill_report(self) -> None:
+        """Kill the driver at a random moment between the last run and the end, and start it again."""
+        self.reports = self.studies
+        if not self.wait(lambda: False, self.random.uniform(0, REPORT_SECONDS)):
+            return
+        began = time.monotonic()
+        os.kill(self.study.process.pid, signal.SIGKILL)
+        self.study.process.wait()
+        self.kills["report"] = self.kills.get("report", 0) + 1
+        print(f"kill {sum(self.kills.values())}: report", flush=True)
+        self.start()
+        assert self.study.ended() == 0, self.study.log.read_text()
+        took = time.monotonic() - began
+        self.recoveries.setdefault("report", []).append((took, took))
 
 
 class Watched:
@@ -175,7 +200,7 @@ def _stood_until(times: list[float]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--undisturbed", type=Path)
     parser.add_argument("--options", default="")
@@ -186,6 +211,7 @@ def main() -> None:
     assert reference.process.wait() == 0, reference.log.read_text()
     start = json.loads((Path(reference.out) / "starts.jsonl").read_text().splitlines()[-1])
     print(f"undisturbed, on 2 nodes: {start['orchestration']:.1%} of the lanes' time is orchestration", flush=True)
+    soak.runs = len(reference.results())
     began, restarts = time.monotonic(), 0
     soak.begin()
     while True:
@@ -208,10 +234,9 @@ def main() -> None:
             break
         soak.begin()
     soak.cluster.shutdown()
-    runs = len(read_json(reference.out / "report" / "stamp.json")["runs"])
     minutes = (time.monotonic() - began) / 60
     kills = sum(soak.kills.values())
-    print(f"\n{kills} kills in {minutes:.0f} minutes over {soak.studies} studies of {runs} runs, all equal to the")
+    print(f"\n{kills} kills in {minutes:.0f} minutes over {soak.studies} studies of {soak.runs} runs, all equal to the")
     print(f"undisturbed one; {restarts} starts ended with a run that was hit too often\n")
     print("| killed | times | works again after, median s | longest | lost steps made up after, median s | longest |")
     print("|---|---:|---:|---:|---:|---:|")
