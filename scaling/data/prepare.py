@@ -19,6 +19,8 @@ from scaling.storage.tables import read_parquet
 
 HALF_A_PART = re.compile(TEMPORARY.format(PART))
 """What a writer that was killed has left."""
+INDEXED_PARTS = 1024
+"""How many parts are written before they are indexed."""
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
 """Writes the parts of these numbers into a store's folder, given the audio's root; says something of each once it is
 there. Raises `StudyError` where one of them cannot be written."""
@@ -107,6 +109,9 @@ def prepare(
             for done, _ in enumerate(write_parts(folder, audio_root, description, missing), start=1):
                 of = min(len(missing) * description.part_clips, description.clips)
                 report(Preparation(min(done * description.part_clips, of), of))
+                if done % INDEXED_PARTS == 0:
+                    # A start that is killed leaves so few to describe.
+                    write_index(folder, hashes)
         if usable is None:
             usable = write_index(folder, hashes)
         if usable >= needed or scanned >= last_part:

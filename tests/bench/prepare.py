@@ -1,18 +1,20 @@
 """How fast preparation is beside a bare Python loop that does the same on the same cores.
 
-    python tests/bench/prepare.py [--clips 2000] [--cores 2] [--rounds 4]
+    python tests/bench/prepare.py [--clips 2000] [--cores 2] [--rounds 4] [--lhotse]
 
 Makes noise clips of 10 s at 44.1 kHz (FLAC) in a temporary folder and prepares them twice a round, once by
 bare processes (decode, resample, log-mel, the same parts; each takes the next part from a common queue) and
 once by Ray Data. The time is from the first clip read to the last part renamed; what comes before is start-up,
 a column of its own (Ray itself is started once, before the rounds). Prints a Markdown table; the two stores
-must be equal to the byte.
+must be equal to the byte. With --lhotse, Lhotse's own extraction of log-mels to disk runs beside them over the same
+clips: its processes are started and warm before its time begins, as ours are.
 """
 
 import argparse
 import logging
 import multiprocessing
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -92,6 +94,31 @@ def by_ray(folder: Path, audio: Path, description: Description) -> tuple[float, 
     return _times(asked, [(row["began"], row["ended"]) for row in rows])
 
 
+def by_lhotse(folder: Path, audio: Path, clips: int, cores: int) -> tuple[float, float]:
+    """Nothing and span in seconds: start-up is left out."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    from lhotse import CutSet, Fbank, FbankConfig, MonoCut, NumpyFilesWriter, Recording
+
+    recordings = [Recording.from_file(audio / f"{index:05d}.flac") for index in range(clips)]
+    cuts = CutSet.from_cuts(MonoCut(r.id, 0.0, r.duration, 0, recording=r) for r in recordings).resample(SAMPLE_RATE)
+    extractor = Fbank(FbankConfig(sampling_rate=SAMPLE_RATE, num_filters=80))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=_warm) as warm:
+        few = cuts.subset(first=8 * cores).to_eager()
+        for name, some in (("warm", few), ("all", cuts.to_eager())):
+            began = time.time()
+            some.compute_and_store_features(
+                extractor, folder / name, cores, executor=warm, storage_type=NumpyFilesWriter
+            )
+            span = time.time() - began
+    return 0.0, span
+
+
+def _warm() -> None:
+    torch.set_num_threads(1)
+
+
 def _times(asked: float, spans: list[tuple[float, float]]) -> tuple[float, float]:
     first = min(began for began, _ in spans)
     return first - asked, max(ended for _, ended in spans) - first
@@ -101,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=2000)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--lhotse", action="store_true")
     parser.add_argument("--rounds", type=int, default=4, help="the table gives the median")
     arguments = parser.parse_args()
     began = time.time()
@@ -128,20 +156,29 @@ def main() -> None:
                     if name == "bare loop"
                     else by_ray(store, folder / "audio", description)
                 )
-            one, other = stores.values()
+            one, other = stores["bare loop"], stores["Ray Data"]
+            if arguments.lhotse:
+                there = folder / f"lhotse-{turn}"
+                times = by_lhotse(there, folder / "audio", arguments.clips, arguments.cores)
+                results.setdefault("Lhotse, to disk", []).append(times)
+                shutil.rmtree(there)
             for part in one.glob("part-*.arrow"):
                 assert part.read_bytes() == (other / part.name).read_bytes(), f"{part.name} differs"
                 part.unlink()
                 (other / part.name).unlink()
-    ratio = statistics.median(b[1] / r[1] for b, r in zip(results["bare loop"], results["Ray Data"], strict=True))
+    ratios = {
+        name: statistics.median(b[1] / r[1] for b, r in zip(results["bare loop"], times, strict=True))
+        for name, times in results.items()
+    }
     print(f"{arguments.clips:,} clips of {SECONDS} s at {RATE} Hz on {arguments.cores} cores, median of", end=" ")
     print(f"{arguments.rounds} rounds; starting Ray took {started:.1f} s\n")
     print("| | start-up, s | first clip read to last part renamed, s | clips/s | of the bare loop |")
     print("|---|---:|---:|---:|---:|")
     for name, times in results.items():
         startup, span = (statistics.median(column) for column in zip(*times, strict=True))
-        share = "1.00" if name == "bare loop" else f"{ratio:.2f}"
-        print(f"| {name} | {startup:.1f} | {span:.1f} | {arguments.clips / span:.0f} | {share} |")
+        print(f"| {name} | {startup:.1f} | {span:.1f} | {arguments.clips / span:.0f} | {ratios[name]:.2f} |")
+    sums = {name: statistics.median(sum(time) for time in times) for name, times in results.items()}
+    print(f"\nWith start-up Ray Data has {sums['bare loop'] / sums['Ray Data']:.2f} of the bare loop's rate.")
 
 
 if __name__ == "__main__":

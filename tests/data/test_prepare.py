@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from corpora import HOLDOUT, PART_CLIPS, TinyCorpus, lay_down, part, spoiled, tone, write
 
+from scaling.data import prepare as preparation
 from scaling.data.description import Description
 from scaling.data.index import write_index
 from scaling.data.parts import prepared_parts, write_part
@@ -113,6 +114,24 @@ def test_what_is_prepared_can_be_asked_for_without_writing(make_corpus: Callable
         with pytest.raises(UnpreparedError):
             prepare(folder, str(corpus.root), wanted, None, test_hashes=hashes)
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
+
+
+def test_what_is_written_is_indexed_now_and_then(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A start that dies with the parts half written finds what it had indexed."""
+    monkeypatch.setattr(preparation, "INDEXED_PARTS", 2)
+    corpus = make_corpus(birds=40)
+    lay_down(tmp_path / "store", corpus)
+
+    def dying(folder: Path, audio_root: str, description: Description, numbers: list[int]) -> Iterator[int]:
+        yield from write_parts(folder, audio_root, description, numbers[:3])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path / "store", str(corpus.root), None, dying)
+    assert len(Store(tmp_path / "store")) == 2 * PART_CLIPS
+    assert prepare(tmp_path / "store", str(corpus.root), None, write_parts) == 40 - HOLDOUT
 
 
 def test_no_catalogue(tmp_path: Path):
