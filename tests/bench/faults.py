@@ -29,7 +29,7 @@ from study_corpus import write_corpus
 from scaling.storage.digest import file_digest
 from scaling.storage.files import location
 
-LOCKED_SECONDS = 60.0
+LOCKED_SECONDS = 20.0
 LOST = 9
 """Of an object store's answers each so manieth is lost."""
 FULL: dict[str, Callable[[Path], bool]] = {
