@@ -31,7 +31,7 @@ from scaling.storage.files import location
 
 LOCKED_SECONDS = 20.0
 LOST = 9
-"""Of an object store's answers each so manieth is lost."""
+"""Of an object store's requests each so manieth is lost."""
 FULL: dict[str, Callable[[Path], bool]] = {
     "the catalogue": lambda out: (out / "lease.json").exists(),
     "the parts": lambda out: (out / "store" / "labelled" / "store.json").exists(),
@@ -157,7 +157,8 @@ class Faults:
         assert {name: result["scores"] for name, result in mine.items()} == {
             name: result["scores"] for name, result in theirs.items()
         }
-        row(f"S3 loses every {LOST}th answer ({server.lost} of them)", "nothing", "all equal")
+        lost = ", ".join(f"{count} {how}" for how, count in server.lost.items())
+        row(f"S3 loses every {LOST}th request ({lost})", "nothing", "all equal")
         server.close()
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 from corpora import TinyCorpus, lay_down, part, write
-from object_store import SECRET, ObjectStore
+from object_store import LOSSES, SECRET, ObjectStore
 from polars.testing import assert_frame_equal
 from safetensors.torch import save_file
 from started import Started
@@ -29,7 +29,19 @@ from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.runs.folder import StudyFolder
 from scaling.storage import lease
-from scaling.storage.files import Location, names, read_bytes, read_json, replacing, write_json
+from scaling.storage.files import (
+    Location,
+    cached,
+    create,
+    names,
+    read_bytes,
+    read_json,
+    remove,
+    replace_if,
+    replacing,
+    version,
+    write_json,
+)
 from scaling.storage.lease import Lease
 from scaling.training.attempt import Attempt, SupersededError
 from scaling.training.checkpoint import (
@@ -62,6 +74,29 @@ def test_a_file_is_whole_or_not_there_and_a_busy_store_is_waited_for(object_stor
     assert time.monotonic() - began > 1.5
     assert read_json(place / "a" / "file") == 1
     assert names(place / "a") == ["file"]
+
+
+@pytest.mark.long
+def test_requests_that_are_lost_singly_are_made_up_for(object_store: ObjectStore):
+    place = object_store.bucket()
+    object_store.lose_every(3)
+    try:
+        for number in range(8):
+            file, other = place / f"file-{number}", place / f"other-{number}"
+            content = bytes([number]) * 200_000
+            with replacing(file) as temporary:
+                temporary.write_bytes(content)
+            assert read_bytes(file) == content
+            assert cached(file).read_bytes() == content
+            # Whoever asks may find what a request of its own, whose answer was lost, has done.
+            create(other, "first")
+            replace_if(other, "second", version(other))
+            assert read_bytes(other) == b"second"
+            remove(other)
+        assert set(object_store.lost) == set(LOSSES)
+        assert names(place) == sorted(f"file-{number}" for number in range(8))
+    finally:
+        object_store.lose_every(0)
 
 
 def test_one_start_at_a_time(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch):
