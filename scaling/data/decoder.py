@@ -13,6 +13,7 @@ import resource
 import stat
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,7 +182,9 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (bounds.memory if most < 0 else min(bounds.memory, most), most))
+    # macOS does not know this bound.
+    with suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (bounds.memory if most < 0 else min(bounds.memory, most), most))
     for line in sys.stdin:
         print(json.dumps(answers(json.loads(line), samples, bounds)), file=given, flush=True)
 

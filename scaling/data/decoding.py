@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple
@@ -75,12 +76,20 @@ def _decoder() -> "_Decoder":
     return _Decoder(BOUNDS)
 
 
+def _memory() -> int:
+    """Memory that another process can be handed, as a file; where there is none (macOS), a file without a name."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("samples")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 class _Decoder:
     """A decoding process, and the memory that it writes into. It ends when this process does."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        memory = os.memfd_create("samples")
+        memory = _memory()
         os.ftruncate(memory, 4 * bounds.samples)
         self._samples = np.frombuffer(mmap.mmap(memory, 4 * bounds.samples), np.float32)
         self.process = subprocess.Popen(

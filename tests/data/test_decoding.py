@@ -1,5 +1,6 @@
 """Whatever becomes of the decoding process, there is an answer to every clip, in order."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,3 +110,9 @@ def test_a_decoder_ends_with_who_asked_it():
     assert process.process.stdin is not None
     process.process.stdin.close()
     assert process.process.wait(10) == 0
+
+
+@pytest.mark.usefixtures("spoiled")
+def test_where_memory_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "memfd_create")
+    assert answers(recordings(tmp_path, "one", "two")) == [[0.0] * 10, [1 / 128] * 10]
