@@ -45,13 +45,18 @@ def make_room(needed: int) -> None:
             if COPY.fullmatch(path.name):
                 copies.append((path.stat().st_mtime, path.stat().st_size, path))
     held = sum(size for _, size, _ in copies)
-    bound = SHARE * (shutil.disk_usage(folder).free + held)
+    most = bound(held)
     for asked, size, path in sorted(copies):
-        fits = held + needed <= bound and now - asked < UNUSED_SECONDS
+        fits = held + needed <= most and now - asked < UNUSED_SECONDS
         if fits or now - asked < IN_USE_SECONDS:
             break
         path.unlink(missing_ok=True)
         held -= size
+
+
+def bound(held: int) -> float:
+    """How many bytes copies may have, if they have so many now."""
+    return SHARE * (shutil.disk_usage(cache_folder()).free + held)
 
 
 def known_digest(path: Path, digest: Callable[[Path], str]) -> str:

@@ -23,11 +23,14 @@ from tiny import tiny_module, tiny_run
 from upath import UPath
 
 from scaling.cli import run_study
+from scaling.data import order
+from scaling.data.feed import Feed
 from scaling.data.index import write_index
 from scaling.data.parts import describe
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.runs.folder import StudyFolder
+from scaling.storage import cache as node_cache
 from scaling.storage import lease
 from scaling.storage.files import (
     Location,
@@ -334,3 +337,42 @@ def test_a_study_goes_on_while_s3_is_out_of_order(
             assert str(tmp_path).encode() not in content, name
     stamp = json.loads(contents[f"{place.path}/report/stamp.json"])
     assert all(stamp["runs"].values())
+
+
+def test_parts_come_ahead_and_the_cache_keeps_its_bound(
+    object_store: ObjectStore, make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    corpus = make_corpus(birds=40)
+    there = object_store.bucket() / "store"
+    write(there, corpus, lay_down(there, corpus), *range(5))
+    write_index(there)
+    monkeypatch.setattr(order, "WINDOW", 1)
+    cache = tmp_path / "cache" / "audio-scaling"
+    for copy in cache.glob("*part-*"):
+        copy.unlink()
+    store = Store(there)
+    feed = Feed(store, store.subset(36), store.holdout, 0, 4, 0.3, 16)
+    batches = feed.stream(0, 9)
+    first = next(batches)
+    # The first batches' part, and the one that follows it in the order, before anything of it is asked for.
+    windows = {window for step in (0, 1) for window in feed.batches.draw(step).windows}
+    following = {feed.batches.order.following(*window) for window in windows}
+    needed = {store.index.parts[part] for w in windows | following for part in feed.batches.order.parts_of(*w).tolist()}
+    deadline = time.monotonic() + 20
+    while not needed <= {path.name[33:] for path in cache.glob("*part-*")}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    rest = list(batches)
+    assert torch.equal(first["lengths"], feed.batch(0)["lengths"])
+    assert len(rest) == 8
+    # Room for three parts: what was asked for longest ago goes, and who wants it again has it again.
+    size = max(path.stat().st_size for path in cache.glob("*part-*"))
+    monkeypatch.setattr(node_cache, "IN_USE_SECONDS", 0.0)
+    monkeypatch.setattr(node_cache, "bound", lambda held: 3 * size + 20_000)
+    for copy in cache.glob("*part-*"):
+        copy.unlink()
+    for _ in range(2):
+        again = Store(there)
+        for place in range(0, 40, 8):
+            np.testing.assert_array_equal(again.log_mel(place), store.log_mel(place))
+            assert sum(path.stat().st_size for path in cache.glob("*part-*")) <= 3 * size + 20_000
