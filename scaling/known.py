@@ -7,9 +7,12 @@ thing is named as text and imported when it is made. Code outside the package ad
 """
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from scaling.errors import StudyError
 
@@ -97,10 +100,15 @@ def set_fields(options: Any) -> dict[str, Any]:
 
 
 def read_fields(kind: type[T], given: Mapping[str, Any]) -> T:
-    """A dataclass from plain data; lists become tuples, fields that are not given have their defaults.
+    """A dataclass from plain data as JSON gives it back; fields that are not given have their defaults.
 
-    Raises `StudyError` for fields that the class does not have.
+    Raises `StudyError` for fields that the class does not have, that it needs, or of other types.
     """
     if unknown := set(given) - {each.name for each in fields(kind)}:  # type: ignore[arg-type]
         raise StudyError(f"fields of another version of this project: {', '.join(sorted(unknown))}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+    try:
+        made: T = TypeAdapter(kind).validate_json(json.dumps(given), strict=True)
+        return made
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise StudyError(f"{'.'.join(map(str, first['loc']))} of {kind.__name__}: {first['msg']}") from None

@@ -104,7 +104,7 @@ def test_a_folder_of_something_else(refused: Refused, corpus: dict[str, str], tm
     theirs.mkdir()
     (theirs / "thesis.tex").touch()
     assert "holds no study" in refused(corpus, theirs)
-    fields = {"study": "other", "preset": "smoke", "corpus": "", "id": ""}
+    fields = {"study": "other", "preset": "smoke", "corpus": "", "id": "", "design": {}}
     (theirs / "study.json").write_text(json.dumps({**fields, "version": VERSION}))
     assert "holds a study of another study (other, not data-scale)" in refused(corpus, theirs)
     # The layout before this one had no version.

@@ -1,18 +1,24 @@
 """The identity of a study's folder: where it lies, and what it was made for."""
 
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from scaling.data.corpus import Source
 from scaling.data.description import STORE
 from scaling.errors import StudyError
-from scaling.storage.files import Location, absolute, names, on_disk, read_json, write_json
+from scaling.runs.folder import StudyFolder
+from scaling.storage.files import LEASE, Location, absolute, names, on_disk, write_json
+from scaling.storage.own import read_own
 from scaling.study.options import Options
 from scaling.study.study import Study
 
 FILE = "study.json"
+FOLDERS = re.compile(r"store|runs|report|mlartifacts|initial|\.ray")
 VERSION = 2
 """Of the layout of a study's folder. 1: runs had no parts."""
 
@@ -43,27 +49,45 @@ def check_places(out: Location, store: Location) -> None:
                 raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
 
 
-def described(folder: Location) -> dict[str, Any] | None:
+class StudyFile(TypedDict):
+    """What `study.json` says: what the study is, the id that its runs have in MLflow, and `Study.design`."""
+
+    version: int
+    study: str
+    preset: str
+    corpus: str
+    id: str
+    design: dict[str, Any]
+
+
+class _Versioned(TypedDict):
+    version: NotRequired[int]
+    study: str
+
+
+def described(folder: Location) -> StudyFile | None:
     """What a folder says it was made for; None where it says nothing.
 
-    Raises `StudyError` where another version of this project has written it.
+    Raises `StudyError` where that is damaged, or another version of this project has written it.
     """
-    if not (folder / FILE).exists():
+    path, cure = folder / FILE, "remove it, and the study's command writes it anew"
+    try:
+        version = read_own(path, _Versioned, cure).get("version", 1)
+        if version == VERSION:
+            return read_own(path, StudyFile, cure)
+    except FileNotFoundError:
         return None
-    fields: dict[str, Any] = read_json(folder / FILE)
-    if fields.get("version") != VERSION:
-        raise StudyError(
-            f"{folder} was written by another version of this project (layout {fields.get('version', 1)}, "
-            f"not {VERSION}): read it with that version, and give another folder with --out"
-        )
-    return fields
+    raise StudyError(
+        f"{folder} was written by another version of this project (layout {version}, not {VERSION}): "
+        "read it with that version, and give another folder with --out"
+    )
 
 
 def mark(folder: Location, study: Study, source: Source) -> str:
     """Note what a folder is for, and what the analysis has to know of the study; returns the id that its runs are known
     by in MLflow."""
     written = described(folder)
-    study_id: str = written["id"] if written else secrets.token_hex(6)
+    study_id = written["id"] if written else secrets.token_hex(6)
     fields = {"version": VERSION, **identity(study, source), "id": study_id, "design": study.design()}
     if written != fields:
         write_json(folder / FILE, fields)
@@ -78,16 +102,18 @@ def identity(study: Study, source: Source) -> dict[str, str]:
 def check_identity(folder: Location, study: Study, source: Source) -> None:
     """Refuse a folder that holds something else."""
     mine, theirs = identity(study, source), described(folder)
+    for name in filter(FOLDERS.fullmatch, names(folder)):
+        if on_disk(inner := folder / name) and not inner.is_dir():
+            raise StudyError(f"{inner} is no folder of this project: move it, or give another folder with --out")
     if theirs is None:
-        if any(not name.startswith((".", "lease", "store")) for name in names(folder)):
+        # Hidden files are left by who shows folders, and nothing is written over them.
+        others = [name for name in names(folder) if not (name.startswith(".") or re.fullmatch(LEASE, name))]
+        if set(others) - {"store"} and not any(StudyFolder(folder).begun()):
             raise StudyError(f"{folder} is not empty and holds no study: give another folder with --out")
         return
-    for key, words in (
-        ("study", "of another study"),
-        ("preset", "of another preset"),
-        ("corpus", "of another corpus"),
-    ):
-        if theirs[key] != mine[key]:
+    here = {"study": theirs["study"], "preset": theirs["preset"], "corpus": theirs["corpus"]}
+    for key, there in here.items():
+        if there != mine[key]:
             raise StudyError(
-                f"{folder} holds a study {words} ({theirs[key]}, not {mine[key]}): give another folder with --out"
+                f"{folder} holds a study of another {key} ({there}, not {mine[key]}): give another folder with --out"
             )

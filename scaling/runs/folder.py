@@ -12,14 +12,19 @@ DIR/initial/          weights that initializations name, where other nodes canno
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from typing_extensions import TypedDict
 
-from scaling.runs.result import Result
-from scaling.storage.files import Location, make_folder, names, on_disk, read_json, remove, replacing, write_json
+from scaling.errors import StudyError
+from scaling.runs.result import Result, ResultFile
+from scaling.storage.files import Location, make_folder, names, on_disk, remove, replacing, write_json
+from scaling.storage.own import read_own
 from scaling.storage.tables import write_parquet
 from scaling.study.run import Run, run_from_json, run_to_json
 from scaling.study.study import Cell
@@ -27,6 +32,24 @@ from scaling.training.attempt import Attempt
 from scaling.training.learning_curve import FILE, read_curve
 
 RUN, PREDICTIONS, RESULT = "run.json", "predictions.parquet", "result.json"
+
+
+class _Place(TypedDict):
+    levels: dict[str, str]
+    reference: str
+
+
+class _Placed(TypedDict):
+    study: _Place
+
+
+@contextmanager
+def _naming(path: Location, cure: str) -> Iterator[None]:
+    """Say of what cannot be made of a file's fields which file it is, and what to do."""
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}: {cure}") from None
 
 
 @dataclass(frozen=True)
@@ -46,9 +69,13 @@ class RunFolder:
         return (self.path / RUN).exists()
 
     def cell(self) -> Cell:
-        """What `begin` left. Raises `StudyError` where it is of another version."""
-        fields = read_json(self.path / RUN)
-        return Cell(run_from_json(fields), fields["study"]["levels"], fields["study"]["reference"])
+        """What `begin` left. Raises `StudyError` where it is damaged, or of another version."""
+        path, cure = self.path / RUN, "remove it and start the study again, which writes it anew"
+        place, fields = read_own(path, _Placed, cure)["study"], read_own(path, dict[str, Any], cure)
+        with _naming(path, cure):
+            run = run_from_json(fields)
+            self._check(run)
+        return Cell(run, place["levels"], place["reference"])
 
     def curve(self) -> list[dict[str, float]]:
         """The rows of the learning curve so far."""
@@ -73,8 +100,20 @@ class RunFolder:
         remove(self.path / RESULT)
 
     def result(self) -> Result:
-        """What came of the run. Raises `FileNotFoundError` where it is not done."""
-        return Result.from_json(read_json(self.path / RESULT))
+        """What came of the run.
+
+        Raises `FileNotFoundError` where it is not done, and `StudyError` where that is damaged or of another version.
+        """
+        path, cure = self.path / RESULT, "remove it and start the study again, which does the run again"
+        described = read_own(path, ResultFile, cure)
+        with _naming(path, cure):
+            result = Result.from_json(described)
+            self._check(result.run)
+        return result
+
+    def _check(self, run: Run) -> None:
+        if run.name != self.path.name:
+            raise StudyError(f"it is of another run, {run.name}")
 
     @property
     def done_at(self) -> float:

@@ -1,10 +1,10 @@
 """What came of a run."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scaling.errors import StudyError
+from typing_extensions import TypedDict
+
 from scaling.known import read_fields
 from scaling.probes.score import Score
 from scaling.study.run import Run, run_from_json, run_to_json
@@ -19,6 +19,28 @@ class Machine:
     workers: int
     threads: int
     torch: str
+
+
+class _Seconds(TypedDict):
+    training: float
+    probes: float
+
+
+class ResultFile(TypedDict):
+    """A result as plain data."""
+
+    run: dict[str, Any]
+    name: str
+    clips: int
+    captions: int
+    hours: float
+    cost: dict[str, Any]
+    scores: list[dict[str, Any]]
+    seconds: _Seconds
+    machine: dict[str, Any]
+    store: str
+    source_hash: str
+    commit: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +79,7 @@ class Result:
         accuracy = self.mean_accuracy
         return "done" if accuracy is None else f"{accuracy:.3f} mean accuracy"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ResultFile":
         """As plain data."""
         return {
             "run": run_to_json(self.run),
@@ -75,25 +97,22 @@ class Result:
         }
 
     @classmethod
-    def from_json(cls, described: Mapping[str, Any]) -> "Result":
+    def from_json(cls, described: ResultFile) -> "Result":
         """The result that `to_json` described.
 
         Raises `StudyError` where it is of another version of this project.
         """
-        try:
-            return cls(
-                run_from_json(described["run"]),
-                described["clips"],
-                described["captions"],
-                described["hours"],
-                read_fields(Cost, described["cost"]),
-                tuple(read_fields(Score, score) for score in described["scores"]),
-                described["seconds"]["training"],
-                described["seconds"]["probes"],
-                read_fields(Machine, described["machine"]),
-                described["store"],
-                described["source_hash"],
-                described["commit"],
-            )
-        except (KeyError, TypeError):
-            raise StudyError("a result.json of another version of this project") from None
+        return cls(
+            run_from_json(described["run"]),
+            described["clips"],
+            described["captions"],
+            described["hours"],
+            read_fields(Cost, described["cost"]),
+            tuple(read_fields(Score, score) for score in described["scores"]),
+            described["seconds"]["training"],
+            described["seconds"]["probes"],
+            read_fields(Machine, described["machine"]),
+            described["store"],
+            described["source_hash"],
+            described["commit"],
+        )

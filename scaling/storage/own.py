@@ -39,6 +39,22 @@ def own_of(content: bytes, path: Location, kind: type[Kind], cure: str) -> Kind:
         raise damaged(path, f"{where}: {first['msg']}" if where else first["msg"], cure) from None
 
 
+def read_own_lines(path: Location, kind: type[Kind], cure: str) -> list[Kind]:
+    """The values of a file of ours that has one a line. A last line that is still being written is left out.
+
+    Raises as `read_own` does, naming the line.
+    """
+    found = []
+    for number, line in enumerate(_content(path, cure).splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            continue
+        try:
+            found.append(own_of(line, path, kind, cure))
+        except StudyError:
+            raise damaged(path, f"line {number} is not what was written", cure) from None
+    return found
+
+
 def damaged(path: Location, why: object, cure: str) -> StudyError:
     """What is told of a file of ours that cannot be used, in one line however much there is to say of it."""
     words = " ".join(str(why).split())

@@ -8,9 +8,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scaling.storage.files import Location, make_folder, read_json, write_json
+from typing_extensions import TypedDict
+
+from scaling.errors import StudyError
+from scaling.storage.files import Location, make_folder, write_json
+from scaling.storage.own import read_own
 
 FILE = "attempt.json"
+CURE = "the next attempt at the run writes it anew"
 
 
 class SupersededError(Exception):
@@ -19,6 +24,10 @@ class SupersededError(Exception):
 
 class InterruptedRunError(Exception):
     """The run was asked to stop; it has left a checkpoint."""
+
+
+class _Token(TypedDict):
+    token: str
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,13 @@ class Attempt:
         write_json(self.folder / FILE, {"token": self.token})
 
     def still_ours(self) -> None:
-        """Raise `SupersededError` where another attempt has taken over."""
-        if read_json(self.folder / FILE)["token"] != self.token:
+        """Raise `SupersededError` where another attempt has taken over, and `StudyError` where nobody can tell."""
+        path = self.folder / FILE
+        try:
+            token = read_own(path, _Token, CURE)["token"]
+        except FileNotFoundError:
+            raise StudyError(f"{path} is gone: {CURE}") from None
+        if token != self.token:
             raise SupersededError(f"another attempt has taken over {self.folder.name}")
 
 

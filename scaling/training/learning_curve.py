@@ -4,7 +4,8 @@ import json
 import time
 from contextlib import suppress
 
-from scaling.storage.files import Location, on_disk, read_bytes, replacing
+from scaling.storage.files import Location, on_disk, replacing
+from scaling.storage.own import damaged, read_own_lines
 from scaling.storage.space import room_for
 from scaling.training.attempt import Attempt, SupersededError
 
@@ -66,7 +67,13 @@ class LearningCurve:
 
 def read_curve(path: Location) -> list[dict[str, float]]:
     """The logged rows: `step`, `time` (ms since 1970) and the metrics. A line that is still being written is
-    left out."""
-    if not path.exists():
+    left out. Raises `StudyError` where the file is damaged."""
+    cure = "remove it and start the study again: the curve is lost, the run's result is not"
+    try:
+        rows = read_own_lines(path, dict[str, int | float], cure)
+    except FileNotFoundError:
         return []
-    return [json.loads(line) for line in read_bytes(path).splitlines(keepends=True) if line.endswith(b"\n")]
+    for number, row in enumerate(rows, start=1):
+        if not {"step", "time"} <= set(row):
+            raise damaged(path, f"line {number} has no step or no time", cure)
+    return rows

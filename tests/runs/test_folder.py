@@ -7,7 +7,6 @@ from tiny_study import finish, score, tiny_result, tiny_study
 
 from scaling.errors import StudyError
 from scaling.runs.folder import StudyFolder
-from scaling.runs.result import Result
 from scaling.storage.files import read_json, write_json
 from scaling.training.attempt import Attempt, SupersededError
 
@@ -37,10 +36,20 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path):
 
 
 def test_what_another_version_left_is_refused(tmp_path: Path):
-    fields = tiny_result(CELL.run).to_json()
-    for damaged in ({**fields, "cost": {"more": 1}}, {key: fields[key] for key in fields if key != "machine"}):
-        with pytest.raises(StudyError, match="of another version of this project"):
-            Result.from_json(damaged)
+    folder = StudyFolder(tmp_path).run(CELL.run.name)
+    finish(folder, CELL)
+    fields = read_json(folder.path / "result.json")
+    for changed, words in (
+        ({**fields, "cost": {"more": 1}}, "fields of another version of this project: more"),
+        ({key: fields[key] for key in fields if key != "machine"}, "is damaged (machine: Field required)"),
+        (tiny_result(tiny_study().cells[-2].run).to_json(), "it is of another run"),
+    ):
+        write_json(folder.path / "result.json", changed)
+        with pytest.raises(StudyError) as told:
+            folder.result()
+        assert str(told.value).startswith(str(folder.path / "result.json"))
+        assert words in str(told.value)
+        assert str(told.value).endswith(": remove it and start the study again, which does the run again")
 
 
 def test_only_the_newest_attempt_finishes_a_run(tmp_path: Path):
@@ -64,5 +73,7 @@ def test_a_run_of_another_layout_is_refused(tmp_path: Path):
     folder = StudyFolder(tmp_path).run("old")
     folder.path.mkdir(parents=True)
     write_json(folder.path / "run.json", {"objective": "contrastive", "clips": 10})
-    with pytest.raises(StudyError, match="of another version"):
+    with pytest.raises(
+        StudyError, match=r"run\.json is damaged \(study: Field required\): remove it and start the study"
+    ):
         folder.cell()
