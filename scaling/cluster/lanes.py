@@ -5,6 +5,7 @@ of a group takes a run and tells the others. What Ray Train restarts after a wor
 and goes on from the run's last checkpoint.
 """
 
+import re
 import secrets
 import shutil
 import tempfile
@@ -31,7 +32,7 @@ from scaling.objectives.options import OBJECTIVES
 from scaling.probes.options import PROBES
 from scaling.runs.folder import StudyFolder
 from scaling.runs.queue import Entry, RunQueue, Take
-from scaling.storage.files import Location, on_disk, remove_tree
+from scaling.storage.files import Location, names, on_disk, remove, remove_if_empty
 from scaling.study.resources import Group, Resources
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, InterruptedRunError
@@ -43,6 +44,8 @@ LANE_ATTEMPTS = 5
 AT_ONCE_SECONDS = 20.0
 END_SECONDS = 60.0
 SILENT_SECONDS = 20.0
+RAY_FILES = (".validate_storage_marker", "checkpoint_manager_snapshot.json")
+"""What Ray Train writes into its storage for a group: no checkpoint is ever reported to it."""
 
 
 def ray_storage(place: Location) -> dict[str, Any]:
@@ -50,6 +53,18 @@ def ray_storage(place: Location) -> dict[str, Any]:
     if on_disk(place):
         return {"storage_path": str(place)}
     return {"storage_path": place.path, "storage_filesystem": PyFileSystem(FSSpecHandler(place.fs))}
+
+
+def remove_leftovers(scratch: Location, name: str) -> None:
+    """Remove what Ray Train has left of the lanes of a study of this name, whoever started them: the files that it is
+    known to write, and folders that are empty then."""
+    for start in filter(re.compile(r"\d+").fullmatch, names(scratch)):
+        for lane in filter(re.compile(rf"{re.escape(name)}-lane-\d+").fullmatch, names(scratch / start)):
+            for file in RAY_FILES:
+                remove(scratch / start / lane / file)
+            remove_if_empty(scratch / start / lane)
+        remove_if_empty(scratch / start)
+    remove_if_empty(scratch)
 
 
 class Lanes:
@@ -120,7 +135,7 @@ class Lanes:
             thread.join(max(end - time.monotonic(), 0))
         ray.kill(self._queue)
         shutil.rmtree(self._journal, ignore_errors=True)
-        remove_tree(self._scratch.parent)
+        remove_leftovers(self._scratch.parent, self._name)
 
     def _run_lane(self, lane: int, folder: StudyFolder, resources: Resources, gpu: bool) -> None:
         """Keep a group at work until there is nothing left for it.

@@ -87,9 +87,6 @@ class Disk:
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
-    def remove_tree(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-
     def remove_if_empty(self, folder: Path) -> None:
         with suppress(OSError):
             folder.rmdir()

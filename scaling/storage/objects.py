@@ -108,10 +108,6 @@ class Objects:
         with suppress(FileNotFoundError):
             path.fs.rm_file(path.path)
 
-    def remove_tree(self, folder: UPath) -> None:
-        with suppress(FileNotFoundError):
-            folder.fs.rm(folder.path, recursive=True)
-
     def remove_if_empty(self, folder: UPath) -> None:
         """It is gone already."""
 

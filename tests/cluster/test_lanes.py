@@ -17,7 +17,7 @@ from ray.cluster_utils import Cluster
 from started import RUNS, Started, actors, check_equal
 from tiny import shared_pair
 
-from scaling.cluster.lanes import Lanes
+from scaling.cluster.lanes import Lanes, remove_leftovers
 from scaling.cluster.writers import write_parts
 from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
@@ -172,3 +172,26 @@ def test_whatever_dies_no_number_changes(cluster: Cluster, small_study: list[str
     again = start()
     assert again.ended() == 0, again.log.read_text()
     check_equal(again, undisturbed)
+
+
+def test_of_what_lies_among_ray_trains_files_only_those_are_removed(tmp_path: Path):
+    scratch = tmp_path / ".ray"
+    theirs = [
+        scratch / "notes",
+        scratch / "7" / "data-scale-smoke-lane-0" / "notes",
+        scratch / "8" / "another-lane-0" / ".validate_storage_marker",
+        scratch / "mine" / "data-scale-smoke-lane-0" / ".validate_storage_marker",
+    ]
+    ours = [scratch / start / f"data-scale-smoke-lane-{lane}" for start in ("7", "9") for lane in (0, 1)]
+    for path in (*theirs, *(folder / ".validate_storage_marker" for folder in ours)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    remove_leftovers(scratch, "data-scale-smoke")
+    assert sorted(path for path in scratch.rglob("*") if path.is_file()) == sorted(theirs)
+    assert sorted(path.name for path in scratch.iterdir()) == ["7", "8", "mine", "notes"]
+    for path in theirs:
+        path.unlink()
+        for folder in path.relative_to(tmp_path).parents[:-2]:
+            (tmp_path / folder).rmdir()
+    remove_leftovers(scratch, "data-scale-smoke")
+    assert not scratch.exists()

@@ -27,7 +27,6 @@ from scaling.storage.files import (
     read_json,
     remove,
     remove_if_empty,
-    remove_tree,
     replace_if,
     replacing,
     version,
@@ -75,7 +74,6 @@ def test_what_is_not_there_is_an_error_and_removing_it_is_none(folder: Location)
         cached(folder / "none").read_bytes()
     assert names(folder / "none") == []
     remove(folder / "none")
-    remove_tree(folder / "none")
 
 
 def test_only_one_creates_a_file_and_only_the_known_version_is_replaced(folder: Location):
@@ -114,10 +112,6 @@ def test_folders_go_when_nothing_is_in_them(folder: Location):
     assert names(folder) == ["inner"]
     remove(folder / "inner" / "file")
     remove_if_empty(folder / "inner")
-    assert names(folder) == []
-    make_folder(folder / "tree" / "deep")
-    write_json(folder / "tree" / "deep" / "file", 1)
-    remove_tree(folder / "tree")
     assert names(folder) == []
 
 
