@@ -1,22 +1,20 @@
 """The report of a study's folder, wherever that lies."""
 
-import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from scaling.analysis.report.write import write_report
 from scaling.errors import StudyError
 from scaling.runs.folder import PREDICTIONS
-from scaling.storage.files import Location, names, on_disk, read_bytes, remove, replacing
+from scaling.storage.files import Location, names, on_disk, read_bytes
 
 
 def report_on(folder: Location) -> Location:
     """Write the report of a study's folder from its scores and predictions; returns where report.html lies.
 
-    The analysis knows filesystems alone: what lies in an object store is copied, and its report is uploaded.
+    The analysis reads filesystems alone: what lies in an object store is copied.
     """
-    from scaling.analysis.report.write import write_report
-
     if on_disk(folder):
         return write_report(folder)
     read = [
@@ -31,14 +29,6 @@ def report_on(folder: Location) -> Location:
             with suppress(FileNotFoundError):
                 (local / name).write_bytes(read_bytes(folder / name))
         try:
-            write_report(local)
+            return write_report(local, folder / "report")
         except StudyError as error:
             raise StudyError(str(error).replace(str(local), str(folder))) from None
-        written = [path for path in sorted((local / "report").rglob("*")) if path.is_file()]
-        for path in written:
-            if path.name != "scores.parquet":
-                with replacing(folder / path.relative_to(local).as_posix()) as temporary:
-                    shutil.copyfile(path, temporary)
-    for stale in set(names(folder / "report" / "figures")) - {path.name for path in written}:
-        remove(folder / "report" / "figures" / stale)
-    return folder / "report" / "report.html"

@@ -1,15 +1,17 @@
 """One start of a study: from its corpus to its report, stage by stage."""
 
+import io
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
 from scaling.data.corpus import Contents, Source, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
-from scaling.driver.identity import check_identity, check_places, mark, output_folder
+from scaling.driver.identity import check_identity, check_places, identity, mark, output_folder
 from scaling.driver.signals import Signals, StoppedError
 from scaling.errors import StudyError, without_secrets
 from scaling.record.outage import UnreachableError
@@ -21,13 +23,27 @@ from scaling.storage.files import (
     absolute,
     check_folder,
     check_writable,
-    make_folder,
-    read_json,
-    write_json,
+    json_text,
 )
 from scaling.storage.lease import Lease
+from scaling.storage.own import read_own
+from scaling.storage.published import check_publishable, publish
 from scaling.study.options import Options
 from scaling.study.study import Study
+
+SCORES, STAMP = "scores.parquet", "stamp.json"
+"""In the report's folder, beside the report."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Of what a report was written: the largest size that there was, which runs were done, and by which source; and a
+    digest of where it was recorded."""
+
+    available: int
+    runs: dict[str, bool]
+    source_hash: str
+    tracking: str
 
 
 class Start:
@@ -62,6 +78,7 @@ class Start:
                 self.display.say(f"all {len(known.runs)} runs are done and the report is written: nothing to do")
                 self._farewell()
                 return 0
+            self._check_files()
             self._check_record()
             # Another study may be preparing into the same store.
             begun = self.folder.shared_store is not None and there is None
@@ -125,22 +142,18 @@ class Start:
 
     def _settled(self) -> Study | None:
         """The study as it was when its report was written, where nothing has changed since."""
-        stamp = self.folder.report / "stamp.json"
-        if not stamp.exists():
+        try:
+            written = read_own(self.folder.report / STAMP, Stamp, "remove it, and the report is written anew")
+        except FileNotFoundError:
             return None
-        written = read_json(stamp)
-        resolved = self.study.resolve(written["available"])
-        return resolved if written == self._stamp(resolved, written["available"]) else None
+        resolved = self.study.resolve(written.available)
+        return resolved if written == self._stamp(resolved, written.available) else None
 
-    def _stamp(self, study: Study, available: int) -> dict[str, Any]:
+    def _stamp(self, study: Study, available: int) -> Stamp:
         done = {run.name: self.folder.run(run.name).done for run in study.runs}
-        return {
-            "available": available,
-            "runs": done,
-            "source_hash": source_hash(),
-            # Nothing that a password could be guessed from.
-            "tracking": blake2b(without_secrets(self.tracking_uri).encode(), digest_size=8).hexdigest(),
-        }
+        # Nothing that a password could be guessed from.
+        tracking = blake2b(without_secrets(self.tracking_uri).encode(), digest_size=8).hexdigest()
+        return Stamp(available, done, source_hash(), tracking)
 
     def _opened_tracker(self, study_id: str) -> Any:
         """One that has looked whether MLflow answers; if not, it will look again, and who uses it says so."""
@@ -185,14 +198,14 @@ class Start:
 
     def _report(self, tracker: Any, recorder: Any, entries: list[Entry]) -> int:
         from scaling.driver.report import report_on
-        from scaling.storage.tables import write_parquet
 
         undone = [entry for entry in entries if entry.state != "done"]
         done = [run for run in self.study.runs if self.folder.run(run.name).done]
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
-            make_folder(self.folder.report)
-            write_parquet(self.folder.report / "scores.parquet", tracker.scores(self.study, self.folder))
+            scores = io.BytesIO()
+            tracker.scores(self.study, self.folder).write_parquet(scores)
+            self._publish(SCORES, scores.getvalue())
             if any(cell.run in done and not cell.reference for cell in self.study.cells):
                 report_on(self.folder.path)
         for entry in undone:
@@ -203,7 +216,7 @@ class Start:
             )
         elif recorded:
             available = max((size for size in self.study.sizes if isinstance(size, int)), default=0)
-            write_json(self.folder.report / "stamp.json", self._stamp(self.study, available))
+            self._publish(STAMP, json_text(asdict(self._stamp(self.study, available))).encode())
         if not recorded:
             where = f" --tracking-uri {without_secrets(self.tracking_uri)}" if self.options.tracking_uri else ""
             self.display.say(
@@ -211,6 +224,25 @@ class Start:
             )
         self._farewell()
         return 1 if undone else 0
+
+    def _check_files(self) -> None:
+        """Refuse, before hours go into it, a study whose report could not be written, or with files of runs that are
+        damaged."""
+        from scaling.analysis.report.write import FIXED
+
+        check_publishable(self.folder.report, self._owner, (*FIXED, SCORES, STAMP))
+        self.folder.results(self.study.runs)
+        for run in self.study.runs:
+            self.folder.run(run.name).curve()
+
+    @property
+    def _owner(self) -> str:
+        from scaling.analysis.report.write import owner
+
+        return owner(**identity(self.study, self.source))
+
+    def _publish(self, name: str, content: bytes) -> None:
+        publish(self.folder.report, self._owner, name, {name: content})
 
     def _farewell(self) -> None:
         self.display.close()

@@ -54,10 +54,11 @@ def publish(folder: Location, of: str, part: str, files: Mapping[str, bytes]) ->
     """Put files into a folder by their names ("a.md", "figures/a.png"), in this order, and remove those that this part
     has put there before and that are none of them now. What is there already and equal is not written again.
 
-    Raises `StudyError` as `check_publishable` does, before anything is written, and where the folder cannot be written.
+    Raises `StudyError`, before anything is written, where the folder holds what belongs to something else, or one of
+    these files is there and not ours or was changed; and where it cannot be written.
     """
-    check_publishable(folder, of, files)
     listing = _listing(folder)
+    _check(folder, of, listing, files)
     known = dict(listing.files) if listing else {}
     there = {name: _digest(folder / name) for name in {*known, *files}}
     new = {name: bytes_digest(content) for name, content in files.items()}
@@ -89,10 +90,14 @@ def check_publishable(folder: Location, of: str, wanted: Iterable[str]) -> None:
     """Raise `StudyError` where files of these names, or those put there before, could not be put into a folder: it
     holds what belongs to something else, or one of them is not ours, or was changed."""
     listing = _listing(folder)
+    _check(folder, of, listing, {*(listing.files if listing else ()), *wanted})
+
+
+def _check(folder: Location, of: str, listing: Listing | None, wanted: Iterable[str]) -> None:
     known = listing.files if listing else {}
     if listing and listing.of != of:
         raise StudyError(f"{folder} holds what was made of {listing.of}, not of {of}: move it, or give another folder")
-    for name in sorted({*known, *wanted}):
+    for name in sorted(wanted):
         path = folder / name
         inner = path.parent
         if inner != folder and on_disk(inner) and (inner.is_symlink() or (inner.exists() and not inner.is_dir())):

@@ -72,6 +72,10 @@ def test_what_a_person_has_changed_is_refused_and_kept(folder: Location):
     with pytest.raises(StudyError, match=r"report\.md was changed since"):
         check_publishable(folder, "one", [])
     assert contents(folder) == before
+    # What is not to be written is nobody's concern.
+    publish(folder, "one", "stamp", {"stamp.json": b"{}"})
+    publish(folder, "one", "report", {"report.html": b"<p>new"})
+    assert contents(folder) == {"report.html": b"<p>new", "report.md": b"words, corrected", "stamp.json": b"{}"}
 
 
 def test_what_belongs_to_something_else_is_refused(folder: Location):

@@ -2,13 +2,15 @@
 
 import io
 import json
+import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import polars as pl
 from matplotlib.figure import Figure
+from typing_extensions import TypedDict
 
 from scaling.analysis.claims.collection import claims
 from scaling.analysis.claims.evidence import gather
@@ -22,25 +24,55 @@ from scaling.analysis.scores.csv_file import csv_bytes
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.own_table import read_table
 from scaling.analysis.scores.study_table import read_predictions, read_study
-from scaling.errors import StudyError
+from scaling.storage.files import Location
+from scaling.storage.own import read_own
+from scaling.storage.published import publish
+
+PART = "report"
+FIXED = (
+    "curves.parquet",
+    "curves.csv",
+    "surfaces.parquet",
+    "summary.csv",
+    "curves.tex",
+    "differences.csv",
+    "scores.csv",
+    "claims.json",
+    "report.md",
+    "report.html",
+)
+"""Files of a report beside the figures."""
 
 
-def write_report(folder: Path) -> Path:
-    """Read a study's design, scores and predictions and write everything under `folder/report`, as `write` does.
+class _Owner(TypedDict):
+    study: str
+    preset: NotRequired[str]
+    corpus: NotRequired[str]
+
+
+def owner(study: str, preset: str = "", corpus: str = "") -> str:
+    """Whose a study's report is, in words: nothing else is ever put into its folder."""
+    return ", ".join(filter(None, [f"the study {study}", preset, corpus and f"corpus {corpus}"]))
+
+
+def write_report(folder: Path, report: Location | None = None) -> Location:
+    """Read a study's design, scores and predictions and put everything under `folder/report`, or where `report` says.
 
     Returns:
         The path of report.html.
 
     Raises:
         StudyError: a study or scores that cannot be read or make no sense, mixed protocols, or a folder that cannot be
-            written.
+            written, or not without writing over what is not ours (`publish`).
     """
     scores, design = read_study(folder)
-    return write(folder / "report", scores, read_predictions(folder, scores), design, "")
+    named = read_own(folder / "study.json", _Owner, "start the study again")
+    files = contents(scores, read_predictions(folder, scores), design, "")
+    return _published(report or folder / "report", owner(**named), files)
 
 
-def write_table_report(path: Path, out: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -> Path:
-    """Read an own table of scores (see `read_table`) and write everything under `out/report`, as `write` does.
+def write_table_report(path: Path, out: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -> Location:
+    """Read an own table of scores (see `read_table`) and put everything under `out/report`.
 
     Returns and raises as `write_report`.
     """
@@ -48,27 +80,13 @@ def write_table_report(path: Path, out: Path, axis: str = "clips", factors: tupl
     # A name that begins with - would be an option.
     source = f"./{path.name}" if path.name.startswith("-") else path.name
     told = [*(["--axis", axis] if axis != "clips" else []), *(["--factors", *factors] if factors else [])]
-    return write(out / "report", scores, None, design, command("scaling", "report", source, *told))
+    files = contents(scores, None, design, command("scaling", "report", source, *told))
+    # Both may be moved together.
+    return _published(out / "report", f"the table {os.path.relpath(path, out / 'report')}", files)
 
 
-def write(report: Path, scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, made_by: str) -> Path:
-    """Write what `contents` gives. Each file goes through a temporary one renamed into place; arguments as there.
-
-    Returns:
-        The path of report.html.
-
-    Raises:
-        StudyError: mixed protocols, or a folder that cannot be written.
-    """
-    files = contents(scores, predictions, design, made_by)
-    try:
-        (report / "figures").mkdir(parents=True, exist_ok=True)
-        for stale in {f"figures/{path.name}" for path in (report / "figures").glob("*.png")} - set(files):
-            (report / stale).unlink()
-        for name, content in files.items():
-            _replace(report / name, content)
-    except OSError as error:
-        raise StudyError(f"{report}: cannot write the report: {error.strerror}") from error
+def _published(report: Location, of: str, files: dict[str, bytes]) -> Location:
+    publish(report, of, PART, files)
     return report / "report.html"
 
 
@@ -118,12 +136,6 @@ def _parquet(table: pl.DataFrame) -> bytes:
 
 def _json(claims: list[dict[str, Any]]) -> bytes:
     return (json.dumps(claims, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def _png(figure: Figure) -> bytes:
