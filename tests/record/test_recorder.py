@@ -45,7 +45,8 @@ def test_a_server_that_is_away_for_a_while_and_one_that_stays_away(
     path, said = tmp_path / "study", []
     folder = StudyFolder(path)
     path.mkdir()
-    fields = {"study": STUDY.name, "preset": STUDY.preset, "id": "me", "version": VERSION, "design": STUDY.design()}
+    fields = {"study": STUDY.name, "preset": STUDY.preset, "corpus": "c", "id": "me", "version": VERSION}
+    fields["design"] = STUDY.design()
     write_json(path / "study.json", fields)
 
     def tracker_at(uri: str) -> Tracker:
