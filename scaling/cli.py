@@ -184,6 +184,8 @@ def plan(
     hours_per_run: float = 0.0,
     results: str = "",
     claim: Literal["crossover", "exponents"] = "crossover",
+    axis: str = "clips",
+    factors: tuple[str, ...] = (),
 ) -> int:
     """What a study would find and cost, before money is spent; or, with --results, which run to do next.
 
@@ -203,12 +205,18 @@ def plan(
         results: a study's folder, or a table of scores as for `scaling report`: says which next run narrows the claim
             most for a GPU-hour.
         claim: what the next run is to narrow: where two arms cross, or how far their exponents differ.
+        axis: for a table of scores, as for `scaling report`.
+        factors: for a table of scores, as for `scaling report`.
     """
     from scaling.analysis.plan.command import plan_grid, plan_next_run
+    from scaling.analysis.scores.own_table import is_table
 
     hours = (hours_per_million, hours_per_run)
+    if (axis != "clips" or factors) and not is_table(results):
+        name = "--axis" if axis != "clips" else "--factors"
+        raise StudyError(f"{name} is for --results with a table of scores (.csv or .parquet)")
     if results:
-        print(plan_next_run(results, arms, claim, noise, samples_seen, hours))
+        print(plan_next_run(results, arms, claim, noise, samples_seen, hours, axis, factors))
     else:
         print(plan_grid(arms, sizes, seeds, noise, samples_seen, hours, unit))
     return 0

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
+from scaling.errors import visible
 from scaling.runs.queue import Entry
 from scaling.study.resources import Group
 
@@ -28,12 +29,12 @@ class Display:
 
     def say(self, text: str) -> None:
         """One line with the time since the start."""
-        self.console.print(Text(f"[{clock(time.monotonic() - self._began)}] {text}"))
+        self.console.print(self._line(text))
 
     def counting(self, text: str) -> None:
         """A line that is written again in place on a terminal, and every half a minute elsewhere."""
         if self.console.is_terminal:
-            self._show(Text(f"[{clock(time.monotonic() - self._began)}] {text}"))
+            self._show(self._line(text))
         elif time.monotonic() - self._last_line > LINE_SECONDS:
             self._last_line = time.monotonic()
             self.say(text)
@@ -62,6 +63,9 @@ class Display:
             self._live.stop()
             self._live = None
 
+    def _line(self, text: str) -> Text:
+        return Text(f"[{clock(time.monotonic() - self._began)}] {visible(text)}")
+
     def _show(self, picture: Table | Text) -> None:
         if self._live is None:
             self._live = Live(console=self.console, auto_refresh=False)
@@ -84,7 +88,7 @@ def grid_table(entries: Sequence[Entry], rows: int, group: Group) -> Table:
     for entry in entries:
         if entry.run.name in shown:
             cells = (entry.run.name.rpartition("-")[0], entry.state, detail(entry))
-            table.add_row(*(Text(cell) for cell in cells), style=STYLES[entry.state])
+            table.add_row(*(Text(visible(cell)) for cell in cells), style=STYLES[entry.state])
     if len(entries) > len(fits):
         table.add_row(Text(f"… and {len(entries) - len(fits)} more"), style="dim")
     return table

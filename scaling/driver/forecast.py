@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
@@ -20,6 +21,7 @@ from scaling.data.description import CATALOGUE, intact
 from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.prepare import clips_needed
 from scaling.driver.display import clock
+from scaling.errors import visible
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
 from scaling.storage.tables import read_parquet
@@ -88,7 +90,9 @@ class Forecast:
         table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for number, slot in enumerate(self.slots, start=1):
             begin, end = (clock(self.prepare_seconds + seconds) for seconds in (slot.begin, slot.end))
-            table.add_row(str(number), slot.run.name, f"{slot.run.steps:,}", str(slot.lane), f"{begin} to {end}")
+            table.add_row(
+                str(number), Text(visible(slot.run.name)), f"{slot.run.steps:,}", str(slot.lane), f"{begin} to {end}"
+            )
         console.print(table)
         device = "GPU" if self.gpu else "CPU"
         first = self.prepare_seconds + min(slot.end for slot in self.slots)
@@ -107,7 +111,7 @@ class Forecast:
             ("all results after", clock(whole)),
         )
         for name, value in rows:
-            console.print(f"{name}: {value}")
+            console.print(Text(f"{name}: {value}"))
         console.print(
             f"Measured here: {MEASURED_CLIPS} clips prepared, {MEASURED_STEPS} steps of each kind of run. Start-up and "
             "probes come on top."

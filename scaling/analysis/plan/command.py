@@ -34,7 +34,7 @@ def plan_grid(
 
 def plan_next_run(
     results: str, names: tuple[str, ...], question: Question, noise: float, samples_seen: float,
-    hours: tuple[float, float],
+    hours: tuple[float, float], axis: str = "clips", factors: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
     """Which run to do next, in words.
 
@@ -44,12 +44,13 @@ def plan_next_run(
         noise: standard deviation of a run's ln error; 0: as the results tell it.
         samples_seen: clips seen by the run; 0: as by those so far.
         hours: GPU-hours for a million clips seen (on average over arms and sizes), and of a run besides.
+        axis, factors: of a table, as of `read_table`.
 
     Raises:
         StudyError: results that cannot be read or tell too little, or names that are not there.
     """
     place = Path(results).expanduser().absolute()
-    known = so_far(*(read_table(place) if is_table(results) else read_study(place)))
+    known = so_far(*(read_table(place, axis, factors) if is_table(results) else read_study(place)))
     have = [arm.name for arm in known.arms]
     if not names and len(have) == 2:
         names = tuple(have)

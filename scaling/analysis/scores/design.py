@@ -13,10 +13,22 @@ from typing_extensions import TypedDict
 from scaling.errors import StudyError, steers, visible
 from scaling.storage.own import read_own
 
-RESERVED = frozenset({"x"})
-"""Columns that the analysis makes beside those of the scores: no factor and no axis may be called so."""
+_INTERVALS = ("E", "A", "B", "a", "b", "R", "at_largest", "beyond", "held_out")
+_MADE = """
+x error zero probe n_seeds raw seeds by_seed runs row score ln samples squares
+axis status form unit noise_from covers level n_points n_sizes largest residual covered covered_stderr
+passes_smallest passes_largest line line_x line_low line_high windows missing size data loss q tasks
+"""  # of runs and their means, of curves, and of surfaces
+RESERVED = frozenset([*_MADE.split(), *(f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high"))])
+"""Columns that the analysis makes beside those of the scores: no factor and no axis may be called so, nor <name>_other,
+as such a column is called in a pair."""
 LONGEST = 200
 """Letters of a name, at most: it has to fit a figure and a table."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether no factor and no axis may be called so."""
+    return name in RESERVED or name.endswith("_other")
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class Design:
             raise ValueError(f"it has {len(self.axes)} axes, where one or two are known")
         columns = [*(axis.column for axis in self.axes), *(factor.name for factor in self.factors)]
         for name in columns:
-            if not name or name in RESERVED or steers(name):
+            if not name or is_reserved(name) or steers(name):
                 raise ValueError(f"a factor or an axis may not be called {visible(repr(name), 60)}")
             if columns.count(name) > 1:
                 raise ValueError(f"two factors or axes are called {name!r}")

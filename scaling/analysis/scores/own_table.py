@@ -8,7 +8,7 @@ import polars.selectors as cs
 
 from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.csv_file import read_csv
-from scaling.analysis.scores.design import LONGEST, RESERVED, Axis, Design, Factor
+from scaling.analysis.scores.design import LONGEST, Axis, Design, Factor, is_reserved
 from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.analysis.scores.rows import is_retrieval, primary, trained
 from scaling.analysis.scores.schema import AMOUNTS, FIXED, schema
@@ -104,7 +104,7 @@ def _refuse_columns(path: Path, axis: str, factors: tuple[str, ...]) -> None:
         if factors.count(name) > 1:
             raise StudyError(f"{path}: --factors names {name} twice")
     for name in (axis, *factors):
-        if name in RESERVED:
+        if is_reserved(name):
             raise StudyError(f"{path}: a column {name} is the report's own: rename yours")
 
 
@@ -125,7 +125,7 @@ def _with_references(table: pl.DataFrame) -> pl.DataFrame:
     """The table with a column of references: that which it has, or told by the objective "none"."""
     if "reference" in table.columns or "objective" not in table.columns:
         return table
-    encoder = pl.col("encoder") if "encoder" in table.columns else pl.lit("")
+    encoder = pl.col("encoder").cast(pl.String) if "encoder" in table.columns else pl.lit("")
     name = pl.when(encoder.is_in(_KNOWN_REFERENCES)).then(encoder).otherwise(pl.lit("untrained"))
     told = pl.when(pl.col("objective") == _REFERENCE).then(name).otherwise(pl.lit(""))
     return table.with_columns(told.alias("reference"))

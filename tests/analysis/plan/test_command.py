@@ -57,6 +57,14 @@ def test_the_command_names_the_next_run(capsys: pytest.CaptureFixture[str], tmp_
                 rows.append({**names, "clips": clips, "seed": seed, "value": value, "samples_seen": 10 * clips})
     path = tmp_path / "scores.csv"
     pl.DataFrame(rows).write_csv(path)
+    sized = pl.DataFrame(rows).rename({"clips": "parameters", "objective": "recipe"}).with_columns(clips=pl.lit(5))
+    sized.write_csv(tmp_path / "sized.csv")
+    words = ("--results", str(tmp_path / "sized.csv"), "--axis", "parameters", "--factors", "recipe")
+    code, text = scaling(capsys, *words)
+    assert code == 0, text
+    assert text.splitlines()[-1].endswith(" parameters.")
+    code, text = scaling(capsys, *ARMS, *words[2:])
+    assert (code, "--axis is for --results with a table" in text) == (2, True)
     known = so_far(*read_table(path))
     assert known.noise == pytest.approx(0.01, rel=0.5)
     assert known.cost.samples("mae", 4000.0) == pytest.approx(40000)

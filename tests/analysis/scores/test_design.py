@@ -8,7 +8,12 @@ import polars as pl
 import pytest
 from fake_study import DATA_SCALE
 
+from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.report.curve_table import curve_table
+from scaling.analysis.report.surface_table import surface_table
 from scaling.analysis.scores import FIXED, Axis, Design, Factor, read_design, schema
+from scaling.analysis.scores.design import RESERVED, is_reserved
+from scaling.analysis.scores.rows import trained
 from scaling.errors import StudyError
 
 
@@ -51,3 +56,14 @@ def test_columns_follow_the_design() -> None:
     wide = Design("", "", (Axis("encoder.width", "width", ""), Axis("rate", "rate", "", "nominal")), (Factor("f", ()),))
     own = {name: dtype for name, dtype in schema(wide).items() if name not in FIXED}
     assert own == {"f": pl.String, "encoder.width": pl.Float64, "rate": pl.String}
+
+
+def test_names_of_columns_that_the_analysis_makes_are_reserved(study_evidence: Evidence) -> None:
+    own = {*schema(DATA_SCALE)}
+    made = [
+        study_evidence.draws.cells, curve_table(study_evidence), surface_table([], DATA_SCALE),
+        trained(study_evidence.scores, DATA_SCALE),
+    ]  # fmt: skip
+    assert {name for table in made for name in table.columns} - own <= RESERVED
+    assert is_reserved("value_other")
+    assert not is_reserved("recipe")
