@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import ray._private.ray_constants as ray_constants
 from object_store import ObjectStore
 from ray.cluster_utils import Cluster
 
@@ -34,6 +35,9 @@ def _two_nodes(hidden: Path) -> Iterator[None]:
     namespace = ["unshare", "--mount"]
     if not shutil.which("unshare") or subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("a node with a filesystem of its own needs the right to make a mount namespace (root)")
+    # Another test of this process may have started a Ray that keeps to the loopback.
+    os.environ.pop(ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, None)
+    ray_constants.ENABLE_RAY_CLUSTER = True
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     ray_command = Path(sys.executable).with_name("ray")
     script = (

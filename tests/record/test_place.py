@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -104,7 +105,7 @@ def test_good_ones_and_absent_ones_pass(tmp_path: Path):
         "import os, sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('PRAGMA cache_size = 1');"
         "d.executemany('INSERT INTO runs VALUES (?)', [('y' * 4000,)] * 500); os.kill(os.getpid(), 9)"
     )
-    subprocess.run(["python", "-c", program, str(tmp_path / "mlflow.db")], check=False)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "mlflow.db")], check=False)
     assert (tmp_path / "mlflow.db-journal").exists()
     check_database(tmp_path / "mlflow.db")
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
