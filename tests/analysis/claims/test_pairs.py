@@ -32,12 +32,12 @@ def test_without_a_baseline_every_two_levels_are_compared_in_their_order() -> No
 
 
 def test_with_a_baseline_each_level_is_compared_with_it() -> None:
-    design = asked(Factor("letter", LETTERS.levels, "a"), Factor("size", ("small", "large")))
+    design = asked(Factor("letter", LETTERS.levels, "a"), Factor("depth", ("small", "large")))
     found = pairs(whole(design), design)
     assert [(pair.factor, *pair.labels, pair.held, pair.baseline) for pair in found] == [
         ("letter", "b", "a", "small", True), ("letter", "b", "a", "large", True), ("letter", "c", "a", "small", True),
-        ("letter", "c", "a", "large", True), ("size", "small", "large", "b", False),
-        ("size", "small", "large", "a", False), ("size", "small", "large", "c", False),
+        ("letter", "c", "a", "large", True), ("depth", "small", "large", "b", False),
+        ("depth", "small", "large", "a", False), ("depth", "small", "large", "c", False),
     ]  # fmt: skip
 
 
