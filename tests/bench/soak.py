@@ -6,8 +6,8 @@ Starts a head and two nodes of one CPU each on this machine, starts the study, a
 at a random moment after it works again: a worker, a lane's controller, the queue, a writer of the store, the driver, a
 node, the head with all nodes and the driver, or, once in each study, the driver while it writes the report. After a
 driver's death the same command follows at once, after a head's on a new cluster. A study that is done is compared with
-the undisturbed one (made first where --undisturbed names none): the same weights and scores to the bit, every run
-once. Prints a Markdown table: kills by victim; seconds until the study worked again, that is, until every run that was
+the undisturbed one (made first where --undisturbed names none): the same weights, scores, curves and claims to the bit,
+every run once. Prints a Markdown table: kills by victim; seconds until the study worked again, that is, until every run that was
 half-finished was trained again (where none was: until a run had begun or another part of the store was written); and
 seconds until all these runs were further than ever before, so that the steps since their last checkpoints were made
 up.
@@ -39,6 +39,8 @@ LONGEST_PAUSES = {"writer": 20.0, "worker": 6.0}
 PATIENCE = 180.0
 REPORT_SECONDS = 15.0
 """From the last run's end: lanes end, MLflow is told, the report is written."""
+REPORTED = ("curves.parquet", "claims.json")
+"""Files of a report that name neither MLflow's runs nor a start, and are equal to the byte."""
 STILL = 2.0
 """Seconds without a step after which a run is taken to have stood still."""
 WATCH = 12.0
@@ -230,6 +232,9 @@ def main() -> None:
             soak.start()
             continue
         check_equal(soak.study, reference)
+        for name in REPORTED:
+            mine, theirs = (Path(study.out) / "report" / name for study in (soak.study, reference))
+            assert mine.read_bytes() == theirs.read_bytes(), f"{mine} is not {theirs}"
         print(f"study {soak.studies}: equal to the undisturbed one, after {sum(soak.kills.values())} kills", flush=True)
         if sum(soak.kills.values()) >= given.kills:
             break
