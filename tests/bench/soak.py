@@ -5,12 +5,12 @@
 Starts a head and two nodes of one CPU each on this machine, starts the study, and kills with SIGKILL, again and again
 at a random moment after it works again: a worker, a lane's controller, the queue, a writer of the store, the driver, a
 node, the head with all nodes and the driver, or, once in each study, the driver while it writes the report. After a
-driver's death the same command follows at once, after a head's on a new cluster. A study that is done is compared with
-the undisturbed one (made first where --undisturbed names none): the same weights, scores, curves and claims to the bit,
-every run once. Prints a Markdown table: kills by victim; seconds until the study worked again, that is, until every run that was
-half-finished was trained again (where none was: until a run had begun or another part of the store was written); and
-seconds until all these runs were further than ever before, so that the steps since their last checkpoints were made
-up.
+driver's death the same command follows at once, after a head's on a new cluster. A study that is done is compared
+with the undisturbed one (made first where --undisturbed names none): the same weights, scores, curves and claims to
+the bit, every run once. Prints a Markdown table: kills by victim; seconds until the study worked again, that is,
+until every run that was half-finished was trained again (where none was: until a run had begun or another part of the
+store was written); and seconds until all these runs were further than ever before, so that the steps since their last
+checkpoints were made up.
 """
 
 import argparse
