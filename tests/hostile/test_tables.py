@@ -120,3 +120,21 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, make: Callable[[Pat
     with pytest.raises(StudyError, match=r"mine\.parquet") as refused:
         read_table(path)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "make"),
+    [
+        ("no file", Path.mkdir),
+        ("no file", os.mkfifo),
+        ("no file", lambda path: path.symlink_to("/dev/zero")),
+        ("not there", lambda path: path.symlink_to("nothing")),
+        ("symbolic links", lambda path: path.symlink_to(path.name)),
+        ("not there", lambda path: None),
+    ],
+)
+def test_what_is_no_file_is_not_read(tmp_path: Path, words: str, make: Callable[[Path], object]) -> None:
+    path = tmp_path / "mine.csv"
+    make(path)
+    with pytest.raises(StudyError, match=f"mine.csv.*{words}"):
+        read_table(path)

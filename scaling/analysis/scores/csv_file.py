@@ -40,8 +40,8 @@ def read_csv(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> pl
     """The columns that `wanted` chooses of the header's names, as text; an empty cell is null.
 
     Raises:
-        StudyError: naming the file, the line and the cure: no UTF-8, no header, columns without a name or of one name,
-            too many of them, a row of another length, or a quote that is not closed.
+        StudyError: naming the file, the line and the cure: no file, no UTF-8, no header, columns without a name or of
+            one name, too many of them, a row of another length, or a quote that is not closed.
         OSError: it cannot be read.
     """
     lines = csv.reader(io.StringIO(_decoded(path), newline=""), strict=True)
@@ -67,6 +67,9 @@ def read_csv(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> pl
 
 
 def _decoded(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        # A pipe or a device would be read for ever.
+        raise StudyError(f"{path}: no file, where a table as CSV is needed")
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")

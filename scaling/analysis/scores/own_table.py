@@ -191,7 +191,7 @@ def _read(path: Path, axis: str, factors: tuple[str, ...]) -> pl.DataFrame:
     except FileNotFoundError:
         raise StudyError(f"{path}: not there") from None
     except OSError as error:
-        raise StudyError(f"{path}: not a readable CSV table ({error.strerror})") from None
+        raise StudyError(f"{path}: not a readable table ({error.strerror})") from None
     except ValueError as error:
         raise StudyError(f"{path}: not a readable Parquet table ({error}): write it again") from None
 
