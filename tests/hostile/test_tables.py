@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from scaling.analysis.report.write import write_table_report
 from scaling.analysis.scores.own_table import read_table
+from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.errors import StudyError
 
 HEADER = "objective,clips,task,metric,value"
@@ -32,7 +34,8 @@ def cell(column: str, value: str) -> bytes:
 
 REFUSED: list[tuple[str, bytes]] = [
     *((f"row 1.*{column}", cell(column, value)) for column, value in (
-        ("excluded", "maybe"), ("excluded", "2"), ("clips", "100.7"), ("clips", "-5"), ("clips", "inf"),
+        ("excluded", "maybe"), ("excluded", "2"), ("clips", "100.7"), ("clips", "5000000000000000.5"),
+        ("clips", "1e-400"), ("clips", "-5"), ("clips", "inf"),
         ("clips", "many"), ("clips", "1" * 400), ("stderr", "inf"),
         ("stderr", "-0.1"), ("epochs", "-1"), ("epochs", "inf"), ("samples_seen", "-7"), ("parameters", "-1"),
         ("seed", "0.5"), ("seed", str(2**63)), ("seed", "x"), ("n_test", "-3"), ("n_test", "2.5"),
@@ -49,6 +52,7 @@ REFUSED: list[tuple[str, bytes]] = [
     ("cells", lines(*ROWS, "a,1")), ("two columns are named", lines(*(f"{row},1" for row in ROWS),
                                                                     header=f"{HEADER},value")),
     ("columns", lines(header=",".join(f"c{i}" for i in range(20_000)))),
+    ("line 2.*a cell of more than 131,072 letters", lines("a" * 200_000, *ROWS)),
     ("1000 clips", lines(*(row for row in ROWS if ",1000," in row))),
 ]  # fmt: skip
 
@@ -71,6 +75,9 @@ GOOD: list[tuple[str, bytes, str, object]] = [
     ("minus nothing", cell("value", "-0.0"), "value", 0.0),
     ("hardly anything", cell("value", "1e-300"), "value", 1e-300),
     ("whole numbers with a point", cell("clips", "100.0"), "clips", 100),
+    ("whole numbers with a power", cell("clips", "1.5e2"), "clips", 150),
+    ("a large whole number", cell("clips", "5000000000000001.0"), "clips", 5000000000000001),
+    ("the largest whole number", cell("samples_seen", str(2**63 - 1)), "samples_seen", 2**63 - 1),
     ("excluded in capitals", cell("excluded", "TRUE"), "excluded", True),
     ("a column of one's own", cell("remark", "=1+1"), "value", 0.5),
     ("a formula for a name", lines(*(row.replace("esc50", "=cmd|x") for row in ROWS)), "task", "=cmd|x"),
@@ -111,6 +118,7 @@ def parquet(**columns: object) -> Callable[[Path], None]:
         lambda path: path.mkdir(),
         os.mkfifo,
         lambda path: path.symlink_to(path.parent / "nothing"),
+        lambda path: path.symlink_to(path.name),
         lambda path: None,
     ],
 )
@@ -138,3 +146,17 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, words: str, make: Callable[
     make(path)
     with pytest.raises(StudyError, match=f"mine.csv.*{words}"):
         read_table(path)
+
+
+def test_a_name_that_no_file_has_is_no_parquet_table(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="too long"):
+        read_parquet(tmp_path / ("a" * 300) / "predictions.parquet")
+    with pytest.raises(StudyError, match="too long"):
+        read_table(tmp_path / f"{'a' * 300}.csv")
+
+
+def test_an_arm_without_a_task_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(lines(*ROWS, *(f"a,{clips},esc10,accuracy,0.7" for clips in (100, 1000))))
+    write_table_report(path, tmp_path)
+    assert "no score: b at 100, 1,000 clips (esc10)" in (tmp_path / "report" / "report.md").read_text()

@@ -91,6 +91,8 @@ class _Task:
         for arm in self.looks.arms:
             look = self.looks.arm(arm)
             points = self.cells.filter(arm.rows()).sort("x")
+            if points.is_empty():
+                continue
             draw_points(axes, points, self.runs.filter(arm.rows()), look, self.along)
             rows = self.curves.filter(arm.rows()).rows(named=True)
             lines = [draw_curve(axes, row, look, self.looks.dashes(arm)) for row in rows]

@@ -5,6 +5,7 @@ steers a terminal or breaks a line (`errors.visible`): whatever is made of a nam
 """
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import polars as pl
@@ -85,8 +86,19 @@ def _whole(cells: pl.Series) -> pl.Series | None:
     made = _only(number, (number == number.floor()) & (number.abs() < _BEYOND)).cast(pl.Int64, strict=False)
     if cells.dtype == pl.String:
         # Digits are read as such: a float has 53 bits.
-        made = cells.str.strip_chars().cast(pl.Int64, strict=False).fill_null(made)
+        text = cells.str.strip_chars()
+        parts = text.filter(made.is_not_null()).unique().to_list()
+        made = _only(made, ~text.is_in([part for part in parts if not _is_whole(part)]))
+        made = text.cast(pl.Int64, strict=False).fill_null(made)
     return made
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return False
+    return number == number.to_integral_value()
 
 
 def _truth(cells: pl.Series) -> pl.Series | None:

@@ -7,6 +7,7 @@ of text is written with an apostrophe before it, and read without: what is read 
 import csv
 import io
 import re
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -60,14 +61,16 @@ def read_csv(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> pl
             for column, place in zip(columns, places.values(), strict=True):
                 column.append(unguarded(row[place]) or None)
     except csv.Error as error:
-        raise StudyError(
-            f"{path}: line {lines.line_num} is no CSV ({error}): look for a quote that is not closed"
-        ) from None
+        cure = "look for a quote that is not closed"
+        if "field limit" in str(error):
+            error = csv.Error(f"a cell of more than {csv.field_size_limit():,} letters")
+            cure += ", and shorten what is longer"
+        raise StudyError(f"{path}: line {lines.line_num} is no CSV ({error}): {cure}") from None
     return pl.DataFrame(dict(zip(places, columns, strict=True)), schema=dict.fromkeys(places, pl.String))
 
 
 def _decoded(path: Path) -> str:
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(path.stat().st_mode):
         # A pipe or a device would be read for ever.
         raise StudyError(f"{path}: no file, where a table as CSV is needed")
     content = path.read_bytes()

@@ -1,6 +1,7 @@
 """Parquet tables as they are found, whatever wrote them."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +18,17 @@ def read_parquet(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]] | 
         FileNotFoundError: there is no file.
         ValueError: there is no table in it, and why.
     """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    if not path.is_file():
-        raise ValueError("no file")
     try:
+        # A pipe or a device would be read for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("no file")
         with _unheard():
             names = list(pl.read_parquet_schema(path))
             if len(names) > _MOST_COLUMNS:
                 raise ValueError(f"{len(names):,} columns")
             return pl.read_parquet(path, columns=names if wanted is None else list(wanted(names)), glob=False)
+    except FileNotFoundError:
+        raise
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(str(error).splitlines()[0][:100] if str(error) else type(error).__name__) from None
     except pl.exceptions.PanicException:
