@@ -92,7 +92,7 @@ def averages(draws: Draws, design: Design) -> Averages:
     )
     for k, (arm, curve) in enumerate(zip(usable, replicates.curves, strict=True)):
         one = found[arm]
-        why = {"flat": "its error neither falls nor rises beyond the noise", "rises with data": "its error rises"}
+        why = {"flat": "the error neither falls nor rises beyond the noise", "rises with data": "the error rises"}
         reason = "" if curve.pool is not None else f"{one.name}: {why.get(curve.status, curve.status)}"
         found[arm] = replace(one, row=-1 if reason else k, why=reason)
     return Averages(found, seen.tasks, seen.covers, replicates)

@@ -92,7 +92,7 @@ def _at_size_sentence(row: Row, probability: float | None, axis: Axis) -> str:
     subject = f"{names[0]} ({row['held']})" if row["held"] else names[0]
     scope = f"on {row['scope']}" if row["kind"] == "task" else over(row["n_tasks"], row["scope"])
     sentence = (
-        f"At {place(axis, row['x'])}, {scope}, {subject} errs in {percent(errors[0])}, "
+        f"At {place(axis, row['x'])}, {scope}, {subject} erred in {percent(errors[0])}, "
         f"{names[1]} in {percent(errors[1])}: "
     )
     if probability is None:
@@ -197,8 +197,9 @@ def _worth(pair: Pair, rows: pl.DataFrame, x: Floats, y: Floats, axis: Axis) -> 
     certain = row["low"] > 0 or row["high"] < 0
     said = certain and not (low <= sizes[0] and high >= sizes[-1])
     text = (
-        f"{seeker} needs {sized(axis, edge + thousands(number))} ({100 * LEVEL:.0f} % interval {' to '.join(ends)}) "
-        f"for the average error that {model} has with {plain(row['x'])}{'' if said else ': too uncertain to say'}."
+        f"{seeker} would need {sized(axis, edge + thousands(number))} ({100 * LEVEL:.0f} % interval "
+        f"{' to '.join(ends)}) for the average error of {model} with {plain(row['x'])}"
+        f"{'' if said else ': too uncertain to say'}."
     )
     return Claim(
         kind="worth", **_between(rows, axis, at), sentence=led(pair.held, text), number=number, unit=unit(axis),

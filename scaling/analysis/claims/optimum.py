@@ -96,7 +96,7 @@ def _optimum(one: Values, axis: Axis) -> Claim:
     errs = f"in {percent(one.error[best])} {over(one.tasks)}"
     if not one.known:
         text = (
-            f"{place(axis, one.x[best])} errs least, {errs}; as the noise is unknown, this cannot be said to be best."
+            f"{place(axis, one.x[best])} erred least, {errs}; as the noise is unknown, this cannot be said to be best."
         )
         return _claim(one, axis, name, text, None, None, None, "cannot be said")
     chances = one.chances
@@ -107,7 +107,7 @@ def _optimum(one: Values, axis: Axis) -> Claim:
     if one.ordered and best in (0, len(one.x) - 1):
         edge = "smallest" if best == 0 else "largest"
         text = (
-            f"{place(axis, one.x[best])}, the {edge} tried, errs least, {errs} ({sure}): the best lies on the edge of "
+            f"{place(axis, one.x[best])}, the {edge} tried, erred least, {errs} ({sure}): the best lies on the edge of "
             "what was tried or beyond."
         )
         return _claim(one, axis, name, text, None, ends, probability, "on the edge")
@@ -115,9 +115,9 @@ def _optimum(one: Values, axis: Axis) -> Claim:
     if said:
         several = ends is not None and ends != (number, number)
         inside = f"; {100 * LEVEL:.0f} % interval {_range(one, ends)}" if ends and several else ""
-        text = f"{place(axis, one.x[best])} errs least, {errs} ({sure}{inside})."
+        text = f"{place(axis, one.x[best])} erred least, {errs} ({sure}{inside})."
         return _claim(one, axis, name, text, number, ends, probability, "said")
-    text = f"which {axis.name} errs least cannot be said: {place(axis, one.x[best])} {errs} with {sure}{_next(one)}."
+    text = f"which {axis.name} erred least cannot be said: {place(axis, one.x[best])} {errs} with {sure}{_next(one)}."
     return _claim(one, axis, name, text, None, ends, probability, "cannot be said")
 
 

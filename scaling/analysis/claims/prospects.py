@@ -38,18 +38,18 @@ def _crosses(two: Twins, axis: Axis) -> Claim:
     ahead, behind = names[at.ahead], names[1 - at.ahead]
     said: Said = "said"
     if at.claimed:
-        text = f"{behind} overtakes {ahead} {_about(two, at.at, axis)} ({_range(two, at.low, at.high, axis)})."
+        text = f"{behind} would overtake {ahead} {_about(two, at.at, axis)} ({_range(two, at.low, at.high, axis)})."
     elif at.none_near >= CLAIMED:
         times, none = (FAR, at.none_far) if at.none_far >= CLAIMED else (NEAR, at.none_near)
         text = (
-            f"{ahead} stays ahead of {behind} up to {tenfold(axis, times)} ({thousands(times * two.largest)}; "
+            f"{ahead} would stay ahead of {behind} up to {tenfold(axis, times)} ({thousands(times * two.largest)}; "
             f"probability {chance(none)})."
         )
     else:
         said = "cannot be said"
         text = (
-            f"whether {behind} overtakes {ahead} cannot be said: probability {chance(at.none_near)} that they do not "
-            f"cross within {tenfold(axis, NEAR)}, {chance(at.none_far)} within {FAR:.0f} times "
+            f"whether {behind} would overtake {ahead} cannot be said: probability {chance(at.none_near)} that they do "
+            f"not cross within {tenfold(axis, NEAR)}, {chance(at.none_far)} within {FAR:.0f} times "
             f"({_range(two, at.low, at.high, axis)})."
         )
     return _claim(
@@ -105,7 +105,7 @@ def _worth(two: Twins, axis: Axis) -> list[Claim]:
     words = [of.get(value, f"{value:.1f}" if value < 10 else f"{value:.2g}") for value in (low, number, high)]
     need = f"over {FAR:.0f}" if number == np.inf else words[1]
     text = (
-        f"by their curves {names[worse]} needs {need} {times_the} for the average error that {names[1 - worse]} has "
+        f"by their curves {names[worse]} would need {need} {times_the} for the average error of {names[1 - worse]} "
         f"with {thousands(two.largest)} ({_LEVEL} {words[0]} to {words[2]})"
         f"{'.' if said == 'said' else ': too uncertain to say which needs more.'}"
     )

@@ -174,10 +174,12 @@ def _said(two: Twins, axis: Axis) -> str:
     if at.claimed:
         ends = [f"{thousands(two.sizes[0])} or less" if at.low == 0 else _size(at.low), _size(at.high)]
         where = f"at {sized(axis, f'about {_size(at.at)}')}" if at.at else "below the smallest size"
-        return f"{behind} overtakes {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
+        return f"{behind} would overtake {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
     if at.none_near >= CLAIMED:
-        return f"{ahead} stays ahead to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
-    return f"cannot be said: probability {chance(at.probability)} that {behind} overtakes within {tenfold(axis, FAR)}"
+        return f"{ahead} would stay ahead to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
+    return (
+        f"cannot be said: probability {chance(at.probability)} that {behind} would overtake within {tenfold(axis, FAR)}"
+    )
 
 
 def _size(size: float) -> str:

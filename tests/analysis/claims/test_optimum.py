@@ -35,7 +35,7 @@ def test_the_best_of_ordered_values_and_its_interval() -> None:
     assert claim.interval is not None
     low, high = claim.interval
     assert (low or 0) <= 0.01 <= (high or np.inf)
-    assert "learning rate 0.01 errs least, in 31." in claim.sentence
+    assert "learning rate 0.01 erred least, in 31." in claim.sentence
 
 
 @pytest.mark.parametrize(("best", "words"), [(1e-6, "0.0001, the smallest tried"), (1.0, "0.1, the largest tried")])
@@ -49,10 +49,10 @@ def test_the_end_of_what_was_tried_is_no_optimum(best: float, words: str) -> Non
 def test_names_have_no_edge_and_too_close_a_call_stays_open() -> None:
     (clear,) = said(SAMPLER, SAMPLERS, lambda run: 0.3 + 0.03 * len(run["sampler"]))
     assert (clear.status, clear.number, clear.interval) == ("said", None, None)
-    assert "sampler hard errs least" in clear.sentence
+    assert "sampler hard erred least" in clear.sentence
     (close,) = said(SAMPLER, SAMPLERS, lambda run: 0.3, seeds=2, noise=0.02)
     assert close.status == "cannot be said"
-    assert "which sampler errs least cannot be said" in close.sentence
+    assert "which sampler erred least cannot be said" in close.sentence
 
 
 def test_each_arm_has_its_own_best() -> None:

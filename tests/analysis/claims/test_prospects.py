@@ -69,7 +69,7 @@ def test_a_rising_arm_and_arms_that_are_the_same(three: Tables) -> None:
     falling = 0.9 - 0.1 * (pl.col("clips") / 400).log()
     rising = scores.with_columns(pl.when(captioning).then(falling).otherwise("value").alias("value"))
     found = claims(gather(rising, predictions.clear(), design))
-    assert "its error rises" in of(found, "crossover", "objective")[0].sentence
+    assert "the error rises" in of(found, "crossover", "objective")[0].sentence
     copied = scores.filter(pl.col("objective") == "contrastive").with_columns(
         pl.lit("captioning").alias("objective"), ("copy-" + pl.col("run")).alias("run")
     )
@@ -94,7 +94,7 @@ def test_a_planted_crossover_is_found_whoever_is_the_baseline(tmp_path: Path, ba
     assert (crossing.arm, crossing.other) == (("captioning", "contrastive") if baseline else OBJECTIVE.levels)
     assert crossing.status == "said"
     assert crossing.number == pytest.approx(2000, rel=0.3)
-    assert "Captioning overtakes contrastive at about" in crossing.sentence
+    assert "Captioning would overtake contrastive at about" in crossing.sentence
     (vanishing,) = of(found, "shrinks", "objective", "clips")
     ahead = "captioning over contrastive" if baseline else "contrastive over captioning"
     assert f"the advantage of {ahead}" in vanishing.sentence.lower()

@@ -177,7 +177,7 @@ def test_words_name_the_better_arm_first(reported: Path) -> None:
     page = (reported / "report.md").read_text()
     assert f"mae over jepa {gain} ({low} to {high}, probability over 99 %)" in page
     assert "under 1 %" not in page
-    words = r"mae errs in 17\.\d %, jepa in 22\.\d %: a difference of (\S+) points .* (\S+) to (\S+); "
+    words = r"mae erred in 17\.\d %, jepa in 22\.\d %: a difference of (\S+) points .* (\S+) to (\S+); "
     told = re.search(words + "mae better with probability over 99 %", claim["sentence"])
     assert told
     assert told.groups() == (gain, low, high)
