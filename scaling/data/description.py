@@ -191,7 +191,7 @@ def intact(folder: Location, name: str) -> Path:
     path = folder / name
     try:
         local = cached(path)
-        if there is not None and name in there.files and not local.is_dir() and is_intact(local, there.files[name]):
+        if there is not None and name in there.files and is_intact(local, there.files[name]):
             return local
     except FileNotFoundError:
         raise StudyError(f"{path} is gone: the same command prepares it again") from None

@@ -45,8 +45,7 @@ def read_named(path: Location) -> pa.RecordBatch:
 def check_named(path: Location, local: Path) -> None:
     """Raise `StudyError` where the bytes of a file, which can be read at `local`, are not those that its name says."""
     named = re.fullmatch(rf".*-({DIGEST})\.arrow", path.name)
-    # A folder in its place is none either.
-    if named is None or local.is_dir() or not is_intact(local, named[1]):
+    if named is None or not is_intact(local, named[1]):
         raise changed(path)
 
 

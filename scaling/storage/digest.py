@@ -1,6 +1,7 @@
 """Digests that tell whether bytes are still those that were written: quick, and no protection from one who forges."""
 
 import hashlib
+import stat
 import time
 from pathlib import Path
 
@@ -14,6 +15,9 @@ def bytes_digest(content: bytes | memoryview) -> str:
 
 def file_digest(path: Path) -> str:
     """The same of all that a local file holds. Raises `OSError` where it cannot be read."""
+    # A pipe or a device would be read for ever.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
@@ -26,6 +30,8 @@ def is_intact(path: Path, digest: str) -> bool:
     """Whether a local file has this digest. A file that has it is read once a process, unless it is replaced or
     written to. Raises `OSError` where it cannot be read."""
     seen = path.stat()
+    if not stat.S_ISREG(seen.st_mode):
+        return False
     # A number is what a process can remember of a hundred thousand files.
     key = hash((str(path), digest, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
     if key in _intact:
