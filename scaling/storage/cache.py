@@ -12,6 +12,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from scaling.errors import StudyError
 from scaling.storage.disk import Disk
 
 SHARE = 0.5
@@ -26,9 +27,14 @@ COPY = re.compile(r"[0-9a-f]{32}-.+")
 
 
 def cache_folder() -> Path:
-    """The folder, which nobody else may look into."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audio-scaling"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The folder, which nobody else may look into. Raises `StudyError` where there can be none."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audio-scaling"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # There may be no home.
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StudyError(f"no cache can be made ({why}): name a folder with XDG_CACHE_HOME") from None
     return folder
 
 
@@ -42,7 +48,7 @@ def make_room(needed: int) -> None:
     now, copies = time.time(), []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
-            if COPY.fullmatch(path.name):
+            if COPY.fullmatch(path.name) and path.is_file():
                 copies.append((path.stat().st_mtime, path.stat().st_size, path))
     held = sum(size for _, size, _ in copies)
     most = bound(held)
@@ -65,17 +71,22 @@ def known_digest(path: Path, digest: Callable[[Path], str]) -> str:
     A file is known by its place, number, size and times, of which that of the last change of its status cannot be set
     by hand.
     """
+    try:
+        folder = cache_folder()
+    # A cache that cannot be made is none.
+    except StudyError:
+        return digest(path)
     seen = path.stat()
     state = [seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
     place = blake2b(f"{digest.__qualname__} {path.resolve()}".encode(), digest_size=16).hexdigest()
-    note = cache_folder() / f"digest-{place}.json"
+    note = folder / f"digest-{place}.json"
     with suppress(OSError, ValueError, RecursionError):
         known = json.loads(note.read_text())
         if isinstance(known, dict) and known.get("state") == state and isinstance(known.get("digest"), str):
             return str(known["digest"])
     found = digest(path)
     # A cache that cannot be written is none.
-    with suppress(OSError):
+    with suppress(OSError, StudyError):
         if time.time_ns() - seen.st_ctime_ns > SETTLED_NS:
             with Disk().replacing(note) as temporary:
                 temporary.write_text(json.dumps({"state": state, "digest": found}))

@@ -30,8 +30,14 @@ class Disk:
                 with temporary.open("rb") as written:
                     os.fsync(written.fileno())
                 temporary.replace(path)
+        except OSError as error:
+            # Not one of what the block reads from elsewhere.
+            if str(error.filename) != str(temporary):
+                raise
+            raise StudyError(f"cannot write {path}: {error.strerror}") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def create(self, path: Path, content: str) -> bool:
         try:
@@ -58,8 +64,11 @@ class Disk:
             yield file
 
     def append_line(self, path: Path, line: str) -> None:
-        with room_for(f"{path.name} in {path.parent}"), path.open("a") as file:
-            file.write(line + "\n")
+        try:
+            with room_for(f"{path.name} in {path.parent}"), path.open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise StudyError(f"cannot write {path}: {error.strerror}") from None
 
     def names(self, folder: Path) -> list[str]:
         with suppress(FileNotFoundError):

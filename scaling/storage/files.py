@@ -5,14 +5,13 @@ between the two is in `disk.py` and `objects.py`; which of them is asked is deci
 """
 
 import json
-import unicodedata
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from upath import UPath
 
-from scaling.errors import StudyError
+from scaling.errors import StudyError, steers
 from scaling.storage.disk import TEMPORARY as TEMPORARY
 from scaling.storage.disk import Disk
 from scaling.storage.objects import Objects, object_path
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Location = Path | UPath
-NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of signs that no name has which is to be told in a line: control, half of a pair, and separators."""
 LEASE = r"lease\.json"
 MARK = r"\.seen-[0-9a-f]{16}"
 """Regular expressions of full names: that of a lease, and those of marks by which nodes are asked what they see."""
@@ -73,7 +70,7 @@ def absolute(text: str | Path) -> Location:
     that is not there, links to nothing or in a circle.
     """
     written = str(text)
-    if not written or any(unicodedata.category(sign) in NO_TEXT for sign in written):
+    if not written or steers(written):
         raise StudyError(f"{written!a} is no name of a file or folder")
     place = location(written)
     if not on_disk(place):
