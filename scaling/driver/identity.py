@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
@@ -19,6 +19,8 @@ from scaling.study.study import Study
 
 FILE = "study.json"
 FOLDERS = re.compile(r"store|runs|report|mlartifacts|initial|\.ray")
+STARTS = "starts.jsonl"
+"""What each start has cost (`watch.py`)."""
 VERSION = 2
 """Of the layout of a study's folder. 1: runs had no parts."""
 
@@ -27,7 +29,7 @@ def output_folder(study: Study, options: Options, source: Source) -> Location:
     """The study's folder: absolute, and never in a Ray job's temporary working directory."""
     if options.out is None:
         suffix = f"-{source.digest[:6]}" if source.manifests else ""
-        return Path.home() / "scaling-studies" / f"{study.name}-{study.preset}{suffix}"
+        return absolute(f"~/scaling-studies/{study.name}-{study.preset}{suffix}")
     out = absolute(options.out)
     relative = on_disk(out) and not options.out.startswith(("/", "~"))
     if relative and os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"):
@@ -41,12 +43,27 @@ def check_places(out: Location, store: Location) -> None:
     """Refuse a study's folder and a store of which one lies where files of the other, or of a third one, do."""
     if store == out or (on_disk(store) and on_disk(out) and store.exists() and out.exists() and store.samefile(out)):
         raise StudyError(f"--store {store} is the study's own folder: leave --store out, or give another folder")
-    for option, place in (("--out", out), ("--store", store)):
-        for above in place.parents:
-            if place != above / "store" and (above == out or (above / FILE).exists()):
-                raise StudyError(f"{option} {place} lies among the files of the study in {above}: give another folder")
-            if above == store or (above / STORE).exists():
-                raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
+    check_place("--out", out, stores=[store])
+    check_place("--store", store, studies=[out])
+
+
+def check_place(
+    option: str, place: Location, studies: Sequence[Location] = (), stores: Sequence[Location] = ()
+) -> None:
+    """Refuse a place among the files of a study or a store: one that is there, or is to be at one of these places."""
+    for above in place.parents:
+        if place != above / "store" and (above in studies or _says(above / FILE, "study", "corpus")):
+            raise StudyError(f"{option} {place} lies among the files of the study in {above}: give another folder")
+        if above in stores or _says(above / STORE, "format", "fingerprint"):
+            raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
+
+
+def _says(path: Location, *keys: str) -> bool:
+    """Whether a file is one of ours, which has these fields, and not somebody else's of the same name."""
+    try:
+        return set(keys) <= set(read_own(path, dict[str, Any], ""))
+    except (FileNotFoundError, PermissionError, StudyError):
+        return False
 
 
 class StudyFile(TypedDict):
@@ -102,9 +119,12 @@ def identity(study: Study, source: Source) -> dict[str, str]:
 def check_identity(folder: Location, study: Study, source: Source) -> None:
     """Refuse a folder that holds something else."""
     mine, theirs = identity(study, source), described(folder)
-    for name in filter(FOLDERS.fullmatch, names(folder)):
-        if on_disk(inner := folder / name) and not inner.is_dir():
+    for name in names(folder):
+        inner = folder / name
+        if on_disk(inner) and FOLDERS.fullmatch(name) and not inner.is_dir():
             raise StudyError(f"{inner} is no folder of this project: move it, or give another folder with --out")
+        if on_disk(inner) and name == STARTS and not inner.is_file():
+            raise StudyError(f"{inner} is no file of this project: move it, or give another folder with --out")
     if theirs is None:
         # Hidden files are left by who shows folders, and nothing is written over them.
         others = [name for name in names(folder) if not (name.startswith(".") or re.fullmatch(LEASE, name))]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Literal
 
 from scaling.cluster.connect import start_ray
@@ -16,6 +17,7 @@ from scaling.data.parts import prepared_parts
 from scaling.data.prepare import Preparation, UnpreparedError, WriteParts, clips_needed, prepare, prepare_subsets
 from scaling.data.store import Store
 from scaling.driver.display import Display, clock
+from scaling.driver.identity import check_place
 from scaling.driver.signals import Signals
 from scaling.errors import StudyError
 from scaling.storage.arrow import check_named
@@ -70,14 +72,17 @@ def prepare_alone(corpus: Corpus, clips: Size, folder: Location, display: Displa
     """Prepare a store without a study. Raises `StudyError` where the corpus or the folder cannot be used."""
     source = open_source(corpus)
     check_folder(folder)
-    checked_store(source, folder)
-    check_writable(folder)
+    check_place("--store", folder)
+    # A store that has all that is needed need not be written.
+    there = checked_store(source, folder)
+    if there is None:
+        check_writable(folder)
 
     def check(store: Contents) -> None:
         if isinstance(clips, int):
             clips_needed(store.sources, store.description.holdout, [(clips, ())])
 
-    with Lease(folder, display.say):
+    with nullcontext() if there is not None else Lease(folder, display.say):
         ensure_catalogues(source, folder, check)
     start_ray()
     signals.install()

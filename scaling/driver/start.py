@@ -233,6 +233,7 @@ class Start:
         check_publishable(self.folder.report, self._owner, (*FIXED, SCORES, STAMP))
         self.folder.results(self.study.runs)
         for run in self.study.runs:
+            check_folder(self.folder.run(run.name).path)
             self.folder.run(run.name).curve()
 
     @property

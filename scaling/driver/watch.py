@@ -6,6 +6,7 @@ import time
 
 from scaling.cluster.lanes import END_SECONDS, Lanes
 from scaling.driver.display import Display, clock
+from scaling.driver.identity import STARTS
 from scaling.driver.parents import reopened_parents
 from scaling.driver.signals import Signals
 from scaling.errors import ClusterLostError
@@ -106,7 +107,7 @@ class Grid:
             "stages": stages,
             "commit": commit(),
         }
-        append_line(self._folder.path / "starts.jsonl", json.dumps(row))
+        append_line(self._folder.path / STARTS, json.dumps(row))
         self._display.say(
             f"{len(done)} runs on {lanes} lanes in {clock(stages['grid'])}, {orchestration:.0%} of it orchestration"
         )
