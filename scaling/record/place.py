@@ -21,6 +21,8 @@ SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 LOCKED_SECONDS = 20.0
 """How long a database that another process has locked is waited for, as MLflow waits."""
+OTHERWISE = re.compile(r"\?|%[0-9A-Fa-f]{2}")
+"""What a URI does not take as it is: the database would be made, without a word, at another place."""
 CURE = "move it away, and this study is recorded anew from its runs' folders; or name another with --tracking-uri"
 
 
@@ -33,6 +35,11 @@ def tracking_places(uri: str | None, folder: Location) -> tuple[str, Path]:
     if uri is not None:
         check_uri(uri)
     if on_disk(folder):
+        if uri is None and (other := OTHERWISE.search(str(folder))):
+            raise StudyError(
+                f"{folder}: the address of a database cannot hold {other[0]}: give another folder with --out, or name "
+                "where to record with --tracking-uri"
+            )
         return uri or f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
     if not uri:
         raise StudyError(
@@ -49,20 +56,24 @@ def check_uri(uri: str) -> None:
     """
     if not uri.strip():
         raise StudyError("--tracking-uri is empty: leave it away to record in SQLite in the study's folder")
-    if any(letter.isspace() or not letter.isprintable() for letter in uri):
+    scheme, found, _ = uri.partition("://")
+    kind = scheme.partition("+")[0]
+    if not uri.isprintable() or (" " in uri and kind != "sqlite"):
         raise StudyError("--tracking-uri has a blank or a control character in it: write it as %20, say")
     if uri == "databricks" or uri.startswith("databricks://"):
         return
-    scheme, found, _ = uri.partition("://")
-    kind = scheme.partition("+")[0]
     if not found or kind not in SERVERS + DATABASES:
         raise StudyError(
             f"--tracking-uri {without_secrets(uri)}: MLflow records at http://HOST:PORT, https://HOST, "
             "sqlite:////path/mlflow.db, postgresql://..., mysql://..., mssql://... or databricks"
         )
     if kind == "sqlite":
-        if database_of(uri) is None:
+        if (place := database_of(uri)) is None:
             raise StudyError("--tracking-uri names no file of SQLite: write sqlite:////path/mlflow.db")
+        if other := OTHERWISE.search(str(place)):
+            raise StudyError(
+                f"--tracking-uri {uri}: the address of a database cannot hold {other[0]}: name another place"
+            )
         return
     try:
         parts = urlsplit(uri)

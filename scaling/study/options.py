@@ -74,12 +74,14 @@ class Options:
             for value in several:
                 if isinstance(value, int) and not isinstance(value, bool) and value < least:
                     raise StudyError(f"{option} {value}: it must be at least {least}")
+                if isinstance(value, int | float) and value > MOST:
+                    raise StudyError(f"{option} {str(value)[:30]}: it must be at most {MOST}")
         if not self.seeds:
             raise StudyError("--seeds needs at least one seed")
-        if not 0 < self.min_seconds <= self.max_seconds:
+        if not 0 < self.min_seconds <= self.max_seconds <= LONGEST_SECONDS:
             raise StudyError(
                 f"--min-seconds {self.min_seconds:g} and --max-seconds {self.max_seconds:g}: "
-                "they must be positive and in order"
+                f"they must be positive, in order and at most {LONGEST_SECONDS:g}"
             )
         for name in ("tflops", "gpu_gb"):
             if not 0 < getattr(self, name) < math.inf:
@@ -107,6 +109,9 @@ class Options:
 
 
 LEAST = {"seeds": 0, "gpus_per_worker": 0}
+MOST = 2**53
+"""What every reader of numbers gives back as it was."""
+LONGEST_SECONDS = 86_400.0
 
 Kind = TypeVar("Kind", bound=Options)
 

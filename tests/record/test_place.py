@@ -166,12 +166,13 @@ BAD = {
     "sqlite:///": "names no file of SQLite",
     "sqlite:///:memory:": "names no file of SQLite",
     "sqlite:///file:x?mode=memory&uri=true": "names no file of SQLite",
+    "sqlite:////data/my%20own/mlflow.db": "cannot hold %20: name another place",
     "sqlite:mlflow.db": "MLflow records at",
     "oracle://me:SECRET@db/m": "oracle://...@db/m: MLflow records at",
 }
 
 
-@pytest.mark.parametrize("uri", GOOD.split())
+@pytest.mark.parametrize("uri", [*GOOD.split(), "sqlite:////data/my own/mlflow.db"])
 def test_an_address_is_taken_as_it_is(uri: str, tmp_path: Path):
     assert tracking_places(uri, tmp_path) == (uri, tmp_path / "mlartifacts")
 

@@ -35,7 +35,7 @@ def test_a_study_adds_options_of_its_own_and_help_shows_them(capsys: pytest.Capt
         (["--seeds", "1", "1"], "--seeds names one value twice: 1 1"),
         (["--clips", "all", "all"], "--clips names one value twice: all all"),
         (["--min-seconds", "3", "--max-seconds", "2"], "--min-seconds 3 and --max-seconds 2: they must be"),
-        (["--min-seconds", "0"], "they must be positive and in order"),
+        (["--min-seconds", "0"], "they must be positive, in order and at most 86400"),
         (["--tasks", "tasks.toml"], "--tasks goes with --manifests"),
     ],
 )
