@@ -25,6 +25,12 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
         raise StudyError(
             f"no checkpoint at {ascii(init)[1:-1]}: give {', '.join(known)} or the path of a weights.safetensors"
         )
+    name = initialization_name(path)
+    return name, {name: path}
+
+
+def initialization_name(path: Path) -> str:
+    """What an initialization is called whose weights are those of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4)).hexdigest()
-    return f"checkpoint-{digest}", {f"checkpoint-{digest}": path}
+    return f"checkpoint-{digest}"

@@ -21,6 +21,7 @@ from scaling.models.options import ENCODERS
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import OBJECTIVES
 from scaling.storage.files import Location, local_copy, on_disk
+from scaling.study.checkpoints import initialization_name
 from scaling.study.run import Run
 from scaling.study.study import Study
 from scaling.training.checkpoint import CURE, WEIGHTS, check_whole, latest_checkpoint
@@ -53,8 +54,16 @@ def supervised(run: Run, init: str, sources: Sources) -> Weights | None:
 
 
 def checkpoint(run: Run, init: str, sources: Sources) -> Weights | None:
-    """Those of a file."""
-    return read_weights(sources.checkpoints[init])
+    """Those of a file.
+
+    Raises `StudyError` where it has changed since the run was named by it.
+    """
+    path = sources.checkpoints[init]
+    weights = read_weights(path)
+    with local_copy(path) as local:
+        if initialization_name(local) != init:
+            raise StudyError(f"{path} has changed since {run.name} was named by it: start the study again")
+    return weights
 
 
 INITIALIZATIONS: dict[str, Callable[[Run, str, Sources], Weights | None]] = {

@@ -12,7 +12,8 @@ from scaling.errors import StudyError
 from scaling.models.options import ZIPFORMERS
 from scaling.models.public import TRAINED
 from scaling.models.zipformer import Zipformer
-from scaling.training.initialize import build, read_weights
+from scaling.study.checkpoints import named_initialization
+from scaling.training.initialize import Sources, build, first_weights, read_weights
 
 
 def supervised(**encoder: int) -> dict[str, torch.Tensor]:
@@ -87,3 +88,14 @@ def test_public_weights_are_read_from_a_file_of_torch_and_only_weights(tmp_path:
         with pytest.raises(StudyError, match=said) as refused:
             read_weights(tmp_path / "other.pt")
         assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_has_changed_since_a_run_was_named_by_it_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(supervised(), path)
+    name, places = named_initialization(str(path), ())
+    run, sources = tiny_run(audio=name), Sources(tmp_path, places)
+    assert first_weights(run, sources)[0] is not None
+    save_file(supervised(width=32), path)
+    with pytest.raises(StudyError, match=r"weights\.safetensors has changed since .*: start the study again"):
+        first_weights(run, sources)
