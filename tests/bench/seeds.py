@@ -1,7 +1,6 @@
 """How often intervals hold where every size has several runs: simulated studies of the default law.
 
     python tests/bench/seeds.py            # Markdown table
-    python tests/bench/seeds.py --write    # also writes the "several runs" rows of calibration.csv
 
 A study has 4 or 8 sizes over a factor of 64 with three runs each, exponents from 0.2 to 0.6, offsets from none to a
 half of the largest size's error, and log-noise of 1 or 3 % a run. Predicted is a new run at up to 10 times the largest
@@ -12,7 +11,6 @@ import argparse
 import time
 
 import numpy as np
-from extrapolation import TABLE
 from public_curves import Floats
 
 from scaling.analysis.curves.bands import LEVELS
@@ -37,14 +35,11 @@ def studies(n: int, n_sizes: int, noise: float, rng: np.random.Generator) -> tup
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=250, help="for each number of sizes and each noise")
-    parser.add_argument("--write", action="store_true", help="write the table of calibration")
     arguments = parser.parse_args()
     begin = time.process_time()
-    lines = []
     print("| sizes x runs | noise | times the largest size | 50 % | 80 % | 90 % | 95 % | mean curve, 90 % |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for n_sizes in (4, 8):
-        hits: dict[float, list[Floats]] = {level: [] for level in LEVELS}
         for noise in (0.01, 0.03):
             rng = np.random.default_rng([n_sizes, round(1000 * noise)])
             sizes, runs, _, far = studies(arguments.studies, n_sizes, noise, rng)
@@ -56,7 +51,6 @@ def main() -> None:
             for level in LEVELS:
                 low, high = np.array([curve.interval(asked, level) for curve in curves]).transpose(1, 0, 2)
                 inside[level] = (low <= new) & (new <= high)
-                hits[level].append(inside[level])
             logs = np.log(runs).mean(axis=2)
             again = [np.exp(log + seed_noise(row[None], 240, rng)[0]) for log, row in zip(logs, runs, strict=True)]
             found = replicate(
@@ -67,15 +61,7 @@ def main() -> None:
             for k, factor in enumerate(FACTORS):
                 cells = " | ".join(f"{inside[level][:, k].mean():.3f}" for level in LEVELS)
                 print(f"| {n_sizes} x {RUNS} | {noise} | {factor:g} | {cells} | {mean[:, k].mean():.3f} |")
-        for k, factor in enumerate(FACTORS):
-            for level in LEVELS:
-                held = np.concatenate(hits[level])[:, k]
-                stderr = held.std() / np.sqrt(held.size)
-                lines.append(f"several runs,{n_sizes},{factor:g},{level},1,{held.mean():.3f},{stderr:.3f},{held.size}")
     print(f"\n{time.process_time() - begin:.0f} s of processor time")
-    if arguments.write:
-        kept = [line for line in TABLE.read_text().splitlines() if not line.startswith("several runs")]
-        TABLE.write_text("\n".join(kept + lines) + "\n")
 
 
 if __name__ == "__main__":

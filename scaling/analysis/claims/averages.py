@@ -59,6 +59,12 @@ class Averages:
             raise ValueError(f"{arm.name} has no replicates: {arm.why}")
         return np.asarray(self.replicates.log_error(x)[arm.row])
 
+    def lawless(self, arm: Average) -> str:
+        """Why a replicated arm has no exponent; "" where it has."""
+        status = "" if self.replicates is None else self.replicates.curves[arm.row].status
+        why = {"flat": "the error neither falls nor rises beyond the noise", "rises with data": "the error rises"}
+        return f"{arm.name}: {why[status]}" if status in why else ""
+
     def exponents(self, arm: Average) -> Floats:
         """(r,) exponents of a replicated arm."""
         if self.replicates is None or arm.row < 0:
@@ -91,10 +97,8 @@ def averages(draws: Draws, design: Design) -> Averages:
         [np.maximum(one.counts, 1) for one in those],
     )
     for k, (arm, curve) in enumerate(zip(usable, replicates.curves, strict=True)):
-        one = found[arm]
-        why = {"flat": "the error neither falls nor rises beyond the noise", "rises with data": "the error rises"}
-        reason = "" if curve.pool is not None else f"{one.name}: {why.get(curve.status, curve.status)}"
-        found[arm] = replace(one, row=-1 if reason else k, why=reason)
+        reason = "" if curve.pool is not None else f"{found[arm].name}: {curve.status}"
+        found[arm] = replace(found[arm], row=-1 if reason else k, why=reason)
     return Averages(found, seen.tasks, seen.covers, replicates)
 
 

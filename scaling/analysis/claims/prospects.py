@@ -67,8 +67,9 @@ def _steeper(two: Twins) -> list[Claim]:
     if two.why == ONE_SEED:
         return []
     names = two.pair.labels
-    if two.why:
-        return [_open(two, "steeper", "exponent", f"whether the exponents of {names[0]} and {names[1]} differ")]
+    why = two.why or two.found.lawless(two.arm) or two.found.lawless(two.other)
+    if why:
+        return [_open(two, "steeper", "exponent", f"whether the exponents of {names[0]} and {names[1]} differ", why)]
     drawn = two.found.exponents(two.other) - two.found.exponents(two.arm)
     number, (low, high) = float(np.median(drawn)), interval(drawn)
     said = status(low, high)
@@ -185,8 +186,8 @@ def _range(two: Twins, low: float, high: float, axis: Axis) -> str:
     return f"{_LEVEL}: from {start}, without an upper end"
 
 
-def _open(two: Twins, kind: str, counted: str, what: str) -> Claim:
-    sentence = led(two.pair.held, f"{what} cannot be said: {two.why}.")
+def _open(two: Twins, kind: str, counted: str, what: str, why: str = "") -> Claim:
+    sentence = led(two.pair.held, f"{what} cannot be said: {why or two.why}.")
     return _claim(two, kind=kind, sentence=sentence, number=None, unit=counted, status="cannot be said")
 
 

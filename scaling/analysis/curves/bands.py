@@ -1,125 +1,127 @@
-"""Intervals for a new observation, and what makes their level the one that really covers.
+"""Intervals for a new observation, and what share of new observations such intervals really held.
 
-Raw draws (`pool.with_draws`) say how wide a band should be from one size to the next, but not how wide it must be:
-with one run a size the noise between runs is only guessed from the residuals, and no member of the pool may be the
-law. So the half-widths above and below the pooled prediction are multiplied by a number learned on public curves:
-the level's quantile of |ln error - prediction| / half-width (conformal prediction with a normalised score), log-linear
-in the number of sizes and in how far beyond the data one looks, each curve counting once: three numbers a level.
-`calibration.csv` tabulates it with the coverage that cross-validation found; `tests/bench/extrapolation.py --write`
-makes it. Where runs tell their noise (several a size) a band needs no such help: in simulation it holds as it is.
+How far a new run may lie from what is predicted comes from four things that a curve tells: the noise of runs, how far
+the laws and windows that are pooled lie from each other there, how far the largest size lies from them, and how steep
+the curve was times the log-distance beyond the data, in whatever direction: a law that held so far may break. Their
+root mean square, each with its weight, is a band's half-width, which grows with a small power of that distance besides.
+Weights and powers are learned, for each level and side, on public learning curves of two kinds (`bands.csv`): weights
+as the scale of Student's t, then multiplied to the quantiles that hold the level when one more data set lies beyond all
+others (conformal prediction with a normalised score: Romano et al. 2019, Gibbs et al. 2023). Where every size has
+several runs their noise is known; with one, test clips tell a part of it, or it has to be guessed from what is left
+around the laws: three sets of numbers.
+
+`calibration.csv` holds what such bands covered of data sets that they were not learned on. `tests/bench/bands.py
+--write` makes both.
 """
 
 import csv
 import functools
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from statistics import NormalDist
-from typing import Literal
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaling.analysis.curves.forms import Floats
-from scaling.analysis.curves.pool import Pool
+from scaling.analysis.curves.pool import Known, Pool
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-FACTORS = (1.0, 1.5, 2.5, 5.0, 10.0)  # lower ends of the classes of size / largest size fitted
-Noise = Literal["one run", "several runs"]
-SIZES = (3, 4, 5, 8, 20)  # smallest numbers of sizes of the classes
+FACTORS = (1.0, 1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0)  # ends of the classes of size / largest size fitted
+SIZES = (3, 4, 6, 10, 20)  # smallest numbers of sizes of the classes
+NEAR, FAR = 0.1, 4.0  # ln factors between which a half-width's power of the distance was learned
+
+_WIDEST = 230.0  # ln error, beyond which nothing is told apart
+_KNOTS = np.arange(0, 16.05, 0.1)  # ln factors; a band beyond is as wide as there
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One class of the calibration: widths are multiplied by `multiplier` to reach `level`.
+    """One class of curves and distances, and what bands held there.
 
     Attributes:
-        noise: "one run" a size, learned on public curves; "several runs" a size, which are not adjusted, and whose
-            coverage was measured by simulation.
+        noise: what tells the noise of a run.
         sizes: the class's smallest number of sizes.
         factor: size over the largest one fitted, the class's geometric mean.
-        covered, stderr: share of new observations covered, in cross-validation over `curves` curves (for several runs:
-            over that many simulated ones), and its standard error.
+        covered, stderr: share of new observations covered, of data sets (and public curves) that the bands were not
+            learned on, and its standard error over data sets.
+        curves: how many data sets (and public curves) these were.
     """
 
-    noise: Noise
+    noise: Known
     sizes: int
     factor: float
     level: float
-    multiplier: float
     covered: float
     stderr: float
     curves: int
 
 
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("scaling.analysis.curves").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
 @functools.cache
 def calibration() -> tuple[Cell, ...]:
-    """The table that is shipped."""
-    text = resources.files("scaling.analysis.curves").joinpath("calibration.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    """What bands held, as it is shipped."""
     return tuple(
         Cell(
-            "one run" if r["noise"] == "one run" else "several runs", int(r["sizes"]), float(r["factor"]),
-            float(r["level"]), float(r["multiplier"]), float(r["covered"]), float(r["stderr"]), int(r["curves"]),
+            _known(row["runs"]), int(row["sizes"]), float(row["factor"]), float(row["level"]),
+            float(row["covered"]), float(row["stderr"]), int(row["curves"]),
         )
-        for r in rows
+        for row in _rows("calibration.csv")
     )  # fmt: skip
 
 
-def multiplier(cells: Iterable[Cell], n_sizes: int, factor: Floats, level: float) -> Floats:
-    """(n,) what half-widths are multiplied by: between classes linear in ln(sizes), ln(factor) and the level."""
-    by: dict[int, dict[float, list[tuple[float, float]]]] = {}
-    for cell in cells:
-        by.setdefault(cell.sizes, {}).setdefault(cell.level, []).append((cell.factor, cell.multiplier))
-    lines = []
-    for sizes in sorted(by):
-        levels = sorted(by[sizes])
-        at = np.stack([
-            np.interp(np.log(factor), *np.log(np.array(sorted(by[sizes][p])).T).astype(float)) for p in levels
-        ])  # fmt: skip
-        lines.append(np.array([np.interp(level, levels, column) for column in at.T]))
-    logs = np.log(sorted(by))
-    return np.array([np.exp(np.interp(np.log(n_sizes), logs, column)) for column in np.array(lines).T])
+@functools.cache
+def learned(known: Known) -> NDArray[np.float64]:
+    """(2 sides, levels, 5) the weights of `parts` and the power of the distance, as they are shipped."""
+    found = np.full((2, len(LEVELS), 5), np.nan)
+    for row in _rows("bands.csv"):
+        if row["runs"] == known:
+            place = ("below", "above").index(row["side"]), LEVELS.index(float(row["level"]))
+            found[place] = [float(row[name]) for name in ("noise", "spread", "apart", "steep", "power")]
+    return found
 
 
-def half_widths(pool: Pool, x: Floats, levels: Sequence[float]) -> tuple[Floats, Floats, Floats]:
-    """(n,) pooled ln error at ln sizes x and the raw half-widths (levels, n) of the bands below and above it."""
-    centre = pool.log_error(x)
-    values, weights = pool.sample(x)
-    ends = weighted_quantiles(values, weights, [(1 + side * level) / 2 for side in (-1, 1) for level in levels])
-    low, high = ends[: len(levels)], ends[len(levels) :]
-    # The mean of the members may lie outside their draws' middle: neither side may vanish.
-    least = 0.1 * (high - low)
-    return centre, np.maximum(centre - low, least), np.maximum(high - centre, least)
+def parts(pool: Pool, x: Floats) -> Floats:
+    """(4, n) what a half-width at ln sizes x is made of: noise, spread of the laws, largest size apart, steepness.
 
-
-def weighted_quantiles(values: Floats, weights: Floats, at: Sequence[float]) -> Floats:
-    """(r, n) values and weights -> (q, n) quantiles of each column."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(values, order, axis=0)
-    mass = np.take_along_axis(weights, order, axis=0)
-    place = np.cumsum(mass, axis=0) - 0.5 * mass
-    return np.array([[np.interp(p, place[:, j], ordered[:, j]) for j in range(values.shape[1])] for p in at])
-
-
-def band(pool: Pool, n_sizes: int, x: Floats, level: float) -> tuple[Floats, Floats]:
-    """(n,) lower and upper ln error of a new run at ln sizes x, calibrated.
-
-    Where noise is measured (several runs a size) the public curves, which have one, may only widen a band. Neither is
-    a band ever narrower than one of a lower level, or than the noise of a single run where that is known.
+    None shrinks beyond the largest size.
     """
-    cells = [cell for cell in calibration() if cell.noise == "one run"]
-    factor = np.exp(np.maximum(x - pool.last, 0))
-    wider = np.stack([multiplier(cells, n_sizes, factor, p) for p in LEVELS])
-    if pool.measured:
-        wider = np.maximum(wider, 1)
+    beyond = np.maximum(x - pool.last, 0)
+    spread = np.maximum.accumulate(pool.spread(pool.last + _KNOTS))
+    spread = np.where(x > pool.last, np.interp(beyond, _KNOTS, spread), pool.spread(np.minimum(x, pool.last)))
+    noise, apart = (np.full(x.shape, value) for value in (pool.noise, pool.apart))
+    return np.stack([noise, spread, apart, pool.steep * beyond])
+
+
+def half_widths(weights: Floats, made_of: Floats, beyond: Floats) -> Floats:
+    """(..., 5) weights and power, (4, n) parts and (n,) ln distances -> (..., n) half-widths."""
+    scale = np.sqrt((weights[..., :4] ** 2) @ made_of**2)
+    return np.asarray(scale * np.exp(weights[..., 4:] * np.log(np.clip(beyond, NEAR, FAR))))
+
+
+def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
+    """(n,) lower and upper ln error of a new run at ln sizes x.
+
+    Never narrower than a band of a lower level, than one nearer to the data, or than the noise of a run where that is
+    known.
+    """
+    weights, beyond = learned(pool.known), np.maximum(x - pool.last, 0)
+    within = half_widths(weights, parts(pool, x), np.zeros_like(x))
+    ahead = half_widths(weights, parts(pool, pool.last + _KNOTS), _KNOTS)
     at, z = _normal(level), np.array([0.0, *(_normal(p) for p in LEVELS)])
-    centre, *raw = half_widths(pool, x, LEVELS)
     sides = []
-    for half in raw:
-        grown = np.maximum.accumulate(wider * half, axis=0)
+    for near, far in zip(within, np.maximum.accumulate(ahead, axis=2), strict=True):
+        grown = np.stack([np.interp(beyond, _KNOTS, row) for row in far])
+        grown = np.maximum.accumulate(np.where(x > pool.last, grown, near), axis=0)
         # Between the table's levels along the quantiles of a normal, and beyond the last in proportion to them.
         side = np.array([np.interp(at, z, [0.0, *column]) for column in grown.T]) * max(at / z[-1], 1.0)
-        sides.append(np.maximum(side, pool.own * at))
+        sides.append(np.minimum(np.maximum(side, pool.own * at), _WIDEST))
+    centre = pool.log_error(x)
     return centre - sides[0], centre + sides[1]
 
 
@@ -128,7 +130,11 @@ def _normal(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def coverage(measured: bool, n_sizes: int, factor: float, level: float) -> Cell | None:
+def _known(name: str) -> Known:
+    return next(each for each in get_args(Known) if each == name)
+
+
+def coverage(known: Known, n_sizes: int, factor: float, level: float) -> Cell | None:
     """What bands of this kind really covered; None where nobody measured it.
 
     The class that holds the number of sizes and the size over the largest one fitted (within the data: the nearest), at
@@ -136,9 +142,8 @@ def coverage(measured: bool, n_sizes: int, factor: float, level: float) -> Cell 
     """
     if factor > FACTORS[-1] * (1 + 1e-9):
         return None
-    noise = "several runs" if measured else "one run"
     nearest = min(LEVELS, key=lambda p: abs(p - level))
-    cells = [c for c in calibration() if c.noise == noise and c.level == nearest]
+    cells = [c for c in calibration() if c.noise == known and c.level == nearest]
     if not cells:
         return None
     sizes = max((c.sizes for c in cells if c.sizes <= n_sizes), default=min(c.sizes for c in cells))

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from scaling.analysis.curves.curve import BEYOND, Curve, Noise, Status
+from scaling.analysis.curves.curve import BEYOND, Curve, Noise, Refits, Status
 from scaling.analysis.curves.forms import EXPONENT_BOUNDS, OFFSET, POWER, Floats, Form
 from scaling.analysis.curves.observed import LEVEL, NOWHERE, Interval, Observed, Table, interval, observe
-from scaling.analysis.curves.pool import FEWEST, NOISE, Member, Pool, fit_pools, with_draws
-from scaling.analysis.curves.solve import HUBER, polish, solve, threshold
+from scaling.analysis.curves.pool import FEWEST, NOISE, Known, Member, Pool, Trend, fit_pools, pool_of
+from scaling.analysis.curves.solve import HUBER, solve, threshold
 
 __all__ = [
     "BEYOND", "EXPONENT_BOUNDS", "HUBER", "LEVEL", "NOWHERE", "Curve", "Floats", "Interval", "Status", "fit_batch",
@@ -27,11 +27,11 @@ __all__ = [
 RESAMPLES = 1000
 _NO_OFFSET = 1e-3  # an offset below this share of the error at BEYOND x the largest size is none
 _ALL_OFFSET = 1e-4  # a falling part below this share of the offset at the largest size: the curve has landed
-_STEPS = 200
 _GRID = 33  # places within the data at which predictions are looked at
 _RISE = 1e-3  # of the predicted ln error towards the largest size: less cannot be seen
 _NORMAL = 1.4826  # median of absolute normal deviates -> standard deviation
 _SURELY = 3  # standard deviations
+_TRENDS: dict[bool | None, Trend] = {True: "rises", False: "falls", None: "flat"}
 
 
 def law(clips: Floats | float, E: float, A: float, a: float) -> Floats:
@@ -47,16 +47,18 @@ def fit_curve(
     draws: int = RESAMPLES,
     unit: str = "clips",
     seed: int = 0,
+    n_test: Floats | float | None = None,
 ) -> Curve:
     """Fit one curve.
 
     Args:
         clips: (n,) sizes in any order; a size may come several times (runs) and then counts by its mean error, with
             the weight of its runs.
-        error: (n,) errors, above 0.
+        error: (n,) errors, above 0; with `n_test`, shares that may be 0.
         form: fit and predict with this law alone instead of the default law and the pool.
-        draws: refits for the interval, to resampled runs where every size has several and to the law plus residual
-            noise otherwise; 0 for none.
+        draws: refits for the intervals of parameters, to resampled runs where every size has several (else there are
+            none); 0 for none. Bands need none.
+        n_test: how many test clips the errors are shares of, one number or (n,): what noise a single run has at least.
 
     Returns:
         The curve; see `Curve.status` for what the data could not say.
@@ -64,7 +66,8 @@ def fit_curve(
     Raises:
         ValueError: shapes that do not fit, or an error or size that is not a finite number above 0.
     """
-    return fit_curves([(clips, error)], form=form, draws=draws, unit=unit, seed=seed)[0]
+    counts = None if n_test is None else [n_test]
+    return fit_curves([(clips, error)], form=form, draws=draws, unit=unit, seed=seed, n_test=counts)[0]
 
 
 def fit_curves(
@@ -74,13 +77,14 @@ def fit_curves(
     draws: int = RESAMPLES,
     unit: str = "clips",
     seed: int = 0,
+    n_test: Sequence[Floats | float | None] | None = None,
 ) -> list[Curve]:
-    """Fit many curves at once, each (clips, error) as in `fit_curve`.
+    """Fit many curves at once, each (clips, error) as in `fit_curve`; `n_test` is one entry a curve.
 
     Raises:
         ValueError: as `fit_curve`.
     """
-    return fit_observed(observe(curves), form, draws, unit, seed)
+    return fit_observed(observe(curves, n_test=n_test), form, draws, unit, seed)
 
 
 def fit_batch(
@@ -94,7 +98,7 @@ def fit_batch(
         resampled: (c, r, n) mean errors under resampled runs and test clips; a curve without them holds NaN. With
             several runs at each size intervals rest on them. With one they tell the least noise that a run has.
         runs: (c, n) runs behind each mean.
-        draws: refits for the interval where it does not rest on `resampled`.
+        draws: 0 for no intervals of parameters.
 
     Raises:
         ValueError: as `fit_curve`.
@@ -113,36 +117,34 @@ def fit_observed(
     """Fit what `observe` gathered; arguments as of `fit_curve`."""
     data = seen.data
     fitted = [_none("too few points", data, i, unit) for i in range(len(data.y))]
-    falls: list[int] = []
-    for i in np.flatnonzero(data.n_sizes >= FEWEST).tolist():
-        rises = seen.rises(i)
-        if rises is False:
-            falls.append(i)
-        else:
-            fitted[i] = _none("rises with data", data, i, unit) if rises else _constant(seen, i, unit)
-    if not falls:
+    rows = np.flatnonzero(data.n_sizes >= FEWEST).tolist()
+    if not rows:
         return fitted
-    part = data.rows(falls)
-    own = np.array([seen.own_noise(i) for i in falls])
-    laws = _Laws(part, form or OFFSET, own)
-    pools = laws.pools() if form is not None else fit_pools(part, (laws.theta, laws.largest_residual), own)
-    again = [_again(seen, i, draws, seed) for i in falls]
-    several = np.array([seen.several(i) and own[j] > 0 for j, i in enumerate(falls)])
-    # One call for each source of what is resampled.
-    for measured in (False, True) if draws else ():
-        rows = np.flatnonzero(several == measured).tolist()
-        if rows:
-            drawn = np.stack([again[j] for j in rows]) if measured else None
-            done = with_draws([pools[j] for j in rows], part.rows(rows), draws, seed, drawn)
-            for j, pool in zip(rows, done, strict=True):
-                pools[j] = pool
-    for j, i in enumerate(falls):
-        curve = laws.curve(j, unit)
-        if draws and len(again[j]) and curve.status != "too few points" and laws.form is OFFSET:
-            curve = replace(curve, **laws.intervals(j, again[j]))  # type: ignore[arg-type]
-        if curve.status == "converged" and _rises_at_last(pools[j], part, j):
-            curve = replace(curve, status="rises at the largest sizes")
-        fitted[i] = _with_pool(curve, pools[j])
+    part = data.rows(rows)
+    own = np.array([seen.own_noise(i) for i in rows])
+    trends = [_TRENDS[seen.rises(i)] for i in rows]
+    falls = [j for j, trend in enumerate(trends) if trend == "falls"]
+    laws = _Laws(part.rows(falls), form or OFFSET, own[falls])
+    pools: dict[int, Pool] = dict(zip(falls, laws.pools(), strict=True)) if form is not None else {}
+    pooled = [j for j in range(len(rows)) if j not in pools]
+    theta, residual = np.zeros((len(rows), len(laws.form.parameters))), np.full(len(rows), np.inf)
+    theta[falls], residual[falls] = laws.theta, laws.largest_residual
+    found = fit_pools(part.rows(pooled), (theta[pooled], residual[pooled]), own[pooled], [trends[j] for j in pooled])
+    pools |= dict(zip(pooled, found, strict=True))
+    for j, i in enumerate(rows):
+        if trends[j] == "falls":
+            k = falls.index(j)
+            curve = laws.curve(k, unit)
+            again = _again(seen, i, draws, seed)
+            if len(again) and curve.status != "too few points" and laws.form is OFFSET:
+                curve = replace(curve, refits=laws.refits(k, again))
+            if curve.status == "converged" and _rises_at_last(pools[j], part, j):
+                curve = replace(curve, status="rises at the largest sizes")
+        else:
+            curve = _none("rises with data", data, i, unit) if trends[j] == "rises" else _constant(seen, i, unit)
+        known: Known = "several runs" if seen.several(i) else "one run and test clips" if own[j] > 0 else "one run"
+        source: Noise = "several runs a size" if known == "several runs" else "residuals of one run a size"
+        fitted[i] = replace(curve, pool=replace(pools[j], known=known), noise_from=source)
     return fitted
 
 
@@ -185,23 +187,15 @@ class _Laws:
         """Pools of this law alone."""
         freedom = np.maximum(self.data.n_sizes - len(self.form.parameters), 0) + 1.0
         noise = np.sqrt((2 * self.loss + np.maximum(self.own, NOISE) ** 2) / freedom)
-        members = [
-            Member(self.form, float(first), theta, float(sigma), float(free), False)
-            for first, theta, sigma, free in zip(self.data.first, self.theta, noise, freedom, strict=True)
+        return [
+            pool_of(self.data, j, [Member(self.form, float(self.data.first[j]), theta, float(noise[j]))], self.own[j])
+            for j, theta in enumerate(self.theta)
         ]
-        ends = zip(self.data.centre, self.data.last, members, self.own, strict=True)
-        return [Pool(float(centre), float(last), (member,), own=float(one)) for centre, last, member, one in ends]
 
-    def intervals(self, j: int, drawn: Floats) -> dict[str, Interval]:
-        """Of the parameters of curve j, refitted to (r, n) resampled ln mean errors."""
-        u, w, theta, centre = (
-            np.repeat(part[j : j + 1], len(drawn), axis=0)
-            for part in (self.data.u, self.data.w, self.theta, self.data.centre)
-        )
-        theta, _ = polish(self.form, u, drawn, w, theta, np.repeat(self.delta[j], len(drawn)), steps=_STEPS)
-        natural = self.form.natural(np.exp(centre), theta[:, 0], theta[:, 1:])
-        names = self.form.parameters
-        return {f"{name}_interval": interval(column) for name, column in zip(names, natural.T, strict=True)}
+    def refits(self, j: int, drawn: Floats) -> Refits:
+        """Of curve j to (r, n) resampled ln mean errors."""
+        u, w, theta = (part[j] for part in (self.data.u, self.data.w, self.theta))
+        return Refits(self.form, float(self.data.centre[j]), u, w, theta, float(self.delta[j]), drawn)
 
     def curve(self, j: int, unit: str) -> Curve:
         """Row j, without what predicts."""
@@ -231,18 +225,6 @@ class _Laws:
         )  # fmt: skip
 
 
-def _with_pool(curve: Curve, pool: Pool) -> Curve:
-    """The curve with what predicts, and its intervals where reports look first."""
-    curve = replace(curve, pool=pool)
-    if not pool.draws:
-        return curve
-    source: Noise = "several runs a size" if pool.measured else "residuals of one run a size"
-    curve = replace(curve, noise_from=source)
-    low, high = curve.interval(np.array([curve.largest, BEYOND * curve.largest]))
-    (at, far) = zip(low.tolist(), high.tolist(), strict=True)
-    return replace(curve, at_largest=at, beyond=far)
-
-
 def _none(status: Status, data: Table, i: int, unit: str) -> Curve:
     nan = float("nan")
     return Curve(
@@ -257,5 +239,5 @@ def _constant(seen: Observed, i: int, unit: str) -> Curve:
     residual = float(np.sqrt(np.mean((data.y[i, :n] - level) ** 2)))
     return Curve(
         "flat", "constant", float(np.exp(level)), 0.0, 0.0, int(data.w[i].sum()), n, data.largest(i), residual, unit,
-        E_interval=spread, at_largest=spread, beyond=spread,
+        level_interval=spread,
     )  # fmt: skip

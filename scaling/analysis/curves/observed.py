@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from scaling.analysis.curves.forms import Floats, refuse_unusable
+from scaling.analysis.curves.forms import MAGNITUDES, Floats, refuse_unusable
 
 Interval = tuple[float, float]
 NOWHERE: Interval = (np.nan, np.nan)
@@ -102,11 +102,13 @@ class Observed:
         runs: for each curve and size, the errors of its runs.
         given: (b, r, n) ln mean errors that the caller resampled, padded with 0; NaN for a curve without. None: no
             curve has any.
+        clips: (b,) standard deviation of one run's ln error over test clips, as their number tells it; 0 where unknown.
     """
 
     data: Table
     runs: list[list[Floats]]
     given: Floats | None
+    clips: Floats
 
     def resampled(self, i: int) -> Floats | None:
         """(r, sizes) what the caller resampled of curve i, if anything."""
@@ -123,8 +125,13 @@ class Observed:
     def own_noise(self, i: int) -> float:
         """Standard deviation of ln error of one run about the law, as runs or test clips tell it; 0 if nothing does.
 
-        Of resampled mean errors, what moves all sizes alike (the same test clips) is no noise about a law.
+        Of resampled mean errors, what moves all sizes alike (the same test clips) is no noise about a law. Few runs
+        that happen to agree tell less than the number of test clips.
         """
+        return max(self._told_noise(i), float(self.clips[i]))
+
+    def _told_noise(self, i: int) -> float:
+        """The same as runs or resamples tell it."""
         rows = self.resampled(i)
         n = int(self.data.n_sizes[i])
         if rows is not None and n > 1:
@@ -190,24 +197,52 @@ def observe(
     curves: Sequence[tuple[Floats, Floats]],
     resampled: Sequence[Floats] | None = None,
     runs: Sequence[Floats] | None = None,
+    n_test: Sequence[Floats | float | None] | None = None,
 ) -> Observed:
     """Check and gather curves, each (sizes, errors) in any order, several runs a size welcome.
 
     Args:
         resampled: a curve's (r, number of distinct sizes, ascending) resampled mean errors; NaN for a curve without.
         runs: where only means are left, how many runs stand behind each, sizes ascending.
+        n_test: of each curve, how many test clips errors are shares of, one number or one an error; None: not known.
+            No error among n counts as ½/(n+1).
 
     Raises:
-        ValueError: shapes that do not fit, or an error, a size or a count that is not a finite number above 0.
+        ValueError: shapes that do not fit, an error, a size or a count that is not a finite number above 0, or with
+            `n_test` an error above 1.
     """
-    gathered = [_gather(*curve) for curve in curves]
+    counts = list(n_test) if n_test is not None else [None] * len(curves)
+    if len(counts) != len(curves):
+        raise ValueError(f"{len(counts)} numbers of test clips do not match {len(curves)} curves")
+    tested = [_tested(error, count) for (_, error), count in zip(curves, counts, strict=True)]
+    gathered = [_gather(sizes, error) for (sizes, _), (error, _) in zip(curves, tested, strict=True)]
     data = table([entry[:3] for entry in gathered])
     if runs is not None:
         for i, count in enumerate(runs):
             if np.shape(count) != (data.n_sizes[i],) or not np.all(np.asarray(count) >= 1):
                 raise ValueError(f"runs {np.shape(count)} must be ({data.n_sizes[i]},) counts of 1 or more")
         data = table([(*entry[:2], np.asarray(count)) for entry, count in zip(gathered, runs, strict=True)])
-    return Observed(data, [entry[3] for entry in gathered], _given(resampled, data))
+    clips = np.array([noise for _, noise in tested])
+    return Observed(data, [entry[3] for entry in gathered], _given(resampled, data), clips)
+
+
+def _tested(error: Floats, n_test: Floats | float | None) -> tuple[Floats, float]:
+    """The errors, none among n counted as ½/(n+1), and their standard deviation of ln error over n test clips; 0
+    without n."""
+    if n_test is None:
+        return error, 0.0
+    error = np.asarray(error, dtype=np.float64)
+    try:
+        n = np.broadcast_to(np.asarray(n_test, dtype=np.float64), error.shape)
+    except ValueError:
+        raise ValueError(f"numbers of test clips {np.shape(n_test)} do not match errors {error.shape}") from None
+    if not (np.all(n >= 1) and np.all(n <= MAGNITUDES[1]) and np.all((error >= 0) & (error <= 1))):
+        raise ValueError("numbers of test clips must be 1 or more, and errors shares from 0 to 1 of them")
+    least = 0.5 / (n + 1)
+    error = np.maximum(error, least)
+    # Half a clip more: the logarithm of few wrong ones spreads less than one over their number.
+    variance = np.maximum(1 - error, least) / (error * n + 0.5)
+    return error, float(np.sqrt(variance.mean())) if error.size else 0.0
 
 
 def _gather(sizes: Floats, error: Floats) -> tuple[Floats, Floats, Floats, list[Floats]]:

@@ -10,6 +10,9 @@ Few sizes do not fix three parameters. Beliefs hold them: exponents are log-norm
 form lies near the smallest size, and the noise is about 1 %, worth one observation; each weighs as its
 variance says against the noise seen.
 
+Where a curve neither falls nor rises beyond its noise, nobody knows whether it will: half of the weight is on its
+level, half on the laws. One that rises is predicted to stay where it is.
+
 Chosen by looking at the public curves of ../shared/extrapolation, in round numbers; `tests/bench/choices.py` says what
 each is worth, and what choosing cost on domains that the choice did not see:
 - the two laws that are pooled, with equal weight (FORMS; neither the pure power law nor the broken one);
@@ -17,18 +20,17 @@ each is worth, and what choosing cost on domains that the choice did not see:
 - the belief about exponents: median 0.5, one standard deviation a factor e^0.4 (EXPONENT);
 - the belief about the bend: near the smallest size, one standard deviation a factor e (BEND);
 - the belief about noise: 1 %, worth one observation (NOISE, _SEEN), and the Huber threshold of 1 % (`solve.HUBER`);
-- the multipliers of `bands` and the shape of their dependence.
 Not chosen so: the default law, that windows fade in within the data, the number of grid points and steps.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scaling.analysis.curves.forms import OFFSET, SATURATING, Floats, Form
 from scaling.analysis.curves.observed import Table
-from scaling.analysis.curves.solve import Prior, polish, solve, threshold
+from scaling.analysis.curves.solve import Prior, solve, threshold
 
 WINDOWS = (0.0, 0.25, 0.5, 0.75)  # shares of the range of ln(size) left out
 FORMS = (OFFSET, SATURATING)
@@ -37,27 +39,23 @@ BEND = 1.0  # belief: standard deviation of ln b around the smallest size
 NOISE = 0.01  # belief: standard deviation of ln error, as if seen once
 FEWEST = 3  # sizes in a window
 
+Trend = Literal["falls", "flat", "rises"]
+Known = Literal["one run", "one run and test clips", "several runs"]
+
 _STARTS = 4
-# Refits start at their member's optimum. Without a belief some run along a valley: stopped after 12 steps, they made
-# intervals too narrow.
-_REFIT_STEPS, _FREE_STEPS = 60, 200
 _EXACT = 1e-8
+_PARTS = 3
 _SEEN = 1  # observations that the belief about noise is worth
 
 
 @dataclass(frozen=True)
 class Member:
-    """One law on one window of one curve: where its window starts (ln size), theta, noise and degrees of freedom.
-
-    `believed` is whether beliefs entered the fit, and enter refits.
-    """
+    """One law on one window of one curve: where its window starts (ln size), theta, and what noise is left."""
 
     form: Form
     start: float
     theta: Floats
     noise: float
-    freedom: float
-    believed: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,25 +63,36 @@ class Pool:
     """What is predicted of one curve.
 
     Attributes:
-        centre, last: mean and largest ln size.
+        sizes, errors, runs: (n,) ln sizes, ascending, ln mean errors seen there, and how many runs they are of.
         members: whose predictions are averaged.
-        draws: refits of each member, (r, k + 1) thetas, and (r,) noises of a new run; refit q of member j was made to
-            resample q · members + j.
+        trend: of a flat curve the level counts as much as all members; one that rises stays at its last error.
         own: standard deviation of ln error of one run as runs or test clips tell it; 0 where they do not.
-        measured: whether refits are to resampled runs, and not to the law plus residual noise.
+        known: what tells the noise of a run.
     """
 
     centre: float
-    last: float
+    sizes: Floats
+    errors: Floats
+    runs: Floats
     members: tuple[Member, ...]
-    draws: tuple[tuple[Floats, Floats], ...] = ()
+    trend: Trend = "falls"
     own: float = 0.0
-    measured: bool = False
+    known: Known = "one run"
+
+    @property
+    def level(self) -> float:
+        """Mean ln error over runs."""
+        return float(self.runs @ self.errors / self.runs.sum())
 
     @property
     def first(self) -> float:
         """Smallest ln size."""
-        return min(member.start for member in self.members)
+        return float(self.sizes[0])
+
+    @property
+    def last(self) -> float:
+        """Largest ln size."""
+        return float(self.sizes[-1])
 
     def weights(self, x: Floats) -> Floats:
         """(members, n) how much each member counts at ln sizes x; columns sum to 1."""
@@ -96,35 +105,44 @@ class Pool:
         return np.asarray(np.stack(rows) / np.sum(rows, axis=0))
 
     def log_error(self, x: Floats) -> Floats:
-        """(n,) pooled ln error at ln sizes x."""
+        """(n,) predicted ln error at ln sizes x."""
+        if self.trend == "rises":
+            return np.interp(x, self.sizes, self.errors)
+        return self._mixture(x)[0]
+
+    def spread(self, x: Floats) -> Floats:
+        """(n,) standard deviation of ln error among the members, and a flat curve's level, at ln sizes x."""
+        return self._mixture(x)[1]
+
+    def _mixture(self, x: Floats) -> tuple[Floats, Floats]:
+        """(n,) means and standard deviations of the laws (and the level) that are averaged."""
         u = (x - self.centre)[None]
-        each = [member.form.log_error(u, member.theta[None])[0][0] for member in self.members]
-        return np.asarray((self.weights(x) * np.stack(each)).sum(axis=0))
+        each = np.stack([member.form.log_error(u, member.theta[None])[0][0] for member in self.members])
+        weights = self.weights(x)
+        if self.trend == "flat":
+            each = np.concatenate([each, np.full((1, x.size), self.level)])
+            weights = np.concatenate([0.5 * weights, np.full((1, x.size), 0.5)])
+        mean = (weights * each).sum(axis=0)
+        return np.asarray(mean), np.asarray(np.sqrt((weights * (each - mean) ** 2).sum(axis=0)))
 
-    def replicates(self, x: Floats) -> Floats:
-        """(r, n) ln errors at ln sizes x of one curve a resample, in the resamples' order, without a new run's noise.
+    @property
+    def noise(self) -> float:
+        """Standard deviation of ln error of a new run: of runs, or of what is left around the laws and test clips."""
+        if self.known == "several runs" and self.own > 0:
+            return self.own
+        left = float(np.median([member.noise for member in self.members]))
+        return float(np.hypot(left, self.own))
 
-        Each is the refit of one member, members in turn. Below its window's start it goes on along the pooled curve.
-        """
-        centre = self.log_error(x)
-        found = np.empty((sum(len(theta) for theta, _ in self.draws), x.size))
-        for j, (member, (theta, _)) in enumerate(zip(self.members, self.draws, strict=True)):
-            inside = np.maximum(x, member.start)
-            u = np.broadcast_to(inside - self.centre, (len(theta), x.size))
-            value, _ = member.form.log_error(u, theta)
-            found[j :: len(self.members)] = value + (centre - self.log_error(inside))
-        return found
+    @property
+    def apart(self) -> float:
+        """How far from the laws the largest size's ln error lies."""
+        return abs(float(self._mixture(self.sizes[-1:])[0][0] - self.errors[-1]))
 
-    def sample(self, x: Floats, seed: int = 0) -> tuple[Floats, Floats]:
-        """(r, n) ln errors of new observations at ln sizes x, and the weight of each draw, columns summing to 1."""
-        rng = np.random.default_rng(seed)
-        found, weights = [], []
-        for row, member, (theta, noise) in zip(self.weights(x), self.members, self.draws, strict=True):
-            u = np.broadcast_to(x - self.centre, (len(theta), x.size))
-            value, _ = member.form.log_error(u, theta)
-            found.append(value + noise[:, None] * rng.standard_normal(len(theta))[:, None])
-            weights.append(np.broadcast_to(row / len(theta), value.shape))
-        return np.concatenate(found), np.concatenate(weights)
+    @property
+    def steep(self) -> float:
+        """Mean steepness, d ln error / d ln size either way, over the thirds of the range of ln sizes."""
+        x = np.linspace(self.first, self.last, _PARTS + 1)
+        return float(np.abs(np.diff(np.interp(x, self.sizes, self.errors))).sum() / (self.last - self.first))
 
 
 def _prior(form: Form, data: Table, noise: Floats) -> Prior:
@@ -138,7 +156,14 @@ def _prior(form: Form, data: Table, noise: Floats) -> Prior:
     return Prior(mean, strength)
 
 
-def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool]:
+def pool_of(data: Table, i: int, members: list[Member], own: float, trend: Trend = "falls") -> Pool:
+    """The pool of curve i, without draws."""
+    here = data.seen[i]
+    x, y, w = (part[i, here] for part in (data.x, data.y, data.w))
+    return Pool(float(data.centre[i]), x, y, w, tuple(members), trend, own=own)
+
+
+def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats, trends: list[Trend]) -> list[Pool]:
     """Fit all members of all curves.
 
     Args:
@@ -146,89 +171,29 @@ def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats) -> list[Pool
         law: (b, 3) theta of the default law on all sizes, and (b,) its largest residual: a curve that follows it to
             rounding needs no pool.
         own: (b,) noise of one run as known (`Pool.own`).
+        trends: of each curve.
     """
     u, delta = data.u, threshold(data.noise_of_means(own))
     found: list[list[Member]] = [[] for _ in data.y]
     exact = (law[1] < _EXACT) & (data.n_sizes > len(OFFSET.parameters))
     for form in FORMS:
-        k = len(form.parameters)
-        for share in WINDOWS:
-            start = data.first + share * (data.last - data.first)
-            inside = data.w * (data.x >= start[:, None] - 1e-9)
-            sizes = (inside > 0).sum(axis=1)
-            rows = np.flatnonzero((sizes >= FEWEST) & ~exact)
-            if not rows.size:
-                continue
-            part = Table(data.x[rows], data.y[rows], inside[rows])
-            whole = Table(data.x[rows], data.y[rows], data.w[rows])
-            _, loss = solve(form, u[rows], part.y, part.w, _STARTS, delta[rows])
-            freedom = np.maximum(sizes[rows] - k, 0) + _SEEN
-            noise = np.sqrt((2 * loss + _SEEN * np.maximum(own[rows], NOISE) ** 2) / freedom)
-            theta, _ = solve(form, u[rows], part.y, part.w, _STARTS, delta[rows], _prior(form, whole, noise))
-            for j, i in enumerate(rows):
-                found[i].append(Member(form, float(start[i]), theta[j], float(noise[j]), float(freedom[j])))
+        # All windows in one batch: a curve alone would wait for NumPy's overhead eight times.
+        starts = np.stack([data.first + share * (data.last - data.first) for share in WINDOWS], axis=1)
+        inside = data.w[:, None] * (data.x[:, None] >= starts[..., None] - 1e-9)  # (b, windows, n)
+        sizes = (inside > 0).sum(axis=2)
+        rows, window = np.nonzero((sizes >= FEWEST) & ~exact[:, None])
+        if not rows.size:
+            continue
+        part, u_part, delta_part = Table(data.x[rows], data.y[rows], inside[rows, window]), u[rows], delta[rows]
+        _, loss = solve(form, u_part, part.y, part.w, _STARTS, delta_part)
+        freedom = np.maximum(sizes[rows, window] - len(form.parameters), 0) + _SEEN
+        noise = np.sqrt((2 * loss + _SEEN * np.maximum(own[rows], NOISE) ** 2) / freedom)
+        believed = _prior(form, data.rows(rows), noise)
+        theta, _ = solve(form, u_part, part.y, part.w, _STARTS, delta_part, believed)
+        for j, i in enumerate(rows):
+            start = float(starts[i, window[j]])
+            found[i].append(Member(form, start, theta[j], float(noise[j])))
     for i in np.flatnonzero(exact):
-        freedom_left = float(data.n_sizes[i] - len(OFFSET.parameters) + _SEEN)
-        noise_left = NOISE / np.sqrt(freedom_left)
-        found[i] = [Member(OFFSET, float(data.first[i]), law[0][i], noise_left, freedom_left, False)]
-    return [
-        Pool(float(centre), float(last), tuple(members), own=float(noise))
-        for centre, last, members, noise in zip(data.centre, data.last, found, own, strict=True)
-    ]
-
-
-def with_draws(pools: list[Pool], data: Table, draws: int, seed: int, resampled: Floats | None = None) -> list[Pool]:
-    """Refit every member to what might have been seen instead.
-
-    Without `resampled` the window's law plus normal noise is refitted, the noise's own size drawn as its degrees of
-    freedom allow; beliefs are drawn too, so that what only they decide spreads as they do.
-
-    Args:
-        draws: refits a curve, shared out evenly over its members; with `resampled`, as many as it holds.
-        resampled: (b, r, n) resampled ln errors (of runs, test clips), used in place of law plus noise.
-    """
-    draws = draws if resampled is None else resampled.shape[1]
-    u, delta = data.u, threshold(data.noise_of_means(np.array([pool.own for pool in pools])))
-    found: list[dict[int, tuple[Floats, Floats]]] = [{} for _ in pools]
-    for form in {m.form.name: m.form for pool in pools for m in pool.members}.values():
-        jobs = [(i, j, m) for i, pool in enumerate(pools) for j, m in enumerate(pool.members) if m.form is form]
-        counts = [len(range(j, draws, len(pools[i].members))) for i, j, _ in jobs]
-        rng = np.random.default_rng([seed, len(form.parameters)])
-        job = np.repeat(np.arange(len(jobs)), counts)
-        curve = np.array([i for i, _, _ in jobs])[job]
-        theta = np.stack([m.theta for _, _, m in jobs])[job]
-        freedom, noise = (np.array([getattr(m, name) for _, _, m in jobs])[job] for name in ("freedom", "noise"))
-        drawn = noise * np.sqrt(freedom / rng.chisquare(freedom))
-        start = np.array([m.start for _, _, m in jobs])[job]
-        w = data.w[curve] * (data.x[curve] >= start[:, None] - 1e-9)
-        if resampled is None:
-            y = form.log_error(u[curve], theta)[0]
-            y += rng.standard_normal(y.shape) * drawn[:, None] / np.sqrt(np.maximum(data.w[curve], 1e-9))
-        else:
-            order = np.concatenate([np.arange(j, draws, len(pools[i].members)) for i, j, _ in jobs])
-            y = resampled[curve, order]
-        believed = np.array([m.believed for _, _, m in jobs])[job]
-        prior = _prior(form, Table(data.x[curve], data.y[curve], data.w[curve]), noise * believed)
-        prior = Prior(_drawn(prior, noise, rng), prior.strength)
-        steps = _REFIT_STEPS if believed.any() else _FREE_STEPS
-        refitted, _ = polish(form, u[curve], y, w, theta, delta[curve], prior, steps)
-        own = np.array([pools[i].own for i, _, _ in jobs])[job]
-        if resampled is None:
-            own = drawn
-        else:
-            # Runs tell their noise no better than their number allows.
-            known = np.maximum(data.w.sum(axis=1) - data.n_sizes, 1)[curve]
-            own = np.where(own > 0, own * np.sqrt(known / rng.chisquare(known)), drawn)
-        for k, (i, j, _) in enumerate(jobs):
-            found[i][j] = (refitted[job == k], own[job == k])
-    return [
-        replace(pool, draws=tuple(mine[j] for j in range(len(pool.members))), measured=resampled is not None)
-        for pool, mine in zip(pools, found, strict=True)
-    ]
-
-
-def _drawn(prior: Prior, noise: Floats, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Beliefs' centres, drawn from the beliefs."""
-    # The strength is noise² over the belief's variance: this is the belief's standard deviation.
-    width = noise[:, None] / np.sqrt(np.where(prior.strength > 0, prior.strength, np.inf))
-    return np.asarray(prior.mean + width * rng.standard_normal(prior.mean.shape))
+        left = NOISE / float(np.sqrt(data.n_sizes[i] - len(OFFSET.parameters) + _SEEN))
+        found[i] = [Member(OFFSET, float(data.first[i]), law[0][i], left)]
+    return [pool_of(data, i, members, float(own[i]), trends[i]) for i, members in enumerate(found)]

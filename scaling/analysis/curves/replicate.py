@@ -23,39 +23,51 @@ import numpy as np
 from scaling.analysis.curves.curve import Curve
 from scaling.analysis.curves.fit import fit_observed
 from scaling.analysis.curves.forms import OFFSET, Floats
-from scaling.analysis.curves.observed import observe
-from scaling.analysis.curves.pool import Pool, with_draws
+from scaling.analysis.curves.observed import Table, observe
+from scaling.analysis.curves.pool import Pool
+from scaling.analysis.curves.solve import polish, threshold
+
+_STEPS = 200
 
 
 @dataclass(frozen=True)
 class Replicates:
     """Curves of several arms, and r paired refits of each.
 
-    `curves` are the arms' own fits, without intervals; their status says why a row of `log_error` is NaN.
+    Attributes:
+        curves: the arms' own fits, without intervals of parameters.
+        thetas: (arms, r, 3) the refits of arms whose curves fall; NaN for others.
+        given: (arms, r, n) resampled ln mean errors, padded.
     """
 
     curves: tuple[Curve, ...]
-    _pools: tuple[Pool | None, ...] = field(repr=False)
-    _levels: Floats = field(repr=False)
+    thetas: Floats = field(repr=False)
+    given: Floats = field(repr=False)
 
     def log_error(self, x: Floats) -> Floats:
-        """(arms, r, n) ln error at (n,) sizes x. A flat arm stays at its level; NaN where nothing is fitted."""
+        """(arms, r, n) ln error at (n,) sizes x; NaN for an arm below 3 sizes.
+
+        A flat arm stays at its level; one that rises goes straight from size to size and stays at its last error.
+        """
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 1 or not np.all(x > 0):
             raise ValueError("sizes must be one-dimensional and above 0")
-        found = np.repeat(self._levels[..., None], x.size, axis=2)
-        for i, pool in enumerate(self._pools):
-            if pool is not None:
-                found[i] = pool.replicates(np.log(x))
+        ln = np.log(x)
+        found = np.full((*self.given.shape[:2], x.size), np.nan)
+        for i, curve in enumerate(self.curves):
+            pool = curve.pool
+            if pool is None:
+                continue
+            if pool.trend == "falls":
+                u = np.broadcast_to(ln - pool.centre, found[i].shape)
+                found[i] = OFFSET.log_error(u, self.thetas[i])[0]
+            else:
+                found[i] = self.given[i][:, : pool.sizes.size] @ _between(pool, ln)
         return found
 
     def exponents(self) -> Floats:
         """(arms, r) exponents of the refits; NaN for an arm without a law."""
-        found = np.full(self._levels.shape, np.nan)
-        for i, pool in enumerate(self._pools):
-            if pool is not None:
-                found[i] = np.exp(pool.draws[0][0][:, 2])
-        return found
+        return np.asarray(np.exp(self.thetas[..., 2]))
 
 
 def seed_noise(runs: Floats, draws: int, rng: np.random.Generator) -> Floats:
@@ -90,7 +102,6 @@ def replicate(
     curves: Sequence[tuple[Floats, Floats]],
     resampled: Sequence[Floats],
     runs: Sequence[Floats] | None = None,
-    seed: int = 0,
 ) -> Replicates:
     """Fit arms and their resamples.
 
@@ -106,14 +117,29 @@ def replicate(
     if seen.given is None or seen.given.shape[1] == 0 or not np.isfinite(seen.given).all():
         raise ValueError("paired replicates need resampled errors of every arm, and none may be missing")
     fitted = fit_observed(seen, OFFSET, draws=0)
-    rows = [i for i, curve in enumerate(fitted) if curve.pool is not None]
-    done = with_draws([c.pool for c in fitted if c.pool is not None], seen.data.rows(rows), 0, seed, seen.given[rows])
-    pools: list[Pool | None] = [None] * len(fitted)
-    levels = np.full(seen.given.shape[:2], np.nan)
-    for i, pool in zip(rows, done, strict=True):
-        pools[i] = pool
-    for i, curve in enumerate(fitted):
-        if curve.form == "constant":
-            w = seen.data.w[i]
-            levels[i] = seen.given[i] @ w / w.sum()
-    return Replicates(tuple(fitted), tuple(pools), levels)
+    falls = [i for i, curve in enumerate(fitted) if curve.pool is not None and curve.pool.trend == "falls"]
+    thetas = np.full((*seen.given.shape[:2], len(OFFSET.parameters)), np.nan)
+    if falls:
+        thetas[falls] = _refits(seen.data.rows(falls), [fitted[i] for i in falls], seen.given[falls])
+    return Replicates(tuple(fitted), thetas, seen.given)
+
+
+def _between(pool: Pool, x: Floats) -> Floats:
+    """(sizes, n) how much each size counts at ln sizes x: a flat curve's by its runs, a rising one's by nearness."""
+    if pool.trend == "flat":
+        return np.repeat((pool.runs / pool.runs.sum())[:, None], x.size, axis=1)
+    return np.stack([np.interp(x, pool.sizes, one) for one in np.eye(pool.sizes.size)])
+
+
+def _refits(data: Table, fitted: list[Curve], given: Floats) -> Floats:
+    """(b, r, 3) thetas refitted to (b, r, n) resampled ln errors, each from its curve's optimum.
+
+    Without a belief some run along a valley: stopped after 12 steps, they made intervals too narrow.
+    """
+    pools = [curve.pool for curve in fitted if curve.pool is not None]
+    b, r, n = given.shape
+    start = np.stack([pool.members[0].theta for pool in pools])
+    delta = threshold(data.noise_of_means(np.array([pool.own for pool in pools])))
+    u, w, theta, delta = (np.repeat(part, r, axis=0) for part in (data.u, data.w, start, delta))
+    found, _ = polish(OFFSET, u, given.reshape(b * r, n), w, theta, delta, steps=_STEPS)
+    return found.reshape(b, r, -1)

@@ -18,6 +18,7 @@ HUBER = 0.01  # residuals in log error beyond 1 % pull linearly only
 _EFFICIENT = 1.345  # standard deviations of normal noise: what Huber's loss loses against least squares there is 5 %
 _CHUNK = 2048
 _DIGITS = 1e-12
+_SCANNED = 1 << 16  # residuals of the grid that are held at once: what fits the cache
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,22 @@ def solve(
 
 def _scan(form: Form, u: Floats, y: Floats, w: Floats, starts: int, delta: Floats, prior: Prior) -> Floats:
     """(b, starts, k + 1) the best points of the grid for each curve."""
-    b = len(y)
-    scale = np.empty((b, len(form.grid)))
-    loss = np.empty((b, len(form.grid)))
-    for j, phi in enumerate(form.grid):
-        g, _ = form.shape(u, np.broadcast_to(phi, (b, len(phi))))
-        rest = y - g
-        scale[:, j] = weighted_median(rest, w)
-        loss[:, j] = (w * huber(rest - scale[:, j, None], delta[:, None])).sum(axis=1) + prior.penalty(phi[None])
-    starts = min(starts, len(form.grid))
+    b, n = y.shape
+    g, k = form.grid.shape
+    scale, loss = np.empty((b, g)), np.empty((b, g))
+    step = max(_SCANNED // max(b * n, 1), 1)
+    for i in range(0, g, step):
+        phi = np.repeat(form.grid[None, i : i + step], b, axis=0)  # (b, step, k)
+        m = phi.shape[1]
+        shape, _ = form.shape(np.repeat(u, m, axis=0), phi.reshape(-1, k))
+        rest = np.repeat(y, m, axis=0) - shape
+        weight = np.repeat(w, m, axis=0)
+        best = weighted_median(rest, weight)
+        lost = (weight * huber(rest - best[:, None], np.repeat(delta, m)[:, None])).sum(axis=1)
+        scale[:, i : i + step] = best.reshape(b, m)
+        believed = (0.5 * prior.strength[:, None] * (phi - prior.mean[:, None]) ** 2).sum(axis=2)
+        loss[:, i : i + step] = lost.reshape(b, m) + believed
+    starts = min(starts, g)
     chosen = np.argpartition(loss, starts - 1, axis=1)[:, :starts]
     return np.concatenate([np.take_along_axis(scale, chosen, axis=1)[..., None], form.grid[chosen]], axis=-1)
 
@@ -154,44 +162,50 @@ def polish(
     theta = theta.copy()
     theta[:, 1:] = np.clip(theta[:, 1:], form.low, form.high)
     low, high = np.append(-np.inf, form.low), np.append(np.inf, form.high)
-    damping = np.full(len(y), 1e-3)
     value, jacobian = form.log_error(u, theta)
     residual = y - value
     loss = (w * huber(residual, delta[:, None])).sum(axis=1) + prior.penalty(theta[:, 1:])
-    active = np.arange(len(y))
+    # The rows still at work, side by side: what is done leaves, which costs less than picking rows in every step.
+    place, limit = np.arange(len(y)), delta[:, None]
+    t, lost, r, J, mean, strength = theta, loss, residual, jacobian, prior.mean, prior.strength
+    damping, quiet = np.full(len(y), 1e-3), np.zeros(len(y), dtype=np.int64)
     diagonal = np.arange(theta.shape[1])
-    quiet = np.zeros(len(y), dtype=np.int64)
+    theta, loss = theta.copy(), loss.copy()
     for _ in range(steps):
-        r, J, t, wa = residual[active], jacobian[active], theta[active], w[active]
-        limit = delta[active, None]
-        pull = wa * np.minimum(1, limit / np.maximum(np.abs(r), 1e-300))
+        pull = w * np.minimum(1, limit / np.maximum(np.abs(r), 1e-300))
         weighted = (J * pull[..., None]).swapaxes(1, 2)
         normal = weighted @ J
         gradient = (weighted @ r[..., None])[..., 0]
-        belief = prior.rows(active)
-        normal[:, diagonal[1:], diagonal[1:]] += belief.strength
-        gradient[:, 1:] -= belief.strength * (t[:, 1:] - belief.mean)
+        normal[:, diagonal[1:], diagonal[1:]] += strength
+        gradient[:, 1:] -= strength * (t[:, 1:] - mean)
         # A parameter that its bound holds back must not spoil the step of the others.
         held = ((t <= low) & (gradient < 0)) | ((t >= high) & (gradient > 0))
-        normal[held] = 0
-        normal.swapaxes(1, 2)[held] = 0
-        gradient[held] = 0
-        normal[:, diagonal, diagonal] += damping[active, None] * normal[:, diagonal, diagonal] + 1e-12 + held
+        if held.any():
+            normal[held] = 0
+            normal.swapaxes(1, 2)[held] = 0
+            gradient[held] = 0
+        normal[:, diagonal, diagonal] += damping[:, None] * normal[:, diagonal, diagonal] + 1e-12 + held
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
-        trial = np.clip(t + np.clip(step, -2, 2), low, high)
-        value, new_jacobian = form.log_error(u[active], trial)
-        new_residual = y[active] - value
-        new_loss = (wa * huber(new_residual, limit)).sum(axis=1) + belief.penalty(trial[:, 1:])
-        gain = loss[active] - new_loss
+        trial = np.minimum(np.maximum(t + np.minimum(np.maximum(step, -2), 2), low), high)
+        value, new_jacobian = form.log_error(u, trial)
+        new_residual = y - value
+        new_loss = (w * huber(new_residual, limit)).sum(axis=1)
+        new_loss += (0.5 * strength * (trial[:, 1:] - mean) ** 2).sum(axis=1)
+        gain = lost - new_loss
         better = gain > 0
-        where = active[better]
-        theta[where], loss[where] = trial[better], new_loss[better]
-        residual[where], jacobian[where] = new_residual[better], new_jacobian[better]
-        damping[active] = np.where(better, damping[active] / 5, damping[active] * 4)
-        small = better & (gain <= _DIGITS * loss[active])
-        quiet[active] = np.where(small, quiet[active] + 1, np.where(better, 0, quiet[active]))
-        done = (quiet[active] >= 2) | (damping[active] > 1e8) | (loss[active] < 1e-28)
-        active = active[~done]
-        if active.size == 0:
-            break
+        small = better & (gain <= _DIGITS * lost)
+        t, lost = np.where(better[:, None], trial, t), np.where(better, new_loss, lost)
+        r, J = np.where(better[:, None], new_residual, r), np.where(better[:, None, None], new_jacobian, J)
+        damping = np.where(better, damping / 5, damping * 4)
+        quiet = np.where(small, quiet + 1, np.where(better, 0, quiet))
+        done = (quiet >= 2) | (damping > 1e8) | (lost < 1e-28)
+        if done.any():
+            theta[place[done]], loss[place[done]] = t[done], lost[done]
+            left = ~done
+            if not left.any():
+                return theta, loss
+            place, limit, t, lost, r, J, mean, strength, damping, quiet, u, y, w = (
+                each[left] for each in (place, limit, t, lost, r, J, mean, strength, damping, quiet, u, y, w)
+            )
+    theta[place], loss[place] = t, lost
     return theta, loss

