@@ -44,6 +44,7 @@ Known = Literal["one run", "one run and test clips", "several runs"]
 
 _STARTS = 4
 _EXACT = 1e-8
+_NOISE_STEPS = 60  # of a fit of which only the loss is needed
 _PARTS = 3
 _SEEN = 1  # observations that the belief about noise is worth
 
@@ -185,7 +186,7 @@ def fit_pools(data: Table, law: tuple[Floats, Floats], own: Floats, trends: list
         if not rows.size:
             continue
         part, u_part, delta_part = Table(data.x[rows], data.y[rows], inside[rows, window]), u[rows], delta[rows]
-        _, loss = solve(form, u_part, part.y, part.w, _STARTS, delta_part)
+        _, loss = solve(form, u_part, part.y, part.w, _STARTS, delta_part, steps=_NOISE_STEPS)
         freedom = np.maximum(sizes[rows, window] - len(form.parameters), 0) + _SEEN
         noise = np.sqrt((2 * loss + _SEEN * np.maximum(own[rows], NOISE) ** 2) / freedom)
         believed = _prior(form, data.rows(rows), noise)
