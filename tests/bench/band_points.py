@@ -28,7 +28,7 @@ class Points:
     """n observations, side by side.
 
     Attributes:
-        parts: (n, 4) as of `bands.parts`; beyond: ln factor; rest: ln observation minus what was predicted;
+        parts: (n, 4) as of `bands.parts`; beyond: ln factor; bound: as of `Pool.bound`; rest: ln observation minus what was predicted;
             off: the same of the mean over repeats.
         weight: in learning; a case's sum hangs on what it is of, not on how many sizes it predicts.
         group: the data set or public curve; case: a number for each fit; domain: the kind of learner, or the domain.
@@ -37,6 +37,7 @@ class Points:
 
     parts: Floats
     beyond: Floats
+    bound: NDArray[np.bool_]
     rest: Floats
     off: Floats
     stay: Floats
@@ -126,6 +127,7 @@ def _row(curve: Curve, at: Floats, new: Floats, mean: Floats, last: float, numbe
     predicted = curve.pool.log_error(x)
     return {
         "parts": parts(curve.pool, x).T, "beyond": x - curve.pool.last, "rest": np.log(new) - predicted,
+        "bound": np.full(len(at), curve.pool.bound),
         "off": np.log(mean) - predicted, "stay": np.log(new) - np.log(last), "n_sizes": curve.n_sizes * same,
         "known": np.full(len(at), curve.pool.known), "case": np.full(len(at), number),
         "status": np.full(len(at), curve.status),

@@ -30,23 +30,25 @@ FOLDS = 8
 _TINY = 1e-8
 _SMOOTH = 0.03  # of the pinball loss's kink, in ln half-width
 _LEAST = 1e-3  # of what is learned on: a score below counts as this
+_DOUBT = 1e-3  # pulls the factor at a bound to 1 where few curves have one
+_MARGIN = 0.5  # of a data set
 
 
 def learn(told: Points) -> Floats:
-    """(2 sides, levels, 5) weights of the parts and power of the distance, as `bands.learned`."""
+    """(2 sides, levels, 6) as `bands.learned`."""
     used = told.weight > 0
     made_of, rest, weight = told.parts[used], told.rest[used], told.weight[used] / told.weight[used].sum()
     scale = _scale(made_of, rest, weight)
     score = rest / np.sqrt(made_of**2 @ scale**2 + _TINY)
-    log = np.log(np.clip(told.beyond[used], NEAR, FAR))
+    rows = np.stack([np.ones_like(rest), np.log(np.clip(told.beyond[used], NEAR, FAR)), told.bound[used]], axis=1)
     groups = len(np.unique(told.group[used]))
-    found = np.empty((2, len(LEVELS), 5))
+    found = np.empty((2, len(LEVELS), 6))
     for s, side in enumerate((-1, 1)):
         for k, level in enumerate(LEVELS):
-            # As in conformal prediction, one more data set (the user's) is thought to lie beyond all others.
-            wanted = min(level * (groups + 1) / groups, 0.999)
-            at, power = _quantile(side * score, log, weight, (1 + wanted) / 2)
-            found[s, k] = [*scale * np.exp(at), power]
+            # Conformal prediction would add 1 were a data set one observation, next to nothing were all independent.
+            wanted = min(level * (groups + _MARGIN) / groups, 0.999)
+            at, power, bound = _quantile(side * score, rows, weight, (1 + wanted) / 2)
+            found[s, k] = [*scale * np.exp(at), power, bound]
     return found
 
 
@@ -68,19 +70,19 @@ def _scale(made_of: Floats, rest: Floats, weight: Floats) -> Floats:
     return np.asarray(np.exp(minimize(lost, start, jac=True, bounds=[(-6, 3)] * 4 + [(-1, 4)]).x[:-1]))
 
 
-def _quantile(score: Floats, log: Floats, weight: Floats, p: float) -> tuple[float, float]:
-    """Linear quantile regression of ln score on the log distance, by a smoothed pinball loss."""
-    value, rows = np.log(np.maximum(score, _LEAST)), np.stack([np.ones_like(log), log], axis=1)
+def _quantile(score: Floats, rows: Floats, weight: Floats, p: float) -> Floats:
+    """(3,) of a linear quantile regression of ln score on (n, 3) rows, by a smoothed pinball loss."""
+    value, doubt = np.log(np.maximum(score, _LEAST)), np.array([0.0, 0.0, _DOUBT])
 
     def lost(b: Floats) -> tuple[float, Floats]:
         rest = value - rows @ b
         pinball = p * rest + _SMOOTH * np.logaddexp(0, -rest / _SMOOTH)
-        return float(weight @ pinball), -rows.T @ (weight * (p - expit(-rest / _SMOOTH)))
+        slope = -rows.T @ (weight * (p - expit(-rest / _SMOOTH)))
+        return float(weight @ pinball + 0.5 * doubt @ b**2), slope + doubt * b
 
     order = np.argsort(value)
     start = float(value[order][np.searchsorted(np.cumsum(weight[order]), p)])
-    at, power = minimize(lost, np.array([start, 0.0]), jac=True).x
-    return float(at), float(power)
+    return np.asarray(minimize(lost, np.array([start, 0.0, 0.0]), jac=True).x)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def judged(told: Points, fold: NDArray[np.str_] | NDArray[np.int64]) -> Ends:
         for here in np.unique(fold[mine]):
             out = mine & (fold == here)
             weights = learn(told.at(mine & (fold != here)))
-            half = half_widths(weights, told.parts[out].T, told.beyond[out])
+            half = half_widths(weights, told.parts[out].T, told.beyond[out], told.bound[out])
             ends[:, :, out] = np.maximum.accumulate(half, axis=1)
     return Ends(*ends)
 
@@ -153,7 +155,7 @@ def classes(told: Points) -> list[tuple[str, int, float, NDArray[np.bool_]]]:
 def write(told: Points, ends: Ends) -> None:
     """The tables that are shipped."""
     head = "# Learned on LCDB and on the curves of Alabdulmohsin et al. 2022 by tests/bench/learn_bands.py --write."
-    lines = [head, "runs,side,level,noise,spread,apart,steep,power"]
+    lines = [head, "runs,side,level,noise,spread,apart,steep,power,bound"]
     for runs in KNOWN:
         weights = learn(told.at(told.known == runs))
         for side, mine in zip(("below", "above"), weights, strict=True):

@@ -3,15 +3,15 @@
 How far a new run may lie from what is predicted comes from four things that a curve tells: the noise of runs, how far
 the laws and windows that are pooled lie from each other there, how far the largest size lies from them, and how steep
 the curve was times the log-distance beyond the data, in whatever direction: a law that held so far may break. Their
-root mean square, each with its weight, is a band's half-width, which grows with a small power of that distance besides.
-Weights and powers are learned, for each level and side, on public learning curves of two kinds (`bands.csv`): weights
-as the scale of Student's t, then multiplied to the quantiles that hold the level when one more data set lies beyond all
-others (conformal prediction with a normalised score: Romano et al. 2019, Gibbs et al. 2023). Where every size has
-several runs their noise is known; with one, test clips tell a part of it, or it has to be guessed from what is left
+root mean square, each with its weight, is a band's half-width, which grows with a small power of that distance besides,
+and by a factor where the law's exponent is at a bound. All of it is learned, for each level and side, on public
+learning curves of two kinds (`bands.csv`): weights as the scale of Student's t, then multiplied to the quantiles that
+hold the level (conformal prediction with a normalised score: Romano et al. 2019, Gibbs et al. 2023). Where every size
+has several runs their noise is known; with one, test clips tell a part of it, or it has to be guessed from what is left
 around the laws: three sets of numbers.
 
-`calibration.csv` holds what such bands covered of data sets that they were not learned on. `tests/bench/bands.py
---write` makes both.
+`calibration.csv` holds what such bands covered of data sets that they were not learned on.
+`tests/bench/learn_bands.py --write` makes both.
 """
 
 import csv
@@ -32,6 +32,7 @@ FACTORS = (1.0, 1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0)  # ends of the classes of
 SIZES = (3, 4, 6, 10, 20)  # smallest numbers of sizes of the classes
 NEAR, FAR = 0.1, 4.0  # ln factors between which a half-width's power of the distance was learned
 
+_COLUMNS = ("noise", "spread", "apart", "steep", "power", "bound")
 _WIDEST = 230.0  # ln error, beyond which nothing is told apart
 _KNOTS = np.arange(0, 16.05, 0.1)  # ln factors; a band beyond is as wide as there
 
@@ -77,12 +78,12 @@ def calibration() -> tuple[Cell, ...]:
 
 @functools.cache
 def learned(known: Known) -> NDArray[np.float64]:
-    """(2 sides, levels, 5) the weights of `parts` and the power of the distance, as they are shipped."""
-    found = np.full((2, len(LEVELS), 5), np.nan)
+    """(2 sides, levels, 6) weights of `parts`, power of the distance, ln factor at a bound, as they are shipped."""
+    found = np.full((2, len(LEVELS), len(_COLUMNS)), np.nan)
     for row in _rows("bands.csv"):
         if row["runs"] == known:
             place = ("below", "above").index(row["side"]), LEVELS.index(float(row["level"]))
-            found[place] = [float(row[name]) for name in ("noise", "spread", "apart", "steep", "power")]
+            found[place] = [float(row[name]) for name in _COLUMNS]
     return found
 
 
@@ -98,10 +99,10 @@ def parts(pool: Pool, x: Floats) -> Floats:
     return np.stack([noise, spread, apart, pool.steep * beyond])
 
 
-def half_widths(weights: Floats, made_of: Floats, beyond: Floats) -> Floats:
-    """(..., 5) weights and power, (4, n) parts and (n,) ln distances -> (..., n) half-widths."""
+def half_widths(weights: Floats, made_of: Floats, beyond: Floats, bound: NDArray[np.bool_]) -> Floats:
+    """(..., 6) as `learned`, (4, n) parts, (n,) ln distances and whether at a bound -> (..., n) half-widths."""
     scale = np.sqrt((weights[..., :4] ** 2) @ made_of**2)
-    return np.asarray(scale * np.exp(weights[..., 4:] * np.log(np.clip(beyond, NEAR, FAR))))
+    return np.asarray(scale * np.exp(weights[..., 4:] @ np.stack([np.log(np.clip(beyond, NEAR, FAR)), bound])))
 
 
 def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
@@ -111,8 +112,8 @@ def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
     known.
     """
     weights, beyond = learned(pool.known), np.maximum(x - pool.last, 0)
-    within = half_widths(weights, parts(pool, x), np.zeros_like(x))
-    ahead = half_widths(weights, parts(pool, pool.last + _KNOTS), _KNOTS)
+    within = half_widths(weights, parts(pool, x), np.zeros_like(x), np.full(x.shape, pool.bound))
+    ahead = half_widths(weights, parts(pool, pool.last + _KNOTS), _KNOTS, np.full(_KNOTS.shape, pool.bound))
     at, z = _normal(level), np.array([0.0, *(_normal(p) for p in LEVELS)])
     sides = []
     for near, far in zip(within, np.maximum.accumulate(ahead, axis=2), strict=True):

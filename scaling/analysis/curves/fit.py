@@ -144,7 +144,8 @@ def fit_observed(
             curve = _none("rises with data", data, i, unit) if trends[j] == "rises" else _constant(seen, i, unit)
         known: Known = "several runs" if seen.several(i) else "one run and test clips" if own[j] > 0 else "one run"
         source: Noise = "several runs a size" if known == "several runs" else "residuals of one run a size"
-        fitted[i] = replace(curve, pool=replace(pools[j], known=known), noise_from=source)
+        pool = replace(pools[j], known=known, bound=curve.status == "exponent at bound")
+        fitted[i] = replace(curve, pool=pool, noise_from=source)
     return fitted
 
 

@@ -69,6 +69,7 @@ class Pool:
         trend: of a flat curve the level counts as much as all members; one that rises stays at its last error.
         own: standard deviation of ln error of one run as runs or test clips tell it; 0 where they do not.
         known: what tells the noise of a run.
+        bound: whether the default law's exponent is at a bound, so that it describes a step or no law at all.
     """
 
     centre: float
@@ -79,6 +80,7 @@ class Pool:
     trend: Trend = "falls"
     own: float = 0.0
     known: Known = "one run"
+    bound: bool = False
 
     @property
     def level(self) -> float:
