@@ -28,8 +28,8 @@ class Points:
     """n observations, side by side.
 
     Attributes:
-        parts: (n, 4) as of `bands.parts`; beyond: ln factor; bound: as of `Pool.bound`; rest: ln observation minus what was predicted;
-            off: the same of the mean over repeats.
+        parts: (n, 4) as of `bands.parts`; beyond: ln factor; bound: as of `Pool.bound`; rest: ln observation minus what
+            was predicted; off: the same of the mean over repeats.
         weight: in learning; a case's sum hangs on what it is of, not on how many sizes it predicts.
         group: the data set or public curve; case: a number for each fit; domain: the kind of learner, or the domain.
         protocol: whether it is one of protocol A's; stay: what the last error leaves of the observation (ln).

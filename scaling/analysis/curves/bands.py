@@ -24,7 +24,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.forms import OFFSET, Floats
 from scaling.analysis.curves.pool import Known, Pool
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -108,12 +108,13 @@ def half_widths(weights: Floats, made_of: Floats, beyond: Floats, bound: NDArray
 def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
     """(n,) lower and upper ln error of a new run at ln sizes x.
 
-    Never narrower than a band of a lower level, than one nearer to the data, or than the noise of a run where that is
-    known.
+    Never narrower than a band of a lower level, than one nearer to the data, or, where the noise of a run is known, than
+    that and what it does to a law of three parameters.
     """
     weights, beyond = learned(pool.known), np.maximum(x - pool.last, 0)
     within = half_widths(weights, parts(pool, x), np.zeros_like(x), np.full(x.shape, pool.bound))
     ahead = half_widths(weights, parts(pool, pool.last + _KNOTS), _KNOTS, np.full(_KNOTS.shape, pool.bound))
+    least = pool.own * float(np.sqrt(1 + len(OFFSET.parameters) / pool.runs.sum()))
     at, z = _normal(level), np.array([0.0, *(_normal(p) for p in LEVELS)])
     sides = []
     for near, far in zip(within, np.maximum.accumulate(ahead, axis=2), strict=True):
@@ -121,7 +122,7 @@ def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
         grown = np.maximum.accumulate(np.where(x > pool.last, grown, near), axis=0)
         # Between the table's levels along the quantiles of a normal, and beyond the last in proportion to them.
         side = np.array([np.interp(at, z, [0.0, *column]) for column in grown.T]) * max(at / z[-1], 1.0)
-        sides.append(np.minimum(np.maximum(side, pool.own * at), _WIDEST))
+        sides.append(np.minimum(np.maximum(side, least * at), _WIDEST))
     centre = pool.log_error(x)
     return centre - sides[0], centre + sides[1]
 

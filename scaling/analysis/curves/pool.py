@@ -13,14 +13,22 @@ variance says against the noise seen.
 Where a curve neither falls nor rises beyond its noise, nobody knows whether it will: half of the weight is on its
 level, half on the laws. One that rises is predicted to stay where it is.
 
-Chosen by looking at the public curves of ../shared/extrapolation, in round numbers; `tests/bench/choices.py` says what
-each is worth, and what choosing cost on domains that the choice did not see:
+Chosen by looking, in round numbers. At ../shared/extrapolation alone; `tests/bench/choices.py` says what each is worth,
+and what choosing cost on domains that the choice did not see:
 - the two laws that are pooled, with equal weight (FORMS; neither the pure power law nor the broken one);
 - windows of sizes instead of all sizes, four of them, that a window has three sizes at least (WINDOWS, FEWEST);
 - the belief about exponents: median 0.5, one standard deviation a factor e^0.4 (EXPONENT);
 - the belief about the bend: near the smallest size, one standard deviation a factor e (BEND);
-- the belief about noise: 1 %, worth one observation (NOISE, _SEEN), and the Huber threshold of 1 % (`solve.HUBER`);
-Not chosen so: the default law, that windows fade in within the data, the number of grid points and steps.
+- the belief about noise: 1 %, worth one observation (NOISE, _SEEN), and the Huber threshold of 1 % (`solve.HUBER`).
+At that and at ../shared/lcdb, half of each of which is kept back:
+- that a flat curve is predicted half at its level, and that one that rises stays; that known noise widens the Huber
+  threshold (`solve.threshold`);
+- what a half-width is made of: the four parts, thirds for the steepness, a power of the distance, a factor at a bound
+  (`bands`), and that there are three sets of numbers; Student's t for the weights, half a data set of margin;
+- how much cases count in learning (`tests/bench/band_points.py`): LCDB's protocol A most, each collection for itself.
+The numbers in bands.csv are learned, not chosen; how bands do without the data sets that are judged, and without kinds
+of learner and domains, is in tests/bench/README.md. Not chosen by looking: the default law, that windows fade in within
+the data, the number of grid points and steps.
 """
 
 from dataclasses import dataclass

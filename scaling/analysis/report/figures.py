@@ -28,8 +28,7 @@ _LINES = (
     "Lines are predictions, pooled over laws and windows of sizes (the faint lines), dashed beyond the data (to "
     f"{BEYOND} times the largest size). Shaded, and as bars at the right: where a new run falls at the end of the "
     "line, with the level aimed at and the share that such bands really held. Crosses, beside the largest size: "
-    "what the smaller sizes alone predict of it. Points joined by dots: the error rises or there are too few "
-    "points, so nothing is fitted."
+    "what the smaller sizes alone predict of it. Points joined by dots: one or two sizes, which predict nothing."
 )
 
 

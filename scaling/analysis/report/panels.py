@@ -11,7 +11,7 @@ from scaling.analysis.claims.claim import chance
 from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.claims.twins import Twins
 from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, Crossover
-from scaling.analysis.curves.fit import BEYOND, LEVEL, Floats
+from scaling.analysis.curves.fit import LEVEL, Floats
 from scaling.analysis.report.axes import Along, error_axis, log_axis, style, subtitle, title
 from scaling.analysis.report.contrasts import of_pair
 from scaling.analysis.report.escapes import drawn
@@ -52,9 +52,6 @@ def draw_curve(axes: Axes, row: dict[str, Any], look: Look, dashes: Dashes) -> F
     """Draw one row of `curves.parquet`; returns the errors of its line."""
     line: dict[str, Any] = {"color": str(look["color"]), "linewidth": float(look["linewidth"]), "zorder": 2}
     x, y, low, high = (np.array(row[name], dtype=np.float64) for name in _LINES)
-    if row["form"] == "constant":
-        x, y = np.geomspace(row["largest"] / 8, BEYOND * row["largest"], 9), np.full(9, row["E"])
-        low = high = np.full(9, np.nan)
     axes.fill_between(x, low, high, color=line["color"], alpha=0.07, linewidth=0, zorder=1)
     for window in row["windows"]:
         axes.plot(x, np.array(window, dtype=np.float64), color=line["color"], linewidth=0.5, alpha=0.35, zorder=1)

@@ -69,7 +69,7 @@ def test_a_rising_arm_and_arms_that_are_the_same(three: Tables) -> None:
     falling = 0.9 - 0.1 * (pl.col("clips") / 400).log()
     rising = scores.with_columns(pl.when(captioning).then(falling).otherwise("value").alias("value"))
     found = claims(gather(rising, predictions.clear(), design))
-    assert "overtakes captioning" in of(found, "crossover", "objective")[0].sentence
+    assert "overtake captioning" in of(found, "crossover", "objective")[0].sentence
     assert "the error rises" in of(found, "steeper", "objective", "exponent")[0].sentence
     copied = scores.filter(pl.col("objective") == "contrastive").with_columns(
         pl.lit("captioning").alias("objective"), ("copy-" + pl.col("run")).alias("run")
