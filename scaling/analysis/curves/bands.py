@@ -108,8 +108,8 @@ def half_widths(weights: Floats, made_of: Floats, beyond: Floats, bound: NDArray
 def band(pool: Pool, x: Floats, level: float) -> tuple[Floats, Floats]:
     """(n,) lower and upper ln error of a new run at ln sizes x.
 
-    Never narrower than a band of a lower level, than one nearer to the data, or, where the noise of a run is known, than
-    that and what it does to a law of three parameters.
+    Never narrower than a band of a lower level, than one nearer to the data, or, where the noise of a run is known,
+    than that and what it does to a law of three parameters.
     """
     weights, beyond = learned(pool.known), np.maximum(x - pool.last, 0)
     within = half_widths(weights, parts(pool, x), np.zeros_like(x), np.full(x.shape, pool.bound))
