@@ -17,16 +17,15 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
         return init, {}
     try:
         path = Path(init).expanduser().resolve()
-        there = path.is_file()
-    # A user that is not there, a link to itself, a name that is too long, a name that is none.
+        if path.is_file():
+            name = initialization_name(path)
+            return name, {name: path}
+    # A user that is not there, a link to itself, a name that is too long or none, a file that cannot be read.
     except (RuntimeError, OSError, ValueError):
-        there = False
-    if not there:
-        raise StudyError(
-            f"no checkpoint at {ascii(init)[1:-1]}: give {', '.join(known)} or the path of a weights.safetensors"
-        )
-    name = initialization_name(path)
-    return name, {name: path}
+        pass
+    raise StudyError(
+        f"no checkpoint at {ascii(init)[1:-1]}: give {', '.join(known)} or the path of a weights.safetensors"
+    )
 
 
 def initialization_name(path: Path) -> str:

@@ -5,7 +5,6 @@ checkpoints hold them by) a part of the run's networks takes, None for random on
 gives, up to the first "-": `checkpoint-3f2a` is a `checkpoint`.
 """
 
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,8 +145,10 @@ def _saved_by_torch(local: Path, path: Location) -> Weights:
         # Of a file that is open, so that torch cannot go by its name.
         with local.open("rb") as file:
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise StudyError(f"{path} is no file of weights alone: {str(error).splitlines()[0]}") from None
+    # What is wrong in it shows as whatever its reader stumbles over: a KeyError, a struct.error, ...
+    except Exception as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise StudyError(f"{path} is no file of weights alone: {why}") from None
     found = found.get("model", found) if isinstance(found, dict) else {}
     weights = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
     if not weights:
@@ -158,7 +159,7 @@ def _saved_by_torch(local: Path, path: Location) -> Weights:
 def load_part(objective: Objective, weights: Mapping[str, torch.Tensor], prefix: str, name: str) -> None:
     """Copy the tensors under `prefix` into an objective in place; every tensor it has there must come with its shape.
 
-    Raises `StudyError` naming the first tensor that is missing or of another shape.
+    Raises `StudyError` naming the first tensor that is missing, of another shape or kind, or not finite.
     """
     own = {key: value for key, value in objective.state_dict().items() if prefix and key.startswith(prefix)}
     if not own:
@@ -169,7 +170,11 @@ def load_part(objective: Objective, weights: Mapping[str, torch.Tensor], prefix:
         if weights[key].shape != value.shape:
             there, here = list(weights[key].shape), list(value.shape)
             raise StudyError(f"{name} does not fit: {key} has shape {there}, this model needs {here}")
+        if weights[key].is_floating_point() != value.is_floating_point():
+            raise StudyError(f"{name} does not fit: {key} is of {weights[key].dtype}, this model needs {value.dtype}")
         value.copy_(weights[key])
+        if not value.isfinite().all():
+            raise StudyError(f"{name} does not fit: {key} holds values that are no numbers")
 
 
 def check_checkpoints(study: Study, vocabulary: int) -> None:
@@ -181,4 +186,8 @@ def check_checkpoints(study: Study, vocabulary: int) -> None:
         kind = replace(run, data=replace(run.data, clips=0), seed=0, initialization=replace(init, parent=""))
         if kind not in seen and not {init.audio, init.text}.isdisjoint(weights):
             seen.add(kind)
-            build(run, vocabulary, {}, weights.get(init.audio), weights.get(init.text))
+            try:
+                build(run, vocabulary, {}, weights.get(init.audio), weights.get(init.text))
+            except StudyError as error:
+                files = ", ".join(str(study.checkpoints[name]) for name in (init.audio, init.text) if name in weights)
+                raise StudyError(f"{files}: {error}") from None

@@ -1,10 +1,14 @@
 """What a run may start from, and what it says when that does not fit."""
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import torch
+from outcomes import outcome
 from safetensors.torch import save_file
 from tiny import ENCODER, tiny_run
 
@@ -53,6 +57,21 @@ def test_another_shape_is_named_with_both() -> None:
     assert "encoder.stem.0.taps.weight has shape [16, 240], this model needs [8, 240]" in said
 
 
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (lambda value: value.fill_(torch.nan), "holds values that are no numbers"),
+        (lambda value: value.fill_(torch.inf), "holds values that are no numbers"),
+        (lambda value: value.to(torch.complex64), "is of torch.complex64, this model needs torch.float32"),
+        (lambda value: value.to(torch.int64), "is of torch.int64, this model needs torch.float32"),
+    ],
+)
+def test_other_values_are_named(odd: Callable[[torch.Tensor], torch.Tensor], said: str) -> None:
+    weights = supervised()
+    weights["encoder.norm.bias"] = odd(weights["encoder.norm.bias"].clone())
+    assert f"encoder.norm.bias {said}" in message(weights)
+
+
 def test_a_missing_tensor_is_named() -> None:
     weights = supervised()
     del weights["encoder.norm.bias"]
@@ -88,6 +107,21 @@ def test_public_weights_are_read_from_a_file_of_torch_and_only_weights(tmp_path:
         with pytest.raises(StudyError, match=said) as refused:
             read_weights(tmp_path / "other.pt")
         assert "\n" not in str(refused.value)
+
+
+def test_a_file_of_torch_with_wrong_bytes_is_one_line(tmp_path: Path) -> None:
+    path, draws = tmp_path / "weights.pt", random.Random(0)
+    torch.save({"model": {"a": torch.ones(3)}}, path)
+    with ZipFile(path) as whole:
+        files = {name: whole.read(name) for name in whole.namelist()}
+    refused = 0
+    for _ in range(60):
+        with ZipFile(path, "w") as changed:
+            for name, content in files.items():
+                place = draws.randrange(len(content)) if name.endswith(".pkl") else len(content)
+                changed.writestr(name, content[:place] + draws.randbytes(1) + content[place + 1 :])
+        refused += isinstance(outcome(lambda: read_weights(path)), str)
+    assert refused > 30
 
 
 def test_a_file_that_has_changed_since_a_run_was_named_by_it_is_not_taken(tmp_path: Path) -> None:
