@@ -24,6 +24,7 @@ from scaling.storage.files import (
     check_folder,
     check_writable,
     json_text,
+    on_disk,
 )
 from scaling.storage.lease import Lease
 from scaling.storage.own import read_own
@@ -233,8 +234,10 @@ class Start:
         check_publishable(self.folder.report, self._owner, (*FIXED, SCORES, STAMP))
         self.folder.results(self.study.runs)
         for run in self.study.runs:
-            check_folder(self.folder.run(run.name).path)
-            self.folder.run(run.name).curve()
+            folder = self.folder.run(run.name)
+            if on_disk(folder.path):
+                check_folder(folder.path)
+            folder.curve()
 
     @property
     def _owner(self) -> str:

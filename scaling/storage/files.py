@@ -196,7 +196,8 @@ def free_bytes(folder: Location) -> int | None:
 
 
 def check_folder(folder: Location) -> None:
-    """Raise `StudyError` for what is no folder and can be none: a file, below a file, with too long a name."""
+    """Raise `StudyError` for what is no folder and can be none: a file, below a file, with too long a name, in
+    an object store that does not answer or may not be read."""
     _of(folder).check_folder(folder)
 
 

@@ -139,33 +139,41 @@ class Objects:
         return None
 
     def check_folder(self, folder: UPath) -> None:
-        """Any name will do."""
+        with _asked_once(folder, "read") as files, suppress(FileNotFoundError):
+            files.info(folder.path)
 
     def check_writable(self, folder: UPath) -> None:
-        from botocore.exceptions import BotoCoreError
-
-        options = {**folder.storage_options, "skip_instance_cache": True}
-        if folder.protocol == "s3":
-            options["config_kwargs"] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 5}
         mark = f"{folder.path}/.seen-{secrets.token_hex(8)}"
-        try:
-            type(folder.fs)(**options).pipe_file(mark, b"")
+        with _asked_once(folder, "written") as files:
+            files.pipe_file(mark, b"")
             folder.fs.rm_file(mark)
-        except FileNotFoundError:
-            raise StudyError(f"{folder}: there is no such bucket, make it first") from None
-        except PermissionError as error:
-            raise StudyError(
-                f"{folder} may not be written with the credentials of the environment (AWS_ACCESS_KEY_ID, ...): {error}"
-            ) from None
-        except BotoCoreError as error:
-            # Its own words would name the endpoint.
-            raise StudyError(
-                f"{folder} cannot be reached ({type(error).__name__}): see AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY"
-            ) from None
-        except OSError as error:
-            if not is_outage(error):
-                raise StudyError(f"{folder} cannot be used: {error}") from None
+
+
+@contextmanager
+def _asked_once(folder: UPath, what: str) -> Iterator[Any]:
+    """A filesystem whose requests are tried once, not for minutes. Raises `StudyError` where one cannot be answered."""
+    from botocore.exceptions import BotoCoreError
+
+    options = {**folder.storage_options, "skip_instance_cache": True}
+    if folder.protocol == "s3":
+        options["config_kwargs"] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 5}
+    try:
+        yield type(folder.fs)(**options)
+    except FileNotFoundError:
+        raise StudyError(f"{folder}: there is no such bucket, make it first") from None
+    except PermissionError as error:
+        raise StudyError(
+            f"{folder} may not be {what} with the credentials of the environment (AWS_ACCESS_KEY_ID, ...): {error}"
+        ) from None
+    except BotoCoreError as error:
+        # Its own words would name the endpoint.
+        raise StudyError(
+            f"{folder} cannot be reached ({type(error).__name__}): see AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        ) from None
+    except OSError as error:
+        if not is_outage(error):
+            raise StudyError(f"{folder} cannot be used: {error}") from None
 
 
 def is_outage(error: BaseException) -> bool:

@@ -254,6 +254,10 @@ def test_a_checkpoint_to_start_from_goes_where_nodes_see_it(object_store: Object
         ({}, "MLflow's SQLite cannot live: name a tracking server with --tracking-uri"),
         ({"--out": "s3://nobucket/study"}, "s3://nobucket/study: there is no such bucket"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "cannot be reached (EndpointConnectionError)"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "--out": "/absent/study", "--store": "s3://bucket/store"},
+            "s3://bucket/store cannot be reached (EndpointConnectionError)",
+        ),
         ({"--store": "http://127.0.0.1/store"}, "http://127.0.0.1/store is no folder"),
     ],
 )
