@@ -104,8 +104,11 @@ def check_database(path: Path) -> None:
     Raises `StudyError` where it is damaged, not MLflow's, of another MLflow or may not be written, and
     `UnreachableError` where another process has it locked for `LOCKED_SECONDS`. It is never changed.
     """
-    if not (path.exists() or path.is_symlink()):
-        return
+    try:
+        if not (path.exists() or path.is_symlink()):
+            return
+    except OSError as error:
+        raise StudyError(f"{path} cannot be a database ({error.strerror}): name another with --tracking-uri") from None
     if not path.is_file():
         raise damaged(path, "it is no file", CURE)
     if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):

@@ -1,7 +1,6 @@
 """One start at a time: a lease on a folder, kept alive by a heartbeat."""
 
 import math
-import os
 import secrets
 import socket
 import threading
@@ -22,14 +21,13 @@ from scaling.storage.files import (
     json_text,
     make_folder,
     on_disk,
-    read_bytes,
     remove,
     remove_if_empty,
     replace_if,
     version,
     write_json,
 )
-from scaling.storage.own import damaged, own_of, read_own
+from scaling.storage.own import damaged, own_bytes, own_of, read_own
 
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 30.0
@@ -189,14 +187,11 @@ class Lease:
         Raises `StudyError` where that is nothing that a start of this project has left.
         """
         path = self.path
-        if on_disk(path):
-            if path.is_symlink() or (path.exists() and not path.is_file()):
-                raise damaged(path, "it is no file", CURE)
-            if path.exists() and not os.access(path, os.R_OK):
-                raise damaged(path, "it may not be read", CURE)
+        if on_disk(path) and path.is_symlink():
+            raise damaged(path, "it is no file", CURE)
         try:
             # The version first: a beat in between makes the condition fail.
-            known, content = version(path), read_bytes(path)
+            known, content = version(path), own_bytes(path, CURE)
         except FileNotFoundError:
             return None
         # Just created and not yet written, or written as the machine went down.

@@ -25,7 +25,7 @@ def read_own(path: Location, kind: type[Kind], cure: str) -> Kind:
     Raises `FileNotFoundError` where there is none, and `StudyError` naming the file and the cure where it is anything
     but whole and of this kind: cut short, of other types, no text, a folder, a device or a link to nothing.
     """
-    return own_of(_content(path, cure), path, kind, cure)
+    return own_of(own_bytes(path, cure), path, kind, cure)
 
 
 def own_of(content: bytes, path: Location, kind: type[Kind], cure: str) -> Kind:
@@ -45,7 +45,7 @@ def read_own_lines(path: Location, kind: type[Kind], cure: str) -> list[Kind]:
     Raises as `read_own` does, naming the line.
     """
     found = []
-    for number, line in enumerate(_content(path, cure).splitlines(keepends=True), start=1):
+    for number, line in enumerate(own_bytes(path, cure).splitlines(keepends=True), start=1):
         if not line.endswith(b"\n"):
             continue
         try:
@@ -61,7 +61,8 @@ def damaged(path: Location, why: object, cure: str) -> StudyError:
     return StudyError(f"{path} is damaged ({words[:200]}): {cure}")
 
 
-def _content(path: Location, cure: str) -> bytes:
+def own_bytes(path: Location, cure: str) -> bytes:
+    """All that a small file of ours holds. Raises as `read_own` does."""
     if not on_disk(path):
         return read_bytes(path)
     try:

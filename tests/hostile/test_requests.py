@@ -199,6 +199,7 @@ ROWS = {
     "init: a folder": Row([*OUT, "--audio-init", "{}"], "no checkpoint at"),
     "init: a device": Row([*OUT, "--audio-init", "/dev/zero"], "no checkpoint at"),
     "init: nothing": Row([*OUT, "--audio-init", ""], "no checkpoint at"),
+    "init: what cannot be read": Row([*OUT, "--audio-init", "/proc/self/mem"], "no checkpoint at"),
     "init: a line break": Row([*OUT, "--audio-init", "a\nb"], r"no checkpoint at a\nb"),
     "init: the home of nobody": Row([*OUT, "--text-init", "~nobody-of-that-name/x"], "no checkpoint at ~nobody"),
     "init: empty": Row([*OUT, "--audio-init", "{}/w"], "is not a safetensors file", file("w", "")),
@@ -207,6 +208,10 @@ ROWS = {
     "tasks: in a bucket": Row([*OUT, "--tasks", "s3://bucket/tasks.toml"], "must be a path on a filesystem"),
     "audio root: the home of nobody": Row([*OUT, "--audio-root", "~nobody-of-that-name"], "cannot be found"),
     "audio root: nowhere": Row([*OUT, "--audio-root", "{}/absent"], "--audio-root"),
+    "manifests: what cannot be read": Row([*OUT, "--manifests", "/proc/self/mem"], "cannot be read: Input/output"),
+    "record: a name of 300 letters": Row(
+        [*OUT, "--tracking-uri", "sqlite:///{}/" + "x" * 300], "cannot be a database (File name too long)"
+    ),
     "manifests: nothing there": Row([*OUT, "--manifests", "{}/absent.jsonl.gz"], "no manifest at"),
 }
 

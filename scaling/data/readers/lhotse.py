@@ -64,8 +64,11 @@ def manifest_digest(files: Sequence[Path]) -> str:
 
 
 def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise StudyError(f"the manifest {file} cannot be read: {error.strerror}") from None
 
 
 def read_manifest(file: Path) -> Iterator[Clip | Reject]:
