@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.forms import MAGNITUDES, Floats
 from scaling.analysis.curves.replicate import seed_noise
 from scaling.analysis.scores.arms import Arm
 from scaling.analysis.scores.resamples import Draws
+
+_FARTHEST = float(np.log(MAGNITUDES[1]))  # of ln error: what moves it further moves it beyond all errors
 
 
 @dataclass(frozen=True)
@@ -108,5 +110,6 @@ def _resampled(
             floor = mine.select(0.5 / (pl.col("n_test") + 1.0)).to_series().fill_null(0).to_numpy()
             clips = np.maximum(draws.clips_only[mine["row"]], floor[:, None]).reshape(len(one.x), n_tasks, -1)
             deviation = deviation + np.log(clips.mean(axis=1).T) - np.log(one.error)
-        told[arm] = Mean(one.x, one.error, one.counts, one.runs, one.error * np.exp(deviation))
+        resampled = one.error * np.exp(np.clip(deviation, -_FARTHEST, _FARTHEST))
+        told[arm] = Mean(one.x, one.error, one.counts, one.runs, resampled)
     return Means(told, n_tasks, covers)

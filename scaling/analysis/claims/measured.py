@@ -30,6 +30,7 @@ from scaling.analysis.scores.rows import primary
 from scaling.analysis.scores.words import place, plain, sized, thousands, unit
 
 Row = dict[str, Any]
+_APART = 2.0  # times the smallest size: sizes that lie closer tell nothing of a tenfold
 
 
 def measured(known: Evidence) -> list[Claim]:
@@ -117,6 +118,15 @@ def _steeper(pair: Pair, rows: pl.DataFrame, x: Floats, y: Floats, axis: Axis) -
     The sentence names the steeper arm first; the claim's number is always `other`'s fall minus `arm`'s.
     """
     first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    if last["x"] < _APART * first["x"]:
+        text = (
+            f"what a tenfold increase brings {last['arm']} and {last['other']} cannot be said: from "
+            f"{plain(first['x'])} to {place(axis, last['x'])} is less than {_APART:.0f} times as much."
+        )
+        return Claim(
+            kind="steeper", **_between(rows, axis), sentence=led(pair.held, text), number=None,
+            unit="percent per tenfold", status="cannot be said",
+        )  # fmt: skip
     tenfolds = np.log10(last["x"] / first["x"])
 
     def per_tenfold(small: Floats, large: Floats) -> Floats:

@@ -21,7 +21,7 @@ Noise = Literal["residuals of one run a size", "several runs a size", "none"]
 BEYOND = 4  # predictions are shown up to this many times the largest size
 _STEPS = 200  # of a refit
 _ENDS = (-700.0, 700.0)  # ln of what is a number
-_REACH = 1e6  # clips for an error are sought up to this many times the largest size
+_REACH = 1e6  # times the largest size: clips for an error are sought, and errors told, up to there
 
 
 @dataclass(frozen=True)
@@ -190,5 +190,5 @@ class Curve:
 
 def _sizes(x: Floats | float) -> Floats:
     x = np.asarray(x, dtype=np.float64)
-    refuse_unusable("numbers of clips", x)
+    refuse_unusable("numbers of clips", x, _REACH)
     return x

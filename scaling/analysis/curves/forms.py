@@ -56,9 +56,9 @@ class Form:
         return theta[:, :1] + g, np.concatenate([np.ones((*g.shape, 1)), by_phi], axis=-1)
 
 
-def refuse_unusable(name: str, values: Floats) -> None:
-    """Raise ValueError for sizes or errors that no law can be fitted to."""
-    low, high = MAGNITUDES
+def refuse_unusable(name: str, values: Floats, reach: float = 1) -> None:
+    """Raise ValueError for sizes or errors that no law can be fitted to, or asked for `reach` times beyond them."""
+    low, high = MAGNITUDES[0] / reach, MAGNITUDES[1] * reach
     # What is not a number is neither.
     if not np.all((values >= low) & (values <= high)):
         raise ValueError(f"{name} must be finite and above 0, between {low:g} and {high:g}")

@@ -49,6 +49,8 @@ def plan_next_run(
     Raises:
         StudyError: results that cannot be read or tell too little, or names that are not there.
     """
+    if not all(0 <= v < float("inf") for v in (samples_seen, *hours)):
+        raise StudyError("--samples-seen and hours must be finite and not negative")
     place = Path(results).expanduser().absolute()
     known = so_far(*(read_table(place, axis, factors) if is_table(results) else read_study(place)))
     have = [arm.name for arm in known.arms]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 
@@ -21,8 +22,8 @@ class Cost:
     def weight(self, arm: str, size: float) -> float:
         """What a clip seen costs in such a run, in units of what it costs on average over arms and sizes; 1 where flops
         are unknown."""
-        ratio = _mean(self._like(arm, size).select(_A_CLIP).to_series()) / _mean(self.cells.select(_A_CLIP).to_series())
-        return ratio if ratio > 0 else 1.0
+        own, every = (_mean(cells.select(_A_CLIP).to_series()) for cells in (self._like(arm, size), self.cells))
+        return own / every if 0 < own < np.inf and 0 < every < np.inf else 1.0
 
     def hours(self, arm: str, size: float, per_million: float, per_run: float, samples: float = 0.0) -> float:
         """GPU-hours of such a run; NaN where nothing tells how many clips it sees.

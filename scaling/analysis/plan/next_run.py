@@ -19,6 +19,7 @@ from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST
 from scaling.analysis.curves.replicate import Replicates, replicate
 from scaling.analysis.plan.cost import Cost
+from scaling.analysis.plan.power import refuse_noise
 from scaling.analysis.scores.arms import arm_columns, arms
 from scaling.analysis.scores.design import Axis, Design
 from scaling.analysis.scores.rows import by_size, primary, trained
@@ -123,10 +124,9 @@ def next_runs(
         hours: GPU-hours of a run of the arm of this name at this size, above 0.
 
     Raises:
-        ValueError: noise or hours that are not above 0, or an arm without a curve.
+        ValueError: noise or hours that make no sense, or an arm without a curve.
     """
-    if not noise > 0:
-        raise ValueError("noise must be above 0")
+    refuse_noise(noise)
     sizes = np.union1d(arms[0].sizes, arms[1].sizes)
     fitted = [_replicates(arm, noise, sizes, (seed, i)).curves[0] for i, arm in enumerate(arms)]
     predicted = [curve.predict(sizes) for curve in fitted]
@@ -156,8 +156,8 @@ def next_runs(
             width = _width(with_it - value[(1 - i) * half])
             count = int(arm.runs[arm.sizes == size].sum())
             found.append(Candidate(arm.name, float(size), count, hours(arm.name, float(size)), width / now))
-    if not all(one.hours > 0 for one in found):
-        raise ValueError("hours must be above 0")
+    if not all(0 < one.hours < np.inf for one in found):
+        raise ValueError("hours must be finite and above 0")
     return sorted(found, key=lambda one: -one.gain)
 
 

@@ -13,14 +13,23 @@ from itertools import combinations
 
 import numpy as np
 
-from scaling.analysis.curves.crossover import crossover, overtaken, sought
-from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.crossover import FAR, crossover, overtaken, sought
+from scaling.analysis.curves.forms import Floats, refuse_unusable
 from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST
 from scaling.analysis.curves.simulate import DRAWS, Law, replicates, simulate
 
 STUDIES = 200
 _BATCH = 50  # studies refitted together: more need more memory and no less time
+_MOST_NOISE = 10.0  # of ln error: a factor of 20,000
+_MOST_SEEDS = 100
+_ROOM = 1e-25  # share of the magnitudes that an error may have, for noise to leave it within them
+
+
+def refuse_noise(noise: float) -> None:
+    """Raise ValueError for what is no noise of ln error between runs."""
+    if not 0 < noise <= _MOST_NOISE:
+        raise ValueError(f"noise must be above 0 and at most {_MOST_NOISE:g} (0.02: errors vary by about 2 %)")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,9 @@ class Grid:
         hours_per_million: GPU-hours for a million clips seen.
         hours_per_run: GPU-hours of a run besides (start, probes).
         unit: what sizes count.
+
+    Raises:
+        ValueError: what makes no sense.
     """
 
     laws: tuple[Law, ...]
@@ -50,12 +62,20 @@ class Grid:
     def __post_init__(self) -> None:
         if len({one.name for one in self.laws}) < 2 or len({one.name for one in self.laws}) < len(self.laws):
             raise ValueError("a plan needs two arms or more, each with a name of its own")
-        if len(self.sizes) < FEWEST or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] <= 0:
+        if len(self.sizes) < FEWEST or list(self.sizes) != sorted(set(self.sizes)):
             raise ValueError(f"a plan needs {FEWEST} different sizes or more, ascending and above 0")
-        if self.seeds < 1 or not self.noise > 0:
-            raise ValueError("seeds must be 1 or more, and noise above 0")
-        if min(self.samples_seen, self.hours_per_million, self.hours_per_run) < 0:
-            raise ValueError("samples seen and hours must not be negative")
+        refuse_unusable("sizes", np.array(self.sizes, dtype=np.float64))
+        if not 1 <= self.seeds <= _MOST_SEEDS:
+            raise ValueError(f"seeds must be 1 to {_MOST_SEEDS}")
+        refuse_noise(self.noise)
+        if not all(0 <= v < np.inf for v in (self.samples_seen, self.hours_per_million, self.hours_per_run)):
+            raise ValueError("samples seen and hours must be finite and not negative")
+        # A law falls: what it gives between these two is between.
+        ends = np.array([self.sizes[0], FAR * self.sizes[-1]])
+        for one in self.laws:
+            with np.errstate(all="ignore"):
+                what = f"errors of {one.name} from the smallest to {FAR:.0f} times the largest size"
+                refuse_unusable(what, one.error(ends), _ROOM)
 
     @property
     def runs(self) -> int:

@@ -39,7 +39,11 @@ def test_the_command_prices_a_grid(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert "2 arms x 4 sizes x 1 seeds = 8 runs, 512.0 M clips seen, 1,280.0 GPU-hours" in text
     assert "plan two seeds or more" in text
-    for wrong, says in (((), "two arms"), (("--arms", "mae"), "no NAME:E,A,a"), ((*ARMS, *sizes), "noise above 0")):
+    for wrong, says in (
+        ((), "two arms"),
+        (("--arms", "mae"), "no NAME:E,A,a"),
+        ((*ARMS, *sizes), "noise must be above 0"),
+    ):
         code, text = scaling(capsys, *wrong)
         assert code == 2
         assert says in text

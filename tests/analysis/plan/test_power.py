@@ -56,8 +56,11 @@ def test_one_seed_finds_nothing_and_the_same_seed_the_same() -> None:
         ({"laws": GRID.laws[:1]}, "two arms"),
         ({"sizes": (1000, 4000)}, "3 different sizes"),
         ({"sizes": (4000, 1000, 16000)}, "ascending"),
-        ({"noise": 0.0}, "noise above 0"),
-        ({"samples_seen": -1.0}, "not be negative"),
+        ({"noise": 0.0}, "noise must be above 0"),
+        ({"samples_seen": -1.0}, "not negative"),
+        ({"noise": 1e50}, "at most 10"),
+        ({"seeds": 10**9}, "seeds must be 1 to 100"),
+        ({"laws": (*GRID.laws, Law("steep", 0, 1, 60))}, "errors of steep"),
     ],
 )
 def test_grids_that_make_no_sense(change: dict[str, object], says: str) -> None:
