@@ -53,6 +53,8 @@ REFUSED: list[tuple[str, bytes]] = [
                                                                     header=f"{HEADER},value")),
     ("columns", lines(header=",".join(f"c{i}" for i in range(20_000)))),
     ("line 2.*a cell of more than 131,072 letters", lines("a" * 200_000, *ROWS)),
+    ("row 1.*called all tasks", lines(*(row.replace("esc50", "all tasks") for row in ROWS))),
+    ("100,001 scores, and a report takes 100,000 at most", lines(*([ROWS[0]] * 100_001))),
     ("1000 clips", lines(*(row for row in ROWS if ",1000," in row))),
 ]  # fmt: skip
 
@@ -160,3 +162,26 @@ def test_an_arm_without_a_task_is_reported(tmp_path: Path) -> None:
     path.write_bytes(lines(*ROWS, *(f"a,{clips},esc10,accuracy,0.7" for clips in (100, 1000))))
     write_table_report(path, tmp_path)
     assert "no score: b at 100, 1,000 clips (esc10)" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.long
+def test_hundreds_of_tasks_and_arms_are_reported_in_parts(tmp_path: Path) -> None:
+    """What is left out of figures and comparisons is counted and named, and stands in the tables."""
+    rows = [
+        f"arm{arm:03},{clips},task{task:03},accuracy,{0.5 + clips / 1e4 + arm / 1e4}"
+        for arms, tasks in ((21, 1), (2, 40))
+        for arm in range(arms)
+        for task in range(tasks)
+        for clips in (100, 1000)
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_bytes(lines(*dict.fromkeys(rows)))
+    write_table_report(path, tmp_path)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "**Which objective? Not compared.** 21 levels make 210 pairs of arms, and a report compares 200" in text
+    assert (
+        "Of 40, the first 36 are drawn, to task035; the other 4, from task036 to task039, stand in curves.csv." in text
+    )
+    curves = pl.read_csv(tmp_path / "report" / "curves.csv")
+    assert set(curves["task"]) == {f"task{task:03}" for task in range(40)}
+    assert curves["objective"].n_unique() == 21

@@ -57,7 +57,7 @@ class Averages:
         """(r, n) ln error of a replicated arm at (n,) sizes."""
         if self.replicates is None or arm.row < 0:
             raise ValueError(f"{arm.name} has no replicates: {arm.why}")
-        return np.asarray(self.replicates.log_error(x)[arm.row])
+        return self.replicates.log_error_of(arm.row, x)
 
     def lawless(self, arm: Average) -> str:
         """Why a replicated arm has no exponent; "" where it has."""

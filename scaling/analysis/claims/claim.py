@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 
 from scaling.analysis.curves.fit import LEVEL, Interval
+from scaling.analysis.scores.rows import ALL_TASKS as ALL_TASKS
 from scaling.analysis.scores.words import Value, capital
 
-ALL_TASKS = "all tasks"
 Ends = tuple[float | None, float | None]
 Said = Literal["said", "on the edge", "cannot be said"]
 

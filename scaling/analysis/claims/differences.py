@@ -31,12 +31,12 @@ class Differences:
             task, or "all tasks", a domain, "classification", "retrieval"), domain, pooling, metric, n_tasks,
             n_seeds, error_arm, error_other, difference (shares, not points), low, high (level `fit.LEVEL`),
             probability (that `arm` is better), runs (sorted), x and row.
-        arm_draws, other_draws: (rows, resamples) the two errors, resampled together.
+        arm_draws, other_draws: the two errors of a row, resampled together, (resamples,); of the rows of all tasks.
     """
 
     table: pl.DataFrame
-    arm_draws: Floats
-    other_draws: Floats
+    arm_draws: dict[int, Floats]
+    other_draws: dict[int, Floats]
 
 
 def better(draws: Floats) -> float:
@@ -56,21 +56,18 @@ def differences(draws: Draws, compared: list[Pair]) -> Differences:
     """
     cells = draws.cells
     rows: list[dict[str, object]] = []
-    left: list[Floats] = []
-    right: list[Floats] = []
+    left: dict[int, Floats] = {}
+    right: dict[int, Floats] = {}
     for two in compared:
         on = list(dict.fromkeys([*MEASURE, "protocol", "x"]))
         one, other = (cells.filter(arm.rows()) for arm in (two.arm, two.other))
         both = one.join(other, on=[name for name in on if name != two.factor], suffix="_other")
         for row, x, y in _of_pair(both, draws.errors):
+            if row["kind"] == "average" and row["scope"] == ALL_TASKS:
+                left[len(rows)], right[len(rows)] = x, y
             rows.append({**dict(zip(PAIR, (two.factor, *two.labels, two.held), strict=True)), **row})
-            left.append(x)
-            right.append(y)
-    empty = np.empty((0, draws.errors.shape[1]))
     table = pl.DataFrame(rows, schema={**SCHEMA, "x": cells.schema["x"]})
-    return Differences(
-        table.with_row_index("row"), np.stack(left) if left else empty, np.stack(right) if right else empty
-    )
+    return Differences(table.with_row_index("row"), left, right)
 
 
 def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object], Floats, Floats]]:

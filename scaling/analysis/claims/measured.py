@@ -40,11 +40,11 @@ def measured(known: Evidence) -> list[Claim]:
     for pair in known.pairs:
         rows = diffs.table.filter(pl.col(key) == value for key, value in zip(PAIR, _names(pair), strict=True))
         found += [_at_size(row, axis) for row in _asked(rows, pair, axis).iter_rows(named=True)]
-        overall = rows.filter(pl.col("scope") == ALL_TASKS).sort("x")
+        overall = rows.filter(pl.col("kind") == "average", pl.col("scope") == ALL_TASKS).sort("x")
         # An average over other tasks at another size is another quantity: no trend between the two.
         same_tasks = overall["n_tasks"].n_unique() == 1 and overall["low"].is_finite().all()
         if overall.height > 1 and same_tasks and axis.scale == "log":
-            x, y = diffs.arm_draws[overall["row"]], diffs.other_draws[overall["row"]]
+            x, y = (np.stack([drawn[row] for row in overall["row"]]) for drawn in (diffs.arm_draws, diffs.other_draws))
             found += [one(pair, overall, x, y, axis) for one in (_steeper, _worth, _shrinks)]
     return found
 

@@ -50,20 +50,19 @@ class Replicates:
         A flat arm stays at its level; one that rises goes straight from size to size and stays at its last error.
         """
         x = np.asarray(x, dtype=np.float64)
+        return np.array([self.log_error_of(i, x) for i in range(len(self.curves))])
+
+    def log_error_of(self, arm: int, x: Floats) -> Floats:
+        """(r, n) of one arm, as `log_error`."""
         if x.ndim != 1 or not np.all(x > 0):
             raise ValueError("sizes must be one-dimensional and above 0")
-        ln = np.log(x)
-        found = np.full((*self.given.shape[:2], x.size), np.nan)
-        for i, curve in enumerate(self.curves):
-            pool = curve.pool
-            if pool is None:
-                continue
-            if pool.trend == "falls":
-                u = np.broadcast_to(ln - pool.centre, found[i].shape)
-                found[i] = OFFSET.log_error(u, self.thetas[i])[0]
-            else:
-                found[i] = self.given[i][:, : pool.sizes.size] @ _between(pool, ln)
-        return found
+        ln, pool, given = np.log(x), self.curves[arm].pool, self.given[arm]
+        if pool is None:
+            return np.full((len(given), x.size), np.nan)
+        if pool.trend == "falls":
+            u = np.broadcast_to(ln - pool.centre, (len(given), x.size))
+            return OFFSET.log_error(u, self.thetas[arm])[0]
+        return np.asarray(given[:, : pool.sizes.size] @ _between(pool, ln))
 
     def exponents(self) -> Floats:
         """(arms, r) exponents of the refits; NaN for an arm without a law."""

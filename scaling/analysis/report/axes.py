@@ -18,6 +18,7 @@ from scaling.analysis.scores.words import Value, plain, thousands
 from scaling.errors import visible
 
 COLUMNS = 3  # panels in a row
+MOST_PANELS = 36  # of a figure: more make no page, and at some point no picture
 DOUBLED = 2  # a linear axis ends at this many times the largest size
 _LETTERS = 46  # in a line over a panel
 _HEADING = 31  # in a line of a title

@@ -15,7 +15,7 @@ from scaling.analysis.claims.claim import ALL_TASKS
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.claims.twins import Twins
 from scaling.analysis.curves.fit import BEYOND, Floats
-from scaling.analysis.report.axes import Along, error_axis, linear_error_axis, panels_of, style, title
+from scaling.analysis.report.axes import MOST_PANELS, Along, error_axis, linear_error_axis, panels_of, style, title
 from scaling.analysis.report.contrasts import Contrast, contrasts
 from scaling.analysis.report.escapes import drawn
 from scaling.analysis.report.look import Looks, legend, reference_lines, series_handles
@@ -45,7 +45,8 @@ def along(table: pl.DataFrame, design: Design) -> Along:
 def task_curves(
     scores: pl.DataFrame, curves: pl.DataFrame, design: Design, domain: str | None = None, linear: bool = False
 ) -> Figure:
-    """A panel a task: error along the axis, with seeds, standard errors, fits, bands and references.
+    """A panel a task, of the first `MOST_PANELS`: error along the axis, with seeds, standard errors, fits, bands and
+    references.
 
     Args:
         scores: as from `read_scores`.
@@ -56,7 +57,7 @@ def task_curves(
     cells = by_size(scores, design).filter(primary())
     runs = trained(scores, design).filter(primary())
     looks = Looks(cells, design)
-    panels = [task for task, of in tasks(cells) if domain in (None, of)]
+    panels = [task for task, of in tasks(cells) if domain in (None, of)][:MOST_PANELS]
     levels = references(scores).filter(primary())
     figure, grid = panels_of(len(panels), 2.9, 0.75)
     shown: set[str] = set()
@@ -116,13 +117,14 @@ class _Task:
 
 
 def differences_by_task(contrast: Contrast, table: pl.DataFrame, looks: Looks, design: Design) -> Figure:
-    """A panel a task: the difference in points of error between two levels, by size, with intervals.
+    """A panel a task, of the first `MOST_PANELS`: the difference in points of error between two levels, by size, with
+    intervals.
 
     Args:
         table: `Differences.table`.
     """
     rows = contrast.rows(table).filter(pl.col("kind") == "task", primary())
-    panels = [task for task, _ in tasks(rows.with_columns(pl.col("scope").alias("task")))]
+    panels = [task for task, _ in tasks(rows.with_columns(pl.col("scope").alias("task")))][:MOST_PANELS]
     figure, grid = panels_of(len(panels), 2.15, 0.8, share_rows=True)
     series, axis = looks.series(contrast), along(rows, design)
     for axes, task in zip(grid, panels, strict=True):
@@ -137,11 +139,13 @@ def differences_by_task(contrast: Contrast, table: pl.DataFrame, looks: Looks, d
 
 
 def crossover(contrast: Contrast, found: list[Twins], looks: Looks, design: Design) -> Figure:
-    """A panel a pair: both arms' average curves with intervals, and where they cross, if they do.
+    """A panel a pair, of the first `MOST_PANELS`: both arms' average curves with intervals, and where they cross, if
+    they do.
 
     Args:
         found: the contrast's pairs, as far as they have two sizes.
     """
+    found = found[:MOST_PANELS]
     figure, grid = panels_of(len(found), 3.2, 0.4)
     for axes, two in zip(grid, found, strict=True):
         draw_crossover(axes, two, contrast.series(two.pair), looks, design.x)
@@ -151,11 +155,12 @@ def crossover(contrast: Contrast, found: list[Twins], looks: Looks, design: Desi
 
 
 def summary(known: Evidence, looks: Looks) -> Figure:
-    """The study at a glance: average error by size, then a panel for each two levels, averaged over all tasks."""
+    """The study at a glance: average error by size, then a panel for each of the first two levels, averaged over all
+    tasks; `MOST_PANELS` panels at most."""
     design = known.design
     cells = by_size(known.scores, design).filter(primary())
-    rows = known.differences.table.filter(pl.col("scope") == ALL_TASKS)
-    found = contrasts(known.pairs)
+    rows = known.differences.table.filter(pl.col("kind") == "average", pl.col("scope") == ALL_TASKS)
+    found = contrasts(known.pairs)[: MOST_PANELS - 1]
     figure, grid = panels_of(1 + len(found), 3.45, 0.75)
     axis = along(cells, design)
     shown = _averages(grid[0], cells, references(known.scores).filter(primary()), looks, axis, design)

@@ -1,6 +1,6 @@
 """The figures of a report, with their names and captions: this is where a further figure is added."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import polars as pl
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.curves.crossover import CLAIMED, NEAR
 from scaling.analysis.curves.fit import BEYOND, LEVEL
+from scaling.analysis.report.axes import MOST_PANELS
 from scaling.analysis.report.contrasts import Contrast, contrasts
 from scaling.analysis.report.drawings import (
     crossover,
@@ -16,12 +17,14 @@ from scaling.analysis.report.drawings import (
     summary,
     task_curves,
 )
-from scaling.analysis.report.look import Looks
+from scaling.analysis.report.look import MOST_ARMS, Looks
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
-from scaling.analysis.scores.rows import domains, trained
+from scaling.analysis.scores.arms import arms
+from scaling.analysis.scores.rows import domains, primary, tasks, trained
 from scaling.analysis.scores.words import capital, factor_name, tenfold
 
 _SLUG = 120  # bytes of a file's name
+_MOST = 12  # figures of a kind, and arms of one over two axes
 _LEVEL = f"{100 * LEVEL:.0f} %"
 _BARS = "Thin bars: standard errors (test clips and seeds), thick ones: of the test clips alone, dots: single seeds."
 _LINES = (
@@ -58,29 +61,33 @@ def _summary(known: Evidence, looks: Looks) -> Named:
     )
     if not known.pairs:
         caption = f"Error at each {each}, averaged over all tasks (lower is better)."
+    caption += _others([one.name for one in contrasts(known.pairs)], MOST_PANELS - 1, "differences.csv")
+    caption += _others(_names(known), MOST_ARMS, "curves.csv")
     return Named("summary", caption, summary(known, looks))
 
 
 def _asked(known: Evidence) -> list[Named]:
     """What a second or a nominal axis was made to ask."""
     design, planes = known.design, known.planes
+    undrawn = _others([one.arm.name for one in planes], _MOST, "surfaces.parquet")
     if planes and planes[0].repeats:
         caption = (
             "Left: error against clips seen, a line a number of unique clips; the law fitted to all (dashed: if every "
             "clip were new). Right: how many new clips one is worth that was seen so often, by that law, with "
             f"{_LEVEL} intervals."
         )
-        return [Named("repetition", caption, repetition(planes))]
+        return [Named("repetition", caption + undrawn, repetition(planes[:_MOST]))]
     if planes:
         caption = (
             f"Left: error against {planes[0].data.name}, a line a size; the surface fitted to all. Right: that surface "
             f"as contours of equal error, and the size that errs least for each compute, with {_LEVEL} intervals along "
             "the line of equal compute; nothing is drawn where it lies on the edge of the sizes measured."
         )
-        return [Named("surface", caption, sizes_and_data(planes))]
+        return [Named("surface", caption + undrawn, sizes_and_data(planes[:_MOST]))]
     if known.values:
         caption = f"Error at each value of {design.x.name}, averaged over all tasks, with {_LEVEL} intervals."
-        return [Named("best-value", caption, best_values(known.values, design.x))]
+        caption += _others([one.arm.name for one in known.values], MOST_PANELS, "claims.json")
+        return [Named("best-value", caption, best_values(known.values[:MOST_PANELS], design.x))]
     return []
 
 
@@ -90,8 +97,13 @@ def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     nominal = design.x.scale == "nominal"
     legend = f" {_BARS}" if nominal else f" {_BARS} {_LINES}"
     found = []
-    for domain in domains(trained(scores, design)):
-        caption = f"{capital(domain)}: error against {design.x.name}.{legend}"
+    rows = trained(scores, design)
+    every, more = domains(rows), _others(_names(known), MOST_ARMS, "curves.csv")
+    for domain in every[:_MOST]:
+        undrawn = _others([task for task, of in tasks(rows) if of == domain], MOST_PANELS, "curves.csv")
+        caption = f"{capital(domain)}: error against {design.x.name}.{undrawn}{more}{legend}"
+        if domain in every[_MOST - 1 : _MOST]:
+            caption += _others(every, _MOST, "curves.csv")
         found.append(Named(f"curves-{domain}", caption, task_curves(scores, curves, design, domain)))
         if not nominal:
             figure = task_curves(scores, curves, design, domain, linear=True)
@@ -105,31 +117,56 @@ def _differences(known: Evidence, looks: Looks) -> list[Named]:
     """Levels against each other, task by task."""
     found = []
     table = known.differences.table
-    for contrast in contrasts(known.pairs):
+    every = [one for one in contrasts(known.pairs) if not one.rows(table).is_empty()]
+    for contrast in every[:_MOST]:
         caption = (
             f"{_heading(contrast)}, task by task: difference in points of error with {_LEVEL} intervals. Where the "
             "bar crosses 0, the task cannot tell the two apart."
         )
-        if not contrast.rows(table).is_empty():
-            figure = differences_by_task(contrast, table, looks, known.design)
-            found.append(Named(f"difference-{_file(contrast)}", caption, figure))
-    return found
+        rows = contrast.rows(table).filter(pl.col("kind") == "task", primary())
+        names = [task for task, _ in tasks(rows.with_columns(pl.col("scope").alias("task")))]
+        caption += _others(names, MOST_PANELS, "differences.csv")
+        figure = differences_by_task(contrast, table, looks, known.design)
+        found.append(Named(f"difference-{_file(contrast)}", caption, figure))
+    return _with_note(found, every, "differences.csv")
 
 
 def _crossovers(known: Evidence, looks: Looks) -> list[Named]:
     """Levels against each other, and where their averages cross."""
     found = []
-    for contrast in contrasts(known.pairs):
-        those = [two for two in known.twins if two.pair in contrast.pairs and two.sizes.size > 1]
+    several = {two.pair: two for two in known.twins if two.sizes.size > 1}
+    every = [one for one in contrasts(known.pairs) if any(pair in several for pair in one.pairs)]
+    for contrast in every[:_MOST]:
+        those = [several[pair] for pair in contrast.pairs if pair in several]
         caption = (
             f"{_heading(contrast)}: the law of both arms’ average error, {_LEVEL} intervals of it from resampled "
             f"seeds and test clips, to {tenfold(known.design.x, NEAR)}, and where they cross: drawn where the "
             f"probability is at least {100 * CLAIMED:.0f} %, with its interval. Points joined by dots: nothing fitted."
         )
-        if those:
-            figure = crossover(contrast, those, looks, known.design)
-            found.append(Named(f"crossover-{_file(contrast)}", caption, figure))
-    return found
+        caption += _others([contrast.series(two.pair) for two in those], MOST_PANELS, "claims.json")
+        figure = crossover(contrast, those, looks, known.design)
+        found.append(Named(f"crossover-{_file(contrast)}", caption, figure))
+    return _with_note(found, every, "claims.json")
+
+
+def _with_note(found: list[Named], every: list[Contrast], where: str) -> list[Named]:
+    """The figures of the first contrasts, the last one telling of the others."""
+    note = _others([_heading(one) for one in every], _MOST, where)
+    return [*found[:-1], *(replace(one, caption=one.caption + note) for one in found[-1:])]
+
+
+def _others(names: list[str], most: int, where: str) -> str:
+    """What is not drawn, in words; "" where all is."""
+    if len(names) <= most:
+        return ""
+    return (
+        f" Of {len(names):,}, the first {most} are drawn, to {names[most - 1]}; the other {len(names) - most:,}, from "
+        f"{names[most]} to {names[-1]}, stand in {where}."
+    )
+
+
+def _names(known: Evidence) -> list[str]:
+    return [arm.name for arm in arms(known.draws.cells, known.design)]
 
 
 def _heading(contrast: Contrast) -> str:

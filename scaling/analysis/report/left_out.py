@@ -4,13 +4,27 @@ from typing import Any
 
 import polars as pl
 
+from scaling.analysis.claims.pairs import MOST, too_many
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.resamples import Draws
 from scaling.analysis.scores.rows import gaps, trained
-from scaling.analysis.scores.words import metric_name, place, plain, sized
+from scaling.analysis.scores.words import factor_name, metric_name, place, plain, sized
 
 Row = dict[str, Any]
+
+
+def not_compared(cells: pl.DataFrame, design: Design) -> list[tuple[str, str, str]]:
+    """Factors with too many levels to compare, as answers of a verdict."""
+    return [
+        (
+            f"Which {factor_name(name)}?",
+            "Not compared.",
+            f"{levels:,} levels make {n:,} pairs of arms, and a report compares {MOST} of a factor at most: make a "
+            "table of the arms that you ask about.",
+        )
+        for name, (levels, n) in too_many(cells, design).items()
+    ]
 
 
 def excluded(scores: pl.DataFrame) -> list[Row]:

@@ -22,6 +22,7 @@ from scaling.analysis.report.escapes import drawn
 from scaling.analysis.scores.arms import Arm, arms, compared
 from scaling.analysis.scores.design import Design, Factor
 
+MOST_ARMS = 60  # in one panel: more are no longer told apart
 Dashes = tuple[int, Sequence[float]]
 Look = dict[str, Any]  # arguments of `Axes.plot`
 
@@ -48,25 +49,35 @@ class Looks:
     """How the arms of a study are drawn.
 
     Attributes:
-        arms: in the order in which they are shown.
+        arms: that curves are drawn of, in the order in which they are shown: the first `MOST_ARMS`.
     """
 
     def __init__(self, table: pl.DataFrame, design: Design) -> None:
         """`table` has a row of every arm."""
-        self.arms = arms(table, design)
+        every = arms(table, design)
+        self.arms = every[:MOST_ARMS]
         second = {axis.column for axis in design.axes[1:]}
         factors = [factor for factor in compared(table, design) if len(factor.levels) > 1]
         ordered = [*(f for f in factors if f.name in second), *(f for f in factors if f.name not in second)]
         self._colour = ordered[0] if ordered else None
         self._fill = ordered[1] if len(ordered) > 1 else None
         self._shades = bool(ordered) and ordered[0].name in second
+        alike: dict[tuple[int, int], int] = {}
+        self._looks: dict[Arm, Look] = {}
+        for arm in every:
+            kind = self._kind(arm)
+            alike[kind] = alike.get(kind, -1) + 1
+            self._looks[arm] = self._of(arm, alike[kind])
 
     def arm(self, arm: Arm) -> Look:
         """How an arm is drawn, as arguments of `Axes.plot`."""
+        return self._looks[arm]
+
+    def _of(self, arm: Arm, twin: int) -> Look:
+        """The look of an arm, as the how manieth of those that factors alone do not tell apart."""
         colour, shape, _ = self._level(arm)
-        alike = [other for other in self.arms if self._kind(other) == self._kind(arm)]
         fill, width = self._filling(arm)
-        if twin := alike.index(arm):
+        if twin:
             # Shapes of their own for each colour: it must not be what tells them apart.
             colours = 1 if self._colour is None else len(self._colour.levels)
             shape = _TWINS[((twin - 1) * colours + _place(self._colour, arm, 0)) % len(_TWINS)]

@@ -88,7 +88,9 @@ def content(
         "sizes": [plain(size) for size in sizes],
         "covers": covers(n_seeds),
         "protocol": " and ".join(runs["protocol"].unique().sort()),
-        "verdict": verdict(claims, design, [task for task, _ in tasks(runs)]),
+        "verdict": [
+            *verdict(claims, design, [task for task, _ in tasks(runs)]), *left_out.not_compared(draws.cells, design)
+        ],
         "answers": _answers(claims, design),
         "errors": _errors(known, sizes),
         "scopes": _scopes(known),

@@ -1,7 +1,6 @@
 """The arms of a study: what is compared, with one level of every factor each."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import polars as pl
 
@@ -53,16 +52,16 @@ def arm_columns(design: Design) -> list[str]:
 def arms(table: pl.DataFrame, design: Design) -> list[Arm]:
     """The arms that a table has rows of, in the order of the factors' levels, the first factor's first."""
     columns = arm_columns(design)
-    there = set(table.select(columns).unique().rows()) if columns else {()}
+    there = table.select(columns).unique().rows() if columns else [()]
+    places = [{value: k for k, value in enumerate(_values(table, column, design))} for column in columns]
     axes = {axis.column: axis for axis in design.axes}
     told = [name for name in columns if name not in constants(table, design)] or columns
     found = []
-    for levels in product(*(_values(table, column, design) for column in columns)):
-        if levels in there:
-            arm = tuple(zip(columns, levels, strict=True))
-            found.append(
-                Arm(arm, tuple((name, _label(name, value, axes.get(name))) for name, value in arm if name in told))
-            )
+    for levels in sorted(there, key=lambda levels: [at[level] for at, level in zip(places, levels, strict=True)]):
+        arm = tuple(zip(columns, levels, strict=True))
+        found.append(
+            Arm(arm, tuple((name, _label(name, value, axes.get(name))) for name, value in arm if name in told))
+        )
     return found
 
 

@@ -22,6 +22,7 @@ _MEASURED = NEEDED[2:]
 _COMPARED = ("objective", "encoder", "audio_init", "text_init", "sources")
 _BASELINES = {"audio_init": "scratch"}
 _REFERENCE = "none"  # as an objective
+_MOST_SCORES = 100_000  # each is resampled a thousand times: these take a gigabyte, and minutes to fit
 _KNOWN_REFERENCES = ("chance", "log-mel")  # as an encoder of objective "none"; any other is an untrained one
 _NAMES = {"clips": ("unique clips", "clips"), "samples_seen": ("samples seen", "samples")}  # of an axis, and its unit
 _DEFAULTS: dict[str, str | float | bool] = {
@@ -78,6 +79,11 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
         if empty.any():
             raise StudyError(f"{path}: an empty cell in column {name}, row {_first(empty)}")
     table = table.with_columns(pl.col(name).fill_null("") for name in factors if name != axis)
+    if len(table) > _MOST_SCORES:
+        raise StudyError(
+            f"{path}: {len(table):,} scores, and a report takes {_MOST_SCORES:,} at most: make a table for each part "
+            "of the tasks"
+        )
     design = _design(path, table, axis, factors)
     whole = schema(design)
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in whole.items() if name not in table.columns]

@@ -6,6 +6,7 @@ from scaling.analysis.scores.arms import arm_columns, arms
 from scaling.analysis.scores.design import Design
 from scaling.errors import StudyError
 
+ALL_TASKS = "all tasks"  # what an average is called: no task and no domain may be
 MEASURE = ["task", "domain", "pooling", "metric"]
 _DOMAINS = ["speech", "music", "environment"]  # shown first, in this order
 

@@ -12,7 +12,7 @@ from scaling.analysis.scores.arms import arm_columns
 from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.design import Design, read_design
 from scaling.analysis.scores.parquet_file import read_parquet
-from scaling.analysis.scores.rows import keys, trained, used
+from scaling.analysis.scores.rows import ALL_TASKS, keys, trained, used
 from scaling.analysis.scores.schema import AMOUNTS, Columns, schema
 from scaling.errors import StudyError, steers, visible
 from scaling.storage.own import damaged
@@ -142,6 +142,9 @@ def _wrong(design: Design) -> dict[str, pl.Expr]:
         "clips below 1 for a trained run": (pl.col("clips") < 1) & studied,
         "no run, task or metric": pl.any_horizontal(pl.col("run", "task", "metric").fill_null("") == ""),
         "no seed": pl.col("seed").is_null(),
+        f"a task or domain called {ALL_TASKS}, as averages are (give it another name)": pl.any_horizontal(
+            pl.col("task", "domain") == ALL_TASKS
+        ),
     }
     for axis in design.axes:
         found[f"no {axis.column} for a trained run"] = pl.col(axis.column).is_null() & studied

@@ -8,7 +8,7 @@ from itertools import product
 import polars as pl
 import pytest
 
-from scaling.analysis.claims.pairs import pairs
+from scaling.analysis.claims.pairs import pairs, too_many
 from scaling.analysis.scores import Axis, Design, Factor
 from scaling.analysis.scores.arms import arms
 
@@ -46,6 +46,15 @@ def test_arms_that_are_not_there_are_not_compared() -> None:
     assert pairs(whole(design).filter(pl.col("letter") != "c"), design)[0].labels == ("b", "a")
     # Without its baseline the levels that are left are equals.
     assert [p.labels for p in pairs(whole(design).filter(pl.col("letter") != "a"), design)] == [("b", "c")]
+
+
+@pytest.mark.parametrize(("levels", "baseline", "n"), [(20, None, 190), (21, None, 0), (21, "0", 20), (202, "0", 0)])
+def test_a_factor_of_too_many_pairs_is_not_compared(levels: int, baseline: str | None, n: int) -> None:
+    design = asked(Factor("letter", tuple(str(level) for level in range(levels)), baseline))
+    table = whole(design)
+    assert len(pairs(table, design)) == n
+    asked_for = levels - 1 if baseline else levels * (levels - 1) // 2
+    assert too_many(table, design) == ({} if n else {"letter": (levels, asked_for)})
 
 
 def test_the_smallest_value_of_a_second_axis_is_its_baseline() -> None:
