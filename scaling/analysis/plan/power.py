@@ -171,7 +171,8 @@ def _power(grid: Grid, two: tuple[int, int], x: Floats, seen: list[_Seen], studi
 
     def middle(values: list[float]) -> float:
         # By rank, not between: some are inf.
-        return float(np.nanquantile(values, 0.5, method="inverted_cdf")) if values else float("nan")
+        known = [value for value in values if not np.isnan(value)]
+        return float(np.quantile(known, 0.5, method="inverted_cdf")) if known else float("nan")
 
     return Power(
         one.name, other.name, one.a - other.a, share([study.exponents for study in seen]),

@@ -74,3 +74,11 @@ def test_the_words_name_what_sizes_count() -> None:
     assert "which is better at 500,000 parameters?" in text
     assert "within 100 times the parameters?" in text
     assert "clips?" not in text
+
+
+@pytest.mark.filterwarnings("error")
+def test_noise_that_hides_every_law_finds_no_exponents() -> None:
+    (found,) = power(replace(GRID, noise=10.0), studies=5)
+    assert found.exponents_found == 0
+    assert np.isnan(found.exponents_width)
+    assert "unknown" in power_text(GRID, [found])
