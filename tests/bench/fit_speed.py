@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python tests/bench/fit_speed.py
 
-Prints the time of the whole (`fit_curves`: both forms, four windows, 1,000 refits a curve), and in the same process
-the time of one refit to convergence, here and with bounded `scipy.optimize.curve_fit(loss="soft_l1")`, on the same
-resamples: the default law on all sizes, residuals drawn with replacement. Both start where the law fits the data, and
-SciPy also from a guess, as `curve_fit` is mostly used. The losses differ (Huber here, soft L1 there, both with a
+Prints the time of the whole (`fit_curves`: both forms, four windows, 1,000 resamples asked for), and in the same
+process the time of one refit to convergence, here and with bounded `scipy.optimize.curve_fit(loss="soft_l1")`, on the
+same resamples: the default law on all sizes, residuals drawn with replacement. Both start where the law fits the data,
+and SciPy also from a guess, as `curve_fit` is mostly used. The losses differ (Huber here, soft L1 there, both with a
 threshold of 1 % of ln error), so each is told in its own: how far it lies above the lowest that this solver, or SciPy
 from either start or from this solver's result, finds.
 """

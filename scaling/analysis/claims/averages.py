@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scaling.analysis.claims.means import Mean, means
+from scaling.analysis.curves.ahead import ahead
+from scaling.analysis.curves.fit import fit_observed
 from scaling.analysis.curves.forms import Floats
-from scaling.analysis.curves.pool import FEWEST
+from scaling.analysis.curves.observed import observe
+from scaling.analysis.curves.pool import FEWEST, Pool
 from scaling.analysis.curves.replicate import Replicates, replicate
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
@@ -46,18 +49,30 @@ class Averages:
         tasks: how many tasks the average is over: those that every arm has at each of its sizes.
         covers: what the replicates' noise knows of.
         replicates: of the arms that can be replicated; None if none can.
+        pools: what predicts each of these.
     """
 
     of: dict[Arm, Average]
     tasks: int
     covers: str
     replicates: Replicates | None
+    pools: tuple[Pool | None, ...] = ()
 
     def log_error(self, arm: Average, x: Floats) -> Floats:
-        """(r, n) ln error of a replicated arm at (n,) sizes."""
+        """(r, n) ln error of a replicated arm at (n,) sizes, as its law says."""
         if self.replicates is None or arm.row < 0:
             raise ValueError(f"{arm.name} has no replicates: {arm.why}")
         return self.replicates.log_error_of(arm.row, x)
+
+    def pair_log_error(self, one: Average, other: Average, largest: float, x: Floats) -> Floats:
+        """(2, r, n) ln error of two replicated arms at (n,) sizes; beyond the largest of both as `ahead` says."""
+        two = (one, other)
+        ln = np.stack([self.log_error(arm, x) for arm in two])
+        pools = [self.pools[arm.row] for arm in two]
+        if self.replicates is None or pools[0] is None or pools[1] is None:
+            raise ValueError(f"{one.name} or {other.name} has no curve")
+        seen = [self.replicates.given[arm.row][:, np.flatnonzero(arm.sizes == largest)[0]] for arm in two]
+        return ahead(ln, np.log(x), float(np.log(largest)), np.stack(seen), (pools[0], pools[1]))
 
     def lawless(self, arm: Average) -> str:
         """Why a replicated arm has no exponent; "" where it has."""
@@ -91,15 +106,15 @@ def averages(draws: Draws, design: Design) -> Averages:
     if not usable:
         return Averages(found, seen.tasks, seen.covers, None)
     those = [seen.of[arm] for arm in usable]
-    replicates = replicate(
-        [(one.x, one.error) for one in those],
-        [one.resampled for one in those if one.resampled is not None],
-        [np.maximum(one.counts, 1) for one in those],
-    )
+    curves = [(one.x, one.error) for one in those]
+    resampled = [one.resampled for one in those if one.resampled is not None]
+    runs = [np.maximum(one.counts, 1) for one in those]
+    replicates = replicate(curves, resampled, runs)
+    pools = tuple(curve.pool for curve in fit_observed(observe(curves, resampled, runs), draws=0))
     for k, (arm, curve) in enumerate(zip(usable, replicates.curves, strict=True)):
         reason = "" if curve.pool is not None else f"{found[arm].name}: {curve.status}"
         found[arm] = replace(found[arm], row=-1 if reason else k, why=reason)
-    return Averages(found, seen.tasks, seen.covers, replicates)
+    return Averages(found, seen.tasks, seen.covers, replicates, pools)
 
 
 def _average(arm: Arm, seen: Mean) -> Average:

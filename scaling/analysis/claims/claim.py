@@ -35,9 +35,9 @@ class Claim:
             "or beyond"; an end that is None is open.
         probability: that the number is above 0; None for places on the axis and where unknown.
         chances: further probabilities, by what they are of.
-        status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` where
-            curves go on beyond the data; "on the edge" where the best of what was tried is the first or last, so that
-            the optimum is not known; else "cannot be said".
+        status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` (`STAYS` of
+            who leads) where curves go on beyond the data; "on the edge" where the best of what was tried is the first
+            or last, so that the optimum is not known; else "cannot be said".
         covers: the noise that interval and probability know of.
         runs: those behind it, sorted.
         along: where the answer is a function of the axis: (place, number, low, high) at places measured and beyond.

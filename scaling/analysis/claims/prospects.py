@@ -9,7 +9,7 @@ from scaling.analysis.claims.claim import Claim, Ends, Said, behind, chance, led
 from scaling.analysis.claims.differences import better
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.claims.twins import Twins
-from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, overtaken, share
+from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, STAYS, overtaken, share
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL, interval
 from scaling.analysis.scores.design import Axis
@@ -36,21 +36,23 @@ def _crosses(two: Twins, axis: Axis) -> Claim:
         return _open(two, "crossover", unit(axis), f"whether {names[0]} and {names[1]} cross")
     at = two.crossover
     ahead, behind = names[at.ahead], names[1 - at.ahead]
+    leads, follows = names[at.leads], names[1 - at.leads]
     said: Said = "said"
     if at.claimed:
-        text = f"{behind} would overtake {ahead} {_about(two, at.at, axis)} ({_range(two, at.low, at.high, axis)})."
-    elif at.none_near >= CLAIMED:
-        times, none = (FAR, at.none_far) if at.none_far >= CLAIMED else (NEAR, at.none_near)
+        text = f"{behind} would overtake {ahead} {_about(two, at.at, axis)} ({_range(two, at.low, at.high, axis)})"
+        stays = f" and stay ahead up to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
+        text += f"{stays if at.leads != at.ahead and at.none_near >= STAYS else ''}."
+    elif at.none_near >= STAYS:
+        times, none = (FAR, at.none_far) if at.none_far >= STAYS else (NEAR, at.none_near)
         text = (
-            f"{ahead} would stay ahead of {behind} up to {tenfold(axis, times)} ({thousands(times * two.largest)}; "
+            f"{leads} would stay ahead of {follows} up to {tenfold(axis, times)} ({thousands(times * two.largest)}; "
             f"probability {chance(none)})."
         )
     else:
         said = "cannot be said"
         text = (
-            f"whether {behind} would overtake {ahead} cannot be said: probability {chance(at.none_near)} that they do "
-            f"not cross within {tenfold(axis, NEAR)}, {chance(at.none_far)} within {FAR:.0f} times "
-            f"({_range(two, at.low, at.high, axis)})."
+            f"whether {follows} would overtake {leads} cannot be said: probability {chance(at.none_near)} that "
+            f"{leads} would stay ahead up to {tenfold(axis, NEAR)}, {chance(at.none_far)} up to {FAR:.0f} times."
         )
     return _claim(
         two, kind="crossover", sentence=led(two.pair.held, text), status=said, unit=unit(axis),
@@ -147,7 +149,7 @@ def _vanishes(two: Twins, axis: Axis) -> Claim:
             f"{chance(falls)}; {_range(two, low, high, axis)})"
         )
     asked = np.concatenate([two.sizes, two.largest * np.array(_AHEAD)])
-    arm, other = (np.exp(two.found.log_error(one, asked)) for one in (two.arm, two.other))
+    arm, other = np.exp(two.log_error(asked))
     along = tuple(
         (float(x), float(np.median(row)), *interval(row)) for x, row in zip(asked, 100 * (other - arm).T, strict=True)
     )

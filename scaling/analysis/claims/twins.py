@@ -37,7 +37,11 @@ class Twins:
         self.ln: Floats = np.empty((2, 0, 0))
         if not self.why:
             self.x = sought(float(self.sizes[0]), self.largest)
-            self.ln = np.stack([found.log_error(one, self.x) for one in (self.arm, self.other)])
+            self.ln = self.log_error(self.x)
+
+    def log_error(self, x: Floats) -> Floats:
+        """(2, r, n) replicates of ln error of `arm` and `other` at (n,) sizes; only where `why` is empty."""
+        return self.found.pair_log_error(self.arm, self.other, self.largest, x)
 
     @property
     def largest(self) -> float:

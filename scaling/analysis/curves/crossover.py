@@ -17,6 +17,7 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL
 
 CLAIMED = 0.95  # probability from which on a crossover is claimed
+STAYS = 0.9  # probability from which on it is said that who leads stays ahead
 NEAR, FAR = 10.0, 100.0  # times the largest size
 _POINTS = 121
 
@@ -30,8 +31,8 @@ class Crossover:
         low, high: the interval of level `LEVEL`: 0 where crossing before the smallest size is not excluded, inf where
             not crossing is not.
         probability: that `ahead` leads at the smallest size and is overtaken by `FAR` times the largest.
-        none_near, none_far: probabilities that the leader stays the same from the smallest size to `NEAR` and to `FAR`
-            times the largest, whoever leads.
+        none_near, none_far: probabilities that `leads`, the arm that errs less at the largest size, does so from there
+            to `NEAR` and to `FAR` times it.
     """
 
     ahead: int
@@ -41,6 +42,7 @@ class Crossover:
     probability: float
     none_near: float
     none_far: float
+    leads: int
 
     @property
     def claimed(self) -> bool:
@@ -66,9 +68,12 @@ def crossover(x: Floats, largest: float, apart: Floats) -> Crossover:
     first = overtaken(x, lead)
     # No interpolation between draws: some lie nowhere.
     low, at, high = np.quantile(first, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], method="inverted_cdf").tolist()
-    near = apart[:, x <= NEAR * largest * (1 + 1e-9)]
-    none = [share(np.asarray((part >= 0).all(axis=1) | (part <= 0).all(axis=1))) for part in (near, apart)]
-    return Crossover(ahead, at, low, high, share((lead[:, 0] > 0) & np.isfinite(first)), *none)
+    beyond = x >= largest * (1 - 1e-9)
+    leads = int(np.median(apart[:, beyond][:, 0]) < 0)
+    stays = (apart < 0) if leads else (apart > 0)
+    within = (beyond & (x <= NEAR * largest * (1 + 1e-9)), beyond)
+    near, far = (share(np.asarray(stays[:, here].all(axis=1))) for here in within)
+    return Crossover(ahead, at, low, high, share((lead[:, 0] > 0) & np.isfinite(first)), near, far, leads)
 
 
 def overtaken(x: Floats, lead: Floats) -> Floats:

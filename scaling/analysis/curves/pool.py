@@ -25,12 +25,15 @@ At that and at ../shared/lcdb, half of each of which is kept back:
   threshold (`solve.threshold`);
 - what a half-width is made of: the four parts, thirds for the steepness, a power of the distance, a factor at a bound
   (`bands`), and that there are three sets of numbers; Student's t for the weights, half a data set of margin;
+- how two arms go on beyond their data (`ahead`, LCDB alone): what the deviation is made of, that it is Student's t, and
+  from which probability on it is said that who leads stays ahead (`crossover.STAYS`);
 - how much cases count in learning (`tests/bench/band_points.py`): LCDB's protocol A most, each collection for itself.
-The numbers in bands.csv are learned, not chosen; how bands do without the data sets that are judged, and without kinds
-of learner and domains, is in tests/bench/README.md. Not chosen by looking: the default law, that windows fade in within
-the data, the number of grid points and steps.
+The numbers in bands.csv and `ahead` are learned, not chosen; how bands do without the data sets that are judged, and
+without kinds of learner and domains, is in tests/bench/README.md. Not chosen by looking: the default law, that windows
+fade in within the data, the number of grid points and steps.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -152,8 +155,13 @@ class Pool:
     @property
     def steep(self) -> float:
         """Mean steepness, d ln error / d ln size either way, over the thirds of the range of ln sizes."""
-        x = np.linspace(self.first, self.last, _PARTS + 1)
-        return float(np.abs(np.diff(np.interp(x, self.sizes, self.errors))).sum() / (self.last - self.first))
+        return steepness(lambda x: np.interp(x, self.sizes, self.errors), self.first, self.last)
+
+
+def steepness(of: Callable[[Floats], Floats], first: float, last: float) -> float:
+    """Mean steepness either way of a function of ln size, over the thirds of a range."""
+    x = np.linspace(first, last, _PARTS + 1)
+    return float(np.abs(np.diff(of(x))).sum() / (last - first))
 
 
 def _prior(form: Form, data: Table, noise: Floats) -> Prior:

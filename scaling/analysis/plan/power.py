@@ -156,7 +156,7 @@ def _seen(x: Floats, exponents: Floats, ln: Floats) -> _Seen:
     """Exponents are (2, r), ln errors (2, r, len(x) + 1), the last at the largest size."""
     low, high = interval(exponents[0] - exponents[1])
     better, worse = interval(np.exp(ln[1, :, -1]) - np.exp(ln[0, :, -1]))
-    at = crossover(x, np.inf, ln[1, :, :-1] - ln[0, :, :-1])
+    at = crossover(x, float(x[-1]) / FAR, ln[1, :, :-1] - ln[0, :, :-1])
     return _Seen(low > 0 or high < 0, at.claimed, better > 0 or worse < 0, high - low, at.low, at.high)
 
 

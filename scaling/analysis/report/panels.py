@@ -10,7 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 from scaling.analysis.claims.claim import chance
 from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.claims.twins import Twins
-from scaling.analysis.curves.crossover import CLAIMED, FAR, NEAR, Crossover
+from scaling.analysis.curves.crossover import FAR, NEAR, STAYS, Crossover
 from scaling.analysis.curves.fit import LEVEL, Floats
 from scaling.analysis.report.axes import Along, error_axis, log_axis, style, subtitle, title
 from scaling.analysis.report.contrasts import of_pair
@@ -167,13 +167,14 @@ def _said(two: Twins, axis: Axis) -> str:
     if two.why:
         return f"cannot be said: {two.why}"
     at = two.crossover
-    ahead, behind = two.pair.labels[at.ahead], two.pair.labels[1 - at.ahead]
+    behind = two.pair.labels[1 - at.ahead]
     if at.claimed:
         ends = [f"{thousands(two.sizes[0])} or less" if at.low == 0 else _size(at.low), _size(at.high)]
         where = f"at {sized(axis, f'about {_size(at.at)}')}" if at.at else "below the smallest size"
         return f"{behind} would overtake {where} ({100 * LEVEL:.0f} %: {' to '.join(ends)})"
-    if at.none_near >= CLAIMED:
-        return f"{ahead} would stay ahead to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
+    if at.none_near >= STAYS:
+        leads = two.pair.labels[at.leads]
+        return f"{leads} would stay ahead to {tenfold(axis, NEAR)} (probability {chance(at.none_near)})"
     return (
         f"cannot be said: probability {chance(at.probability)} that {behind} would overtake within {tenfold(axis, FAR)}"
     )

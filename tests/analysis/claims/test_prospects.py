@@ -31,7 +31,7 @@ def test_several_seeds_answer_what_reaches_beyond_the_data(three: Tables) -> Non
         assert len(crossing) == 2
         for claim in crossing:
             assert set(claim.chances) == {"crossover", "none_within_10", "none_within_100"}
-            assert claim.status == "cannot be said" or max(claim.chances.values()) >= 0.95
+            assert claim.status == "cannot be said" or max(claim.chances.values()) >= 0.9
         assert len(of(found, "steeper", factor, "exponent")) == 2
     for claim in of(found, "worth", "initialization", "times the clips"):
         assert claim.interval is not None

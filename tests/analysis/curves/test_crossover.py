@@ -25,7 +25,10 @@ def test_a_certain_crossover_is_found_where_it_is() -> None:
     assert found.ahead == 0
     assert found.at == pytest.approx(3000) == found.low == found.high
     assert found.claimed
-    assert found.none_near < 0.01
+    assert (found.leads, min(found.none_near, found.none_far) > CLAIMED) == (1, True)
+    ahead = crossover(X, 25600, parted(1e5, -0.1))
+    assert ahead.claimed
+    assert (ahead.leads, max(ahead.none_near, ahead.none_far) < 0.01) == (0, True)
     assert crossover(X, 25600, parted(3000, 0.1)).ahead == 1
 
 
