@@ -34,6 +34,7 @@ class Deviation:
         return np.asarray(np.sqrt(np.array([self.steep, self.spread, self.apart]) ** 2 @ lengths**2))
 
 
+_WIDEST = 300.0  # ln error, beyond which nothing is told apart
 LEARNED = Deviation(steep=0.123, spread=0.684, apart=0.394, share=0.6, freedom=2.3)
 
 
@@ -72,5 +73,6 @@ def ahead(
     student = stdtrit(known.freedom, (np.random.default_rng(0).permutation(r) + 0.5) / r)
     moved = 0.5 * (parted + known.scale(lengths(pools, last, at)) * student[:, None])
     found = ln.copy()
-    found[:, :, far] = seen[..., None] + together + np.stack([-moved, moved])
+    gone_on = seen[..., None] + together + np.stack([-moved, moved])
+    found[:, :, far] = np.clip(gone_on, -_WIDEST, _WIDEST)
     return found
