@@ -74,7 +74,7 @@ class Looks:
         return self._looks[arm]
 
     def _of(self, arm: Arm, twin: int) -> Look:
-        """The look of an arm, as the how manieth of those that factors alone do not tell apart."""
+        """The look of an arm; `twin` counts those before it of the same colour and filling."""
         colour, shape, _ = self._level(arm)
         fill, width = self._filling(arm)
         if twin:
