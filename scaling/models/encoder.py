@@ -37,7 +37,7 @@ class Encoder(nn.Module):
     def normalized(self, features: torch.Tensor) -> torch.Tensor:
         """Log-mels [batch, time, 80] with mean 0 and deviation 1 in every bin, as far as the data are like those that
         the statistics are of."""
-        return (features - self.log_mel_mean) / self.log_mel_std
+        return (features.float() - self.log_mel_mean) / self.log_mel_std
 
     def at_step(self, step: int) -> None:
         """What is scheduled or drawn for a whole step (0-based), before its forward pass; torch's generators are seeded

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from scaling.errors import StudyError
-from scaling.known import Known, Table
+from scaling.known import Known, Table, born
 
 MEL_BINS = 80
 
@@ -23,7 +23,7 @@ class TransformerOptions:
     Raises `StudyError` for a width that cannot be shared out to its heads.
     """
 
-    width: int = 64
+    width: int = born(64, now=128)
     layers: int = 1
     heads: int = 4
 
@@ -38,7 +38,7 @@ class TransformerOptions:
     def parameters(self) -> int:
         """Weights and biases of stem, blocks and norms."""
         w = self.width
-        stem = sum(3 * i * o + o for i, o in ((MEL_BINS, w // 2), (w // 2, w), (w, w)))
+        stem = (4 * MEL_BINS + 1) * w + (2 * w + 1) * w
         block = 8 * w * w + 11 * w
         return stem + self.layers * block + 4 * w
 

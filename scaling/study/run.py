@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from scaling.errors import StudyError
-from scaling.known import read_fields, set_fields
+from scaling.known import born, read_fields, set_fields
 from scaling.models.options import ENCODERS, TransformerOptions
 from scaling.objectives.options import OBJECTIVES
 from scaling.probes.options import REFERENCES
@@ -64,8 +64,8 @@ class Optimization:
     steps: int = 0
     passes: float = 0.0
     batch_size: int = 32
-    learning_rate: float = 1e-3
-    text_rate: float = 5.0
+    learning_rate: float = born(1e-3, now=7e-4)
+    text_rate: float = born(5.0, now=2.0)
     weight_decay: float = 0.05
     warmup: float = 0.1
     batch_seconds: float = 0.0
@@ -167,9 +167,11 @@ class Run:
 
     @cached_property
     def hash(self) -> str:
-        """Eight hex digits over every field that does not have its birth value."""
+        """Eight hex digits over every field that does not have its birth value; a reference is not optimized."""
         parts: dict[str, Any] = {"objective": self.objective_name, "encoder": self.encoder_name, "seed": self.seed}
         for each in fields(self):
+            if self.objective is None and each.name == "optimization":
+                continue
             part = getattr(self, each.name)
             if hasattr(part, "__dataclass_fields__"):
                 parts |= {f"{each.name}.{key}": value for key, value in set_fields(part).items()}

@@ -14,7 +14,7 @@ def spec_augment(
     worker: int,
     workers: int,
 ) -> torch.Tensor:
-    """A copy of log-mels [batch, time, 80] with masks of random width and place set to the mean level.
+    """A float32 copy of log-mels [batch, time, 80] with masks of random width and place set to the mean level.
 
     Widths are uniform up to `time_mask_frames` and `mel_mask_bins`, a time mask never longer than a fifth of
     its clip. Masks are drawn for the whole batch and dealt to workers as clips are, so that a clip's masks do
@@ -37,4 +37,7 @@ def spec_augment(
     widest_mel = torch.full((batch,), data.mel_mask_bins, device=device)
     time = masked(frames, draws(data.time_masks), widest_time, lengths)
     mel = masked(bins, draws(data.mel_masks), widest_mel, torch.full((batch,), bins, device=device))
-    return features.masked_fill(time[:, :, None] | mel[:, None, :], LOG_MEL_MEAN)
+    # A copy in single precision first, and a mask at a time: arithmetic in half precision, and a mask of every single
+    # number, take a CPU longer.
+    copy = features.to(torch.float32, copy=True)
+    return copy.masked_fill_(time[:, :, None], LOG_MEL_MEAN).masked_fill_(mel[:, None, :], LOG_MEL_MEAN)

@@ -1,4 +1,4 @@
-"""The transformer encoder: lengths, padding, what a convolution is."""
+"""The transformer encoder: lengths, padding, what patches are."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from tiny import random_batch
 
 from scaling.models.encoder import Encoder, valid
 from scaling.models.options import TransformerOptions
-from scaling.models.transformer import Halving, Transformer
+from scaling.models.transformer import Patches, Transformer
 
 
 @pytest.fixture
@@ -45,10 +45,11 @@ def test_evaluation_gives_the_bits_of_training_and_no_warning(encoder: Encoder) 
     assert torch.equal(trained, evaluated)
 
 
-def test_a_halving_is_a_strided_convolution() -> None:
-    halving = Halving(5, 7)
-    weight = halving.taps.weight.view(7, 3, 5).transpose(1, 2)
-    for time in (1, 2, 3, 10, 11):
+def test_patches_are_a_convolution_that_strides_by_its_width() -> None:
+    patches = Patches(4, 5, 7)
+    weight = patches.taps.weight.view(7, 4, 5).transpose(1, 2)
+    for time in (1, 3, 4, 11, 12):
         x = torch.randn(2, time, 5)
-        expected = torch.nn.functional.conv1d(x.transpose(1, 2), weight, halving.taps.bias, stride=2, padding=1)
-        torch.testing.assert_close(halving(x), expected.transpose(1, 2))
+        filled = torch.nn.functional.pad(x, (0, 0, 0, -time % 4)).transpose(1, 2)
+        expected = torch.nn.functional.conv1d(filled, weight, patches.taps.bias, stride=4)
+        torch.testing.assert_close(patches(x), expected.transpose(1, 2))

@@ -54,7 +54,7 @@ def message(weights: dict[str, torch.Tensor]) -> str:
 def test_another_shape_is_named_with_both() -> None:
     said = message(supervised(width=32))
     assert "checkpoint-x" in said
-    assert "encoder.stem.0.taps.weight has shape [16, 240], this model needs [8, 240]" in said
+    assert "encoder.stem.0.taps.weight has shape [32, 320], this model needs [16, 320]" in said
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,8 @@ def test_flops_are_those_of_the_formula(store: Store) -> None:
     flops = training_flops(run, tiny_feed(run, store), tiny_module(run, len(store.tokenizer)), torch.device("cpu"))
     batch = next(tiny_feed(run, store).holdout())
     frames, words, w = batch["features"].shape[1], batch["tokens"].shape[1], 16
-    halved = [(frames + 1) // 2, (frames + 3) // 4, (frames + 7) // 8]
-    widths = zip(halved, (80, w // 2, w), (w // 2, w, w), strict=True)
-    stem = sum(time * 3 * inputs * outputs for time, inputs, outputs in widths)
+    patches, pairs = (frames + 3) // 4, (frames + 7) // 8
+    stem = patches * 4 * 80 * w + pairs * 2 * w * w
 
     def block(length: int) -> int:
         return 8 * w * w * length + 2 * w * length * length
@@ -39,5 +38,5 @@ def test_flops_are_those_of_the_formula(store: Store) -> None:
     joint = 128
     heads = 2 * (w * joint + joint * joint)
     clips = len(batch["lengths"])
-    a_clip = stem + 3 * block(halved[-1]) + block(words) + heads + 2 * clips * joint
+    a_clip = stem + 3 * block(pairs) + block(words) + heads + 2 * clips * joint
     assert flops == 3 * 2 * a_clip * run.steps * run.optimization.batch_size
