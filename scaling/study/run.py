@@ -32,7 +32,7 @@ class Data:
 
     clips: int | Literal["all"] = 0
     without: tuple[str, ...] = ()
-    crop_seconds: float = 2.0
+    crop_seconds: float = born(2.0, now=4.0)
     time_masks: int = 1
     time_mask_frames: int = 5
     mel_masks: int = 1

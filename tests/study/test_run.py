@@ -25,7 +25,8 @@ from scaling.study.run import (
 BEFORE = {"learning_rate": 1e-3, "text_rate": 5.0}
 """Defaults that were changed after runs had been done with these."""
 STEPS = Optimization(steps=20, **BEFORE)
-RUN = Run(ContrastiveOptions(), Data(100), TransformerOptions(64), optimization=STEPS)
+HEARD = Data(crop_seconds=2.0)
+RUN = Run(ContrastiveOptions(), replace(HEARD, clips=100), TransformerOptions(64), optimization=STEPS)
 NAMES = {
     "contrastive-100-scratch-s0-dcb2d1a5": RUN,
     "contrastive-100-scratch-s0-f630584e": replace(
@@ -33,18 +34,18 @@ NAMES = {
     ),
     "captioning-100-checkpoint-3f2a-width96-layers2-without-one-without-two-s3-a5825ea8": Run(
         CaptioningOptions(autoregressive=0.5),
-        Data(100, ("one", "two")),
+        replace(HEARD, clips=100, without=("one", "two")),
         TransformerOptions(96, 2),
         Initialization("checkpoint-3f2a"),
         STEPS,
         seed=3,
     ),
-    "supervised-s0-c5a7bc3d": Run(SupervisedOptions(), encoder=TransformerOptions(64), optimization=STEPS),
-    "chance-s0-5b19ab9f": Run(None, encoder=ChanceOptions()),
+    "supervised-s0-c5a7bc3d": Run(SupervisedOptions(), HEARD, TransformerOptions(64), optimization=STEPS),
+    "chance-s0-5b19ab9f": Run(None, HEARD, ChanceOptions()),
     "log-mel-s0-03251c69": Run(None, Data(crop_seconds=1.0), LogMelOptions()),
     "contrastive-100-scratch-zipformer-M-s0-06b5ca5b": replace(RUN, encoder=ZipformerOptions()),
     "contrastive-100-scratch-zipformer-tiny-s0-4fd71143": replace(RUN, encoder=ZIPFORMERS["tiny"]),
-    "untrained-width96-s1-b11ee573": Run(None, encoder=TransformerOptions(96), seed=1),
+    "untrained-width96-s1-b11ee573": Run(None, HEARD, TransformerOptions(96), seed=1),
 }
 RENAMED = (
     "would rename every finished run: studies that were begun are not continued. A changed default is written "
@@ -142,7 +143,7 @@ class LaterRun(Run):
 
 
 def test_a_field_that_is_added_renames_no_run_and_tells_new_ones_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    later = replace(RUN, data=LaterData(100))
+    later = replace(RUN, data=LaterData(100, crop_seconds=2.0))
     assert later.name == RUN.name
     assert with_fields(later, {"data.gain": 1.0}).hash != RUN.hash
 
@@ -302,7 +303,7 @@ def test_batches_of_seconds_must_hold_a_clip_and_go_with_steps():
     run = Run(ContrastiveOptions(), optimization=Optimization(steps=10, batch_seconds=640.0))
     run.check()
     for changes, why in (
-        ({"optimization.batch_seconds": 1.0}, "batches of 1 s hold no clip of 2 s"),
+        ({"optimization.batch_seconds": 1.0}, "batches of 1 s hold no clip of 4 s"),
         ({"protocol": "equal-passes"}, "passes are counted in batches of clips"),
     ):
         with pytest.raises(StudyError, match=why):
