@@ -133,11 +133,12 @@ def test_whole_starts_leave_them(undisturbed: Started, small_study: list[str], t
     do; and its report is written again."""
     out, cache = tmp_path / "study", tmp_path / "cache"
     shutil.copytree(undisturbed.out, out)
+    runs = sorted(path.parent for path in out.glob("runs/*/run.json"))
     theirs = planted(out, STUDY) | planted(out / "report", REPORT) | planted(cache / "audio-scaling", CACHE)
     theirs |= planted(out / "store", STORE) | planted(out / "store" / "labelled", STORE)
-    for run in sorted((out / "runs").iterdir()):
+    for run in runs:
         theirs |= planted(run, RUN)
-    again = next(run for run in sorted((out / "runs").iterdir()) if (run / "result.json").exists())
+    again = next(run for run in runs if (run / "result.json").exists())
     (again / "result.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))

@@ -154,7 +154,7 @@ FILES: dict[str, tuple[Read, tuple[str, ...]]] = {
     "store/labelled/store.json": (begin, ()),
     "store/catalogue.parquet": (begin, ("gone",)),
     "store/tokenizer.json": (begin, ("gone",)),
-    f"{RUN}/run.json": (recorded, ("gone",)),
+    f"{RUN}/run.json": (recorded, ("gone", "a link to nothing")),
     f"{RUN}/attempt.json": (still_ours, ()),
     f"{CHECKPOINT}/state.json": (checkpoint, ("gone", "a link to nothing")),
     f"{CHECKPOINT}/{WEIGHTS}": (checkpoint, ()),
