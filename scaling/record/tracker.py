@@ -191,13 +191,13 @@ class Tracker:
         for first in range(0, len(metrics), ENTRIES_A_BATCH):
             self.client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])
         tags = recorded_tags(result)
-        # The tag comes last: a run without it is recorded again, and MLflow keeps one of two equal metrics.
         self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         with local_copy(folder.predictions) as predictions:
             self.client.log_artifact(run_id, str(predictions))
         self.client.log_dict(run_id, run_to_json(run), "run.json")
-        self.client.set_tag(run_id, DONE_TAG, "yes")
         self.client.set_terminated(run_id)
+        # Last of all: a run without the tag is recorded again, and MLflow keeps one of two equal metrics.
+        self.client.set_tag(run_id, DONE_TAG, "yes")
         self._done.add(run.name)
         if not self._viewed and result.scores:
             self._viewed = True

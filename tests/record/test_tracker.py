@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_study import finish, score, tiny_study
@@ -51,3 +52,50 @@ def test_the_page_tells_the_question_and_the_mean_score_first(tmp_path: Path, mo
     assert read.select("task", "value", "stderr", "n_test").rows() == [
         ("birds", 0.25, 0.1, 25), ("rooms", 0.75, 0.1, 25), ("sounds", 1.0, 0.1, 25),
     ]  # fmt: skip
+
+
+class Dying:
+    """A client whose driver is killed instead of the last of so many calls."""
+
+    def __init__(self, client: Any, calls: int) -> None:
+        self.client, self.left = client, calls
+
+    def __getattr__(self, name: str) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise SystemExit
+        return getattr(self.client, name)
+
+
+def test_a_driver_that_dies_at_any_call_leaves_what_the_next_one_records_whole(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    finish(folder.run(CELL.run.name), CELL, score("birds", "accuracy", 0.25))
+
+    def tracker(calls: int) -> Tracker:
+        made = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", f"after {calls}", STUDY.design(), "me", tmp_path / "art")
+        made.check()
+        return made
+
+    def record(tracker: Tracker) -> None:
+        tracker.begin(CELL, {})
+        tracker.finish(CELL.run, folder.run(CELL.run.name))
+
+    whole, calls = tracker(-1), 0
+    record(whole)
+    [expected] = whole._mine()
+    while True:
+        first = tracker(calls)
+        first._client = Dying(first.client, calls)
+        try:
+            record(first)
+        except SystemExit:
+            pass
+        else:
+            break
+        record(second := tracker(calls))
+        [found] = second._mine()
+        assert found.info.status == "FINISHED"
+        assert (found.data.metrics, found.data.params) == (expected.data.metrics, expected.data.params)
+        assert found.data.tags == expected.data.tags
+        calls += 1
+    assert calls > 8
