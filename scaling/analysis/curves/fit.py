@@ -121,7 +121,7 @@ def fit_observed(
     if not rows:
         return fitted
     part = data.rows(rows)
-    own = np.array([seen.own_noise(i) for i in rows])
+    own = np.round([seen.own_noise(i) for i in rows], 12)
     trends = [_TRENDS[seen.rises(i)] for i in rows]
     falls = [j for j, trend in enumerate(trends) if trend == "falls"]
     laws = _Laws(part.rows(falls), form or OFFSET, own[falls])

@@ -171,7 +171,7 @@ def _prior(form: Form, data: Table, noise: Floats) -> Prior:
     mean[:, place], strength[:, place] = EXPONENT[0], noise**2 / EXPONENT[1] ** 2
     if "b" in form.parameters:
         place = form.parameters.index("b") - 1
-        mean[:, place], strength[:, place] = data.first - data.centre, noise**2 / BEND**2
+        mean[:, place], strength[:, place] = np.round(data.first - data.centre, 10), noise**2 / BEND**2
     return Prior(mean, strength)
 
 

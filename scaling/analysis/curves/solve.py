@@ -18,6 +18,7 @@ HUBER = 0.01  # residuals in log error beyond 1 % pull linearly only
 _EFFICIENT = 1.345  # standard deviations of normal noise: what Huber's loss loses against least squares there is 5 %
 _CHUNK = 2048
 _DIGITS = 1e-12
+_BITS = 36  # of the range of ln sizes and ln errors
 _SCANNED = 1 << 16  # residuals of the grid that are held at once: what fits the cache
 
 
@@ -89,6 +90,9 @@ def solve(
     """
     prior = prior or no_prior(form, len(y))
     delta = np.broadcast_to(delta, len(y))
+    # Where several optima are as good, the last digits would choose, which hang on units and order.
+    middle = (w * y).sum(axis=1) / w.sum(axis=1)
+    u, y = _rounded(u, w), _rounded(y - middle[:, None], w)
     thetas, losses = [], []
     for i in range(0, len(y), _CHUNK):
         part = slice(i, i + _CHUNK)
@@ -105,7 +109,16 @@ def solve(
         losses.append(loss.reshape(b, m)[np.arange(b), best])
     if not thetas:
         return np.empty((0, len(form.low) + 1)), np.empty(0)
-    return np.concatenate(thetas), np.concatenate(losses)
+    found = np.concatenate(thetas)
+    found[:, 0] += middle
+    return found, np.concatenate(losses)
+
+
+def _rounded(values: Floats, w: Floats) -> Floats:
+    """(b, n) values to so many bits of their (weighted) range."""
+    span = np.where(w > 0, values, -np.inf).max(axis=1) - np.where(w > 0, values, np.inf).min(axis=1)
+    step = np.exp2(np.floor(np.log2(np.maximum(span, 1e-200))) - _BITS)[:, None]
+    return np.asarray(np.round(values / step) * step)
 
 
 def _scan(form: Form, u: Floats, y: Floats, w: Floats, starts: int, delta: Floats, prior: Prior) -> Floats:
