@@ -33,7 +33,7 @@ from scaling.study.run import Data, Optimization, Run, with_fields
 from scaling.study.study import Assumed, Factor, Study, clips_axis, objective_factor
 
 PRESETS: dict[str, tuple[int, tuple[int | Literal["all"], ...]]] = {
-    "laptop": (1000, (100, 320, 1000, 3200)),
+    "laptop": (700, (100, 320, 1000, 3200)),
     "smoke": (20, (100, 200)),
     "paper": (600_000, (400_000, 1_000_000, 4_000_000, "all")),
 }

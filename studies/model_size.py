@@ -9,7 +9,7 @@ for a given compute (Hoffmann et al. 2022, approach 3), with its interval.
     python studies/model_size.py --widths 32 64 --objectives contrastive captioning
     ray job submit --working-dir . -- python studies/model_size.py
 
-Cost on two cores: 16 runs and 6 references, 4:40 on a machine that did other things too. What it answered there (one
+Cost on two cores: 16 runs and 6 references, minutes. What it answered with the laptop's former encoder and batches (one
 seed): with 3,200 clips 222,400 parameters are 11.3 points of error ahead of 5,400 (90 % interval 10.0 to 12.5); for the
 compute that half of the runs stayed under (1.4e11 FLOPs) 63,000 parameters are best (40,000 to 110,000), for that of
 the dearest run 80,000 (48,000 to 170,000).

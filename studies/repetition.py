@@ -9,7 +9,7 @@ learning-rate schedule of its own. The report fits how far repeated clips stand 
     python studies/repetition.py --steps 400 1600 6400 --objectives contrastive captioning
     ray job submit --working-dir . -- python studies/repetition.py
 
-Cost on two cores: 12 runs and 3 references, 3:15 on a machine that did other things too. What it answered there (one
+Cost on two cores: 12 runs and 3 references, minutes. What it answered with the laptop's former encoder and batches (one
 seed): a clip seen again is worth half a new one or more up to about 22 passes (90 % interval 15 to 35).
 """
 
@@ -24,7 +24,7 @@ from scaling.study.options import Options, default
 from scaling.study.run import Optimization, Run
 from scaling.study.study import Axis, Study, clips_axis, objective_factor
 
-PRESETS = {"laptop": ((100, 350, 1200), (100, 320, 1000, 3200)), "smoke": ((10, 20), (100, 200))}  # steps, sizes
+PRESETS = {"laptop": ((50, 175, 600), (100, 320, 1000, 3200)), "smoke": ((10, 20), (100, 200))}  # steps, sizes
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ it.
     python studies/sources.py --manifests 'manifests/*.jsonl.gz' --tasks tasks.toml --clips 100000 400000
     ray job submit --working-dir . -- python studies/sources.py
 
-Cost on two cores: 27 runs and 5 references, about five minutes. What it answered there: on no task does a difference
-stand out, of 72 that were looked at; at this budget three seeds vary by more than a source is worth.
+Cost on two cores: 27 runs and 5 references, about five minutes. What it answered with the laptop's former encoder: on
+no task does a difference stand out, of 72 that were looked at; at this budget three seeds vary by more than a source is
+worth.
 """
 
 import sys
@@ -25,7 +26,7 @@ from scaling.study.run import Optimization, Run
 from scaling.study.study import Factor, Study, clips_axis, objective_factor
 
 WHOLE = "all sources"
-PRESETS = {"laptop": (400, (1600,), None), "smoke": (20, (100, 200), 2)}  # steps, sizes, how many sources
+PRESETS = {"laptop": (200, (1600,), None), "smoke": (20, (100, 200), 2)}  # steps, sizes, how many sources
 
 
 @dataclass(frozen=True)

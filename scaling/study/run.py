@@ -63,8 +63,8 @@ class Optimization:
 
     steps: int = 0
     passes: float = 0.0
-    batch_size: int = 32
-    learning_rate: float = born(1e-3, now=7e-4)
+    batch_size: int = born(32, now=64)
+    learning_rate: float = 1e-3
     text_rate: float = born(5.0, now=2.0)
     weight_decay: float = 0.05
     warmup: float = 0.1

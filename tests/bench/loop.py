@@ -2,7 +2,7 @@
 
     python tests/bench/loop.py [--rounds 7]
 
-The laptop's runs (clips of 1.6 s, batches of 32, one thread), contrastive and captioning. The bare loop goes through
+The laptop's runs (clips of 1.6 s, batches of 64, one thread), contrastive and captioning. The bare loop goes through
 batches that are ready in memory: forward, backward, AdamW's step, and nothing else; ours draws, feeds, masks, clips
 gradients, watches for what is not finite, logs, takes the loss on the holdout four times and writes its checkpoint. The
 rounds alternate; processor time is compared, as other work on the machine changes the clock more than that.
@@ -27,7 +27,7 @@ from scaling.training.initialize import build
 from scaling.training.loop import train
 from scaling.training.optimizers import build_optimizer
 
-CLIPS, FRAMES, BATCH, STEPS = 1024, 161, 32, 200
+CLIPS, FRAMES, BATCH, STEPS = 1024, 161, 64, 200
 
 
 def ours(run: Run, feed: Feed, module: Objective, folder: Path) -> float:

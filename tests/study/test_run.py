@@ -22,7 +22,7 @@ from scaling.study.run import (
     with_fields,
 )
 
-BEFORE = {"learning_rate": 1e-3, "text_rate": 5.0}
+BEFORE: dict[str, Any] = {"batch_size": 32, "text_rate": 5.0}
 """Defaults that were changed after runs had been done with these."""
 STEPS = Optimization(steps=20, **BEFORE)
 HEARD = Data(crop_seconds=2.0)
@@ -287,7 +287,7 @@ def test_work_grows_with_clips_seen_and_with_the_encoder() -> None:
     [
         ({"optimizer": "sgd"}, "there is no optimizer sgd: known are adamw, scaled-adam"),
         ({"schedule": ""}, "there is no schedule"),
-        ({"accumulate": 5}, "a batch of 32 clips does not divide into 5 parts"),
+        ({"accumulate": 5}, "a batch of 64 clips does not divide into 5 parts"),
         ({"accumulate": 0}, "accumulate 0: it must be positive"),
         ({"clip": float("nan")}, "clip nan: it must be positive"),
         ({"average_last": 2.0}, "a share from 0 to 1"),
