@@ -39,7 +39,6 @@ ALLOWED = {
     "storage/files.py remove_if_empty": (1, "the file layer"),
     "storage/lease.py Lease.__exit__": (1, "the lease with this process's own token"),
     "storage/lease.py Lease._remove_made": (1, "folders that it has made, while they are empty"),
-    "storage/lease.py Lease._removed": (1, "a lease of ours whose holder is dead, looked at a moment before"),
     "storage/objects.py Objects.check_writable": (1, "the mark that it has made, by its random name"),
     "storage/objects.py Objects.local_copy": (1, "a copy for a moment, in a folder of its own"),
     "storage/objects.py Objects.remove": (1, "the file layer"),

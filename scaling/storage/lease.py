@@ -1,5 +1,6 @@
 """One start at a time: a lease on a folder, kept alive by a heartbeat."""
 
+import fcntl
 import math
 import secrets
 import socket
@@ -35,7 +36,6 @@ WATCH_SECONDS = 25.0
 """For so long a lease that is not fresh is watched before it is taken over: several beats, and longer than an object
 store's client waits before it tries again."""
 LOOK_SECONDS = 0.2
-SETTLE_SECONDS = 0.3
 CURE = "remove it if no other start is at work there"
 
 
@@ -148,20 +148,21 @@ class Lease:
                 return False
         if seen.version:
             return replace_if(self.path, json_text(self._content()), seen.version) or self._ours()
-        return self._removed(seen) and self._created() and self._settled()
+        return self._replaced(seen)
 
-    def _removed(self, seen: Seen) -> bool:
-        """Remove what lies there unless another start has just taken it over."""
-        now = self._seen()
-        if now is not None and now.content == seen.content:
-            remove(self.path)
-            return True
+    def _replaced(self, seen: Seen) -> bool:
+        """Replace what lies there on a disk, unless another start has just taken it over."""
+        if not on_disk(self.path):
+            return False
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            # Of several that have watched as long one looks and replaces at a time; the place is never empty meanwhile.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            now = self._seen()
+            if now is not None and now.content == seen.content:
+                write_json(self.path, self._content())
+                return self._ours()
         return False
-
-    def _settled(self) -> bool:
-        # Another start that has watched as long may have removed ours for the one that we have removed.
-        time.sleep(SETTLE_SECONDS)
-        return self._ours()
 
     def _watched(self, seen: Seen) -> Seen | None:
         """What lies there once that has changed, or as it was after `WATCH_SECONDS`."""

@@ -116,7 +116,6 @@ def test_one_that_says_nobody_or_no_time_ends_after_it_was_watched(
 ):
     monkeypatch.setattr(lease, "WATCH_SECONDS", 0.06)
     monkeypatch.setattr(lease, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(lease, "SETTLE_SECONDS", 0.0)
     content, said = WATCHED[form], []
     (tmp_path / "lease.json").write_text(content if isinstance(content, str) else json.dumps(content))
     with Lease(tmp_path, said.append):
