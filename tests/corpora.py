@@ -20,6 +20,7 @@ from scaling.data.readers.lhotse import manifest_files, read_manifest
 from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.data.tasks.task import Labelled, Task
 from scaling.data.tokenizer import normalized
+from scaling.models.formats import Format, LogMel
 from scaling.storage.digest import bytes_digest
 
 PART_CLIPS, HOLDOUT = 8, 4
@@ -105,11 +106,13 @@ def spoiled(corpus: TinyCorpus) -> dict[str, str]:
     }
 
 
-def lay_down(folder: Path, corpus: TinyCorpus, max_seconds: float = 1.0) -> Description:
+def lay_down(
+    folder: Path, corpus: TinyCorpus, max_seconds: float = 1.0, formats: tuple[Format, ...] = (LogMel(),)
+) -> Description:
     """A store of the corpus with its catalogue and no part yet."""
     clips = [clip for file in manifest_files(corpus.manifests()) for clip in read_manifest(file)]
     ranked, rejects = catalogue(clips, salt="s", min_seconds=0.2, max_seconds=max_seconds)
-    description = Description("digest", len(ranked), HOLDOUT, 0.2, max_seconds, PART_CLIPS)
+    description = Description("digest", len(ranked), HOLDOUT, 0.2, max_seconds, PART_CLIPS, formats)
     create_store(folder, ranked, rejects, description)
     return description
 
@@ -118,7 +121,8 @@ def write(folder: Path, corpus: TinyCorpus, description: Description, *parts: in
     """Write these parts without Ray."""
     for number in parts:
         rows = catalogue_rows(folder, number, description.part_clips)
-        write_part(rows, folder, number, read_tokenizer(folder), str(corpus.root), description.limits)
+        root, tokenizer = str(corpus.root), read_tokenizer(folder)
+        write_part(rows, folder, number, tokenizer, root, description.limits, description.formats)
 
 
 def part(folder: Path, number: int) -> Path:
@@ -137,20 +141,20 @@ def write_beside(folder: Path, files: dict[str, bytes]) -> None:
 CLIPS = 30
 
 
-def clips_of_many_lengths(root: Path) -> Store:
+def clips_of_many_lengths(root: Path, formats: tuple[Format, ...] = (LogMel(),)) -> Store:
     """A store of 30 tones of 0.2 to 0.9 s, the higher the longer."""
     corpus = TinyCorpus(root / "audio")
     for index in range(CLIPS):
         corpus.add("birds", f"{index:03d}", tone(index, 0.2 + 0.023 * index))
-    description = lay_down(root / "store", corpus)
+    description = lay_down(root / "store", corpus, formats=formats)
     write(root / "store", corpus, description, *range(-(-CLIPS // PART_CLIPS)))
     assert write_index(root / "store") == CLIPS
     return Store(root / "store")
 
 
-def labelled_tones(root: Path) -> LabelledStore:
+def labelled_tones(root: Path, formats: tuple[Format, ...] = (LogMel(),)) -> LabelledStore:
     """These tones as labelled clips: whether one is high, and its caption; train, val and test in turn."""
-    store = clips_of_many_lengths(root)
+    store = clips_of_many_lengths(root, formats)
     rows = []
     for place, name in enumerate(store.clips(["id"])["id"]):
         split = ("train", "train", "val", "test")[place % 4]

@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = ("models", "objectives", "probes")
-"""Packages whose options.py stands by itself: `study` knows these, and nothing else of the packages."""
+LIGHT = ("options", "formats")
+"""Packages whose options.py (with models/formats.py) stands by itself: `study` knows these, and nothing else of the
+packages."""
 
 MAY_KNOW = {
     "errors": "",
@@ -25,10 +27,10 @@ MAY_KNOW = {
     "models": "errors known models.options",
     "study": "errors known models.options objectives.options probes.options",
     "objectives": "errors known models objectives.options",
-    "data": "errors storage models study",
-    "probes": "errors known data models probes.options",
+    "data": "errors storage models models.options study",
+    "probes": "errors known data models models.options probes.options",
     "training": "errors storage data models models.options objectives objectives.options study",
-    "runs": "errors known storage data models objectives probes probes.options study training",
+    "runs": "errors known storage data models models.options objectives probes probes.options study training",
     "cluster": "errors storage data models.options objectives.options probes.options study training runs",
     "record": "errors storage probes study runs analysis",
     "driver": "errors storage data study training runs cluster record analysis",
@@ -112,7 +114,7 @@ def package(module: str) -> str:
     top, *rest = module.split(".")
     if top == "studies":
         return "studies"
-    return f"{rest[0]}.options" if rest[0] in OPTIONS and rest[1:2] == ["options"] else rest[0]
+    return f"{rest[0]}.options" if rest[0] in OPTIONS and rest[1:2] and rest[1] in LIGHT else rest[0]
 
 
 def edges() -> Iterator[tuple[str, str, str, str]]:

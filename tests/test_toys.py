@@ -1,4 +1,5 @@
-"""An encoder, an objective, a probe and an initialization of somebody else's, each one file and one line in a table."""
+"""Encoders of log-mels and of waveforms, an objective, a probe and an initialization of somebody else's, each one file
+and one line in a table."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from started import Started
 from study_corpus import write_corpus
 from tiny import tiny_run, tiny_store
 
+from scaling.data.store import Store
+from scaling.models.formats import LogMel, Waveform
 from scaling.models.options import ENCODERS
 from scaling.objectives.options import OBJECTIVES
 from scaling.probes.options import PROBES
@@ -27,6 +30,8 @@ TRAINED = {
     "contrastive-32-halves-stacked",
     "words-16-scratch-stacked",
     "words-32-scratch-stacked",
+    "contrastive-16-scratch-listener",
+    "contrastive-32-scratch-listener",
 }
 
 
@@ -52,10 +57,13 @@ def test_toys_go_through_a_whole_study(toy_study: Toys):
     study = toy_study.start()
     scores = study.scores()
     arms = scores.filter(pl.col("reference") == "")
-    assert set(arms["objective"]) == {"words", "contrastive"}
+    assert set(arms["objective"]) == {"words", "contrastive", "heard"}
     assert set(arms["clips"]) == {16, 32}
     results = study.results()
     assert {name.rpartition("-s0")[0] for name in results if name.startswith(("contrastive", "words"))} == TRAINED
+    store = Store(study.out / "store")
+    assert store.description.formats == (LogMel(), Waveform())
+    assert len(store.waveform(0)) // 160 + 1 == len(store.log_mel(0))
     for name, result in results.items():
         poolings = {score["pooling"] for score in result["scores"] if score["metric"] == "accuracy"}
         # Chance is what it is: everything else was probed by the toy, too.

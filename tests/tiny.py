@@ -30,6 +30,7 @@ from scaling.data.index import write_index
 from scaling.data.parts import write_part
 from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.models.batch import Batch
+from scaling.models.formats import Format, LogMel, heard_by
 from scaling.models.options import TransformerOptions, ZipformerOptions
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, SupervisedOptions
@@ -74,15 +75,15 @@ DOTTED = {
 PART_CLIPS = 16
 
 
-def tiny_store(folder: Path, clips: int = 40, holdout: int = 8) -> Store:
+def tiny_store(folder: Path, clips: int = 40, holdout: int = 8, formats: tuple[Format, ...] = (LogMel(),)) -> Store:
     """A store of the first clips of the embedded corpus, in parts of 16."""
     rows = itertools.islice(embedded_clips(), clips)
     ranked, _ = catalogue(rows, salt="tiny", min_seconds=0.0, max_seconds=60.0)
-    description = Description("tiny", len(ranked), holdout, 0.0, 60.0, PART_CLIPS)
+    description = Description("tiny", len(ranked), holdout, 0.0, 60.0, PART_CLIPS, formats)
     create_store(folder, ranked, pl.DataFrame(schema=REJECTS), description)
     for number in range(-(-len(ranked) // PART_CLIPS)):
         some = ranked.slice(number * PART_CLIPS, PART_CLIPS)
-        write_part(some, folder, number, read_tokenizer(folder), SYNTHETIC, description.limits)
+        write_part(some, folder, number, read_tokenizer(folder), SYNTHETIC, description.limits, formats)
     write_index(folder)
     return Store(folder)
 
@@ -98,7 +99,8 @@ def tiny_feed(run: Run, store: Store) -> Feed:
     """The batches of a run that reads captions."""
     assert isinstance(run.data.clips, int)
     places, batch_size = store.subset(run.data.clips), run.optimization.batch_size
-    return Feed(store, places, store.holdout, run.seed, batch_size, run.data.crop_seconds, run.objective.max_tokens)
+    crop, tokens, heard = run.data.crop_seconds, run.objective.max_tokens, heard_by(run.encoder)
+    return Feed(store, places, store.holdout, run.seed, batch_size, crop, tokens, heard=heard)
 
 
 def tiny_module(run: Run, vocabulary: int) -> Objective:

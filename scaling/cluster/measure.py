@@ -17,11 +17,12 @@ import torch
 
 from scaling.cluster.connect import lane_count
 from scaling.data.corpus import Source, audio_root, ensure_catalogues
-from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, Limits, intact
+from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, Description, intact
 from scaling.data.feed import Feed
 from scaling.data.index import write_index
 from scaling.data.parts import write_part
 from scaling.data.store import Store, create_store, read_tokenizer
+from scaling.models.formats import heard_by
 from scaling.storage.files import Location
 from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
@@ -71,12 +72,12 @@ def taken_up(folder: Path) -> Files:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def measure_preparation(files: Files, rows: pl.DataFrame, audio: str, limits: Limits) -> tuple[float, Files]:
+def measure_preparation(files: Files, rows: pl.DataFrame, audio: str, of: Description) -> tuple[float, Files]:
     """Write one part of these rows into a store and index it: seconds a clip, and the store."""
     torch.set_num_threads(1)
     with laid_down(files) as folder:
         began = time.monotonic()
-        write_part(rows, folder, 0, read_tokenizer(folder), audio, limits)
+        write_part(rows, folder, 0, read_tokenizer(folder), audio, of.limits, of.formats)
         spent = time.monotonic() - began
         write_index(folder)
         return spent / len(rows), taken_up(folder)
@@ -97,8 +98,9 @@ def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tu
                             "optimization.batch_size": share})  # fmt: skip
     seconds = run.optimization.batch_seconds / resources.group
     max_tokens = 0 if labels is not None else run.objective.max_tokens
-    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels, seconds)
-    module = build(few, len(store.tokenizer), {"task": 2}, None, None, store.statistics)
+    heard = heard_by(run.encoder)
+    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels, seconds, heard)
+    module = build(few, len(store.tokenizer), {"task": 2}, None, None, store.statistics(heard))
     times: list[float] = []
 
     def progress(step: int, rate: float) -> bool:
@@ -123,7 +125,7 @@ def measure(study: Study, source: Source, catalogue: Location, resources: Resour
         create_store(scratch, ranked, read_parquet(intact(catalogue, MANIFEST_REJECTS)).clear(), small)
         begun = taken_up(scratch)
     prepare = ray.remote(num_cpus=1)(measure_preparation)
-    a_clip, prepared = ray.get(prepare.remote(begun, ranked, audio_root(study.corpus), small.limits))
+    a_clip, prepared = ray.get(prepare.remote(begun, ranked, audio_root(study.corpus), small))
     files = ray.put(prepared)
     kind_of_node: dict[str, Any] = {"accelerator_type": resources.accelerator} if resources.accelerator else {}
     step = ray.remote(num_cpus=resources.threads, num_gpus=int(gpu), **kind_of_node)(measure_step)

@@ -8,12 +8,13 @@ import ray
 import torch
 
 from scaling.cluster.connect import cluster_cpus
-from scaling.data.description import Description, Limits
-from scaling.data.features import SAMPLE_RATE, log_mel
+from scaling.data.description import Description
+from scaling.data.features import log_mel
 from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows
 from scaling.data.store import read_tokenizer
 from scaling.errors import StudyError
+from scaling.models.formats import LogMel
 from scaling.storage.files import Location, location
 
 
@@ -32,7 +33,7 @@ def write_parts(
     parts = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
     written = parts.map_batches(
         _PartWriter,
-        fn_constructor_args=(str(folder), audio_root, description.part_clips, description.limits),
+        fn_constructor_args=(str(folder), audio_root, description),
         batch_size=1,
         num_cpus=1,
         # One part at work and one waiting: with more a writer that started early takes more than its share.
@@ -47,11 +48,13 @@ def write_parts(
 class _PartWriter:
     """Writes parts, one after another, in a process of its own."""
 
-    def __init__(self, folder: str, audio_root: str, part_clips: int, limits: Limits) -> None:
+    def __init__(self, folder: str, audio_root: str, description: Description) -> None:
         torch.set_num_threads(1)
-        self.folder, self.audio_root, self.part_clips, self.limits = location(folder), audio_root, part_clips, limits
+        self.folder, self.audio_root, self.description = location(folder), audio_root, description
         # Seconds of imports, all writers at once, instead of inside the first clip of each.
-        log_mel(torch.zeros(SAMPLE_RATE))
+        for one in description.formats:
+            if isinstance(one, LogMel):
+                log_mel(torch.zeros(one.rate), one)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Write the parts of a batch; says of each on which node, when it was begun, when it was there (seconds since
@@ -62,9 +65,10 @@ class _PartWriter:
             batch["node"].append(ray.get_runtime_context().get_node_id())
             error = ""
             try:
-                rows = catalogue_rows(self.folder, int(number), self.part_clips)
+                of = self.description
+                rows = catalogue_rows(self.folder, int(number), of.part_clips)
                 tokenizer = read_tokenizer(self.folder)
-                write_part(rows, self.folder, int(number), tokenizer, self.audio_root, self.limits)
+                write_part(rows, self.folder, int(number), tokenizer, self.audio_root, of.limits, of.formats)
             except StudyError as refused:
                 # Told rather than raised: Ray wraps an exception until its message is a page of tracebacks.
                 error = str(refused)

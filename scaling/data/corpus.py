@@ -21,10 +21,11 @@ from scaling.data.description import (
     check_free,
     intact,
     is_complete,
+    not_held,
     read_store_file,
 )
 from scaling.data.embedded import sounds
-from scaling.data.features import SYNTHETIC
+from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
 from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
 from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
@@ -32,6 +33,7 @@ from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
+from scaling.models.formats import Format
 from scaling.storage.files import Location, local
 from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
@@ -44,12 +46,14 @@ NO_TASKS = Labelled((), (), pl.DataFrame(schema=dict.fromkeys(("task", "id", "sp
 
 @dataclass(frozen=True)
 class Source:
-    """A corpus whose files are known and whose tasks are read; the clips themselves are read on demand."""
+    """A corpus whose files are known and whose tasks are read; the clips themselves are read on demand. `formats` is
+    what is to be heard of them."""
 
     corpus: Corpus
     manifests: tuple[Path, ...]
     labelled: Labelled
     digest: str
+    formats: tuple[Format, ...] = (LOG_MEL,)
 
     def clips(self) -> Iterator[Clip | Reject]:
         """Every clip of the mixture, and what stands in the manifests beside them."""
@@ -77,7 +81,7 @@ def source_names(corpus: Corpus) -> tuple[str, ...]:
     return tuple(dict.fromkeys(source_name(manifest) for manifest in manifest_files(corpus.manifests)))
 
 
-def open_source(corpus: Corpus) -> Source:
+def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Source:
     """Find the manifests and read the tasks; without tasks, clips are there to train on and none to probe on.
 
     Raises `StudyError` where one of them cannot be used.
@@ -87,11 +91,13 @@ def open_source(corpus: Corpus) -> Source:
         labelled = embedded_tasks(EMBEDDED_SEED)
         # The rules that make the clips are code: other code is another corpus.
         code = b"".join(file.read_bytes() for file in _embedded_code())
-        return Source(corpus, (), labelled, _digest(repr(fields), code))
+        return Source(corpus, (), labelled, _digest(repr(fields), code), formats)
     manifests = tuple(manifest_files(corpus.manifests))
     labelled = read_tasks(local(corpus.tasks)) if corpus.tasks else NO_TASKS
     rows = labelled.rows.sort("task", "id").write_csv().encode()
-    return Source(corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows))
+    return Source(
+        corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows), formats
+    )
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,8 @@ Check = Callable[[Contents], None]
 def ensure_catalogues(source: Source, folder: Location, check: Check = lambda contents: None) -> Description:
     """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
 
-    Raises `StudyError` where the folder holds something else or a store of another corpus, where the corpus cannot be
-    used, or where `check` refuses the request; then nothing is written.
+    Raises `StudyError` where the folder holds something else or a store of another corpus or in other formats, where
+    the corpus cannot be used, or where `check` refuses the request; then nothing is written.
     """
     there = checked_store(source, folder)
     if there is not None:
@@ -137,15 +143,18 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
         check_audio_is_there(ranked, root)
         check_audio_is_there(labelled, source.labelled.root)
         labelled = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
+    begun_before = read_store_file(folder)
+    formats = source.formats if begun_before is None else begun_before.description.formats
     description = Description(
         source.digest,
         len(ranked),
         holdout_size(len(ranked), corpus.holdout),
         corpus.min_seconds,
         corpus.max_seconds,
+        formats=formats,
     )
     check(Contents(description, ranked["source"], len(tokenizer_of(ranked))))
-    taken_whole = Description(source.digest, len(labelled), 0, 0.0, LABELLED_SECONDS)
+    taken_whole = Description(source.digest, len(labelled), 0, 0.0, LABELLED_SECONDS, formats=formats)
     with begun(folder, description), begun(folder / "labelled", taken_whole):
         create_store(folder / "labelled", labelled, rejects.clear(), taken_whole, task_files(source.labelled))
         create_store(folder, ranked, rejects, description)
@@ -155,7 +164,7 @@ def ensure_catalogues(source: Source, folder: Location, check: Check = lambda co
 def checked_store(source: Source, folder: Location) -> Description | None:
     """What the store in a folder was made from; None where there is none yet, or not all of what is laid down.
 
-    Raises `StudyError` where the folder holds something else, or a store of another corpus.
+    Raises `StudyError` where the folder holds something else, or a store of another corpus or in other formats.
     """
     check_free(folder)
     there = read_store_file(folder)
@@ -165,6 +174,8 @@ def checked_store(source: Source, folder: Location) -> Description | None:
         raise StudyError(
             f"the store in {folder} was made from another corpus: give another folder with --store or --out"
         )
+    if not set(source.formats) <= set(there.description.formats):
+        raise not_held(folder, there.description.formats, source.formats)
     return there.description if is_complete(folder) and is_complete(folder / "labelled") else None
 
 

@@ -5,14 +5,13 @@ digests of that. The digest of a part or of the index stands in its own name; `s
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from scaling.data.features import FORMAT
 from scaling.errors import StudyError
+from scaling.models.formats import Format, LogMel
 from scaling.storage.arrow import changed
 from scaling.storage.digest import bytes_digest, is_intact
 from scaling.storage.files import (
@@ -28,9 +27,9 @@ from scaling.storage.files import (
     remove_if_empty,
     write_json,
 )
-from scaling.storage.own import damaged, read_own
+from scaling.storage.own import damaged, own_bytes, own_of
 
-VERSION = 2
+VERSION = 3
 PART_CLIPS = 256
 STORE, CATALOGUE, TOKENIZER = "store.json", "catalogue.parquet", "tokenizer.json"
 MANIFEST_REJECTS, REJECTS_FILE = "manifest-rejects.parquet", "rejects.parquet"
@@ -55,7 +54,7 @@ class Description:
     """What a store was made from; two stores with equal descriptions hold the same clips in the same order.
 
     `digest` stands for the corpus and the way it was cleaned and ranked; `clips` counts the catalogue. The
-    first `holdout` usable clips by rank are kept out of every subset.
+    first `holdout` usable clips by rank are kept out of every subset. `formats` is what it holds of each clip.
     """
 
     digest: str
@@ -64,11 +63,17 @@ class Description:
     min_seconds: float
     max_seconds: float
     part_clips: int = PART_CLIPS
+    formats: tuple[Format, ...] = (LogMel(),)
 
     @property
     def fingerprint(self) -> str:
-        whole = repr((VERSION, sorted(FORMAT.items()), sorted(asdict(self).items())))
+        whole = repr((VERSION, sorted(asdict(self).items())))
         return bytes_digest(whole.encode())[:16]
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of what is held."""
+        return self.formats[0].rate
 
     @property
     def limits(self) -> Limits:
@@ -81,7 +86,6 @@ class StoreFile:
     before there is one. Files that are laid down are not among them where that was begun and has not ended."""
 
     version: int
-    format: dict[str, Any]
     description: Description
     fingerprint: str
     files: dict[str, str]
@@ -102,22 +106,32 @@ class _Versioned:
 def read_store_file(folder: Location) -> StoreFile | None:
     """What the `store.json` of a folder says, or None where there is none.
 
-    Raises `StudyError` where it is damaged, or of another version or feature format.
+    Raises `StudyError` where it is damaged, or of another version.
     """
     path, cure = folder / STORE, "prepare into another folder with --store or --out, or remove this one"
     try:
-        version = read_own(path, _Versioned, cure).version
-        there = read_own(path, StoreFile, cure) if version == VERSION else None
+        content = own_bytes(path, cure)
+        version = own_of(content, path, _Versioned, cure).version
+        there = own_of(content, path, StoreFile, cure) if version == VERSION else None
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if there is None or there.format != FORMAT:
+    if there is None:
         raise StudyError(
-            f"the store in {folder} is of version {version}, this project writes version {VERSION} with its own "
-            "feature settings: prepare into another folder with --store"
+            f"the store in {folder} is of version {version}, this project reads and writes version {VERSION}: prepare "
+            "into another folder with --store"
         )
-    if there.sealed != there:
+    # A format's field of another name would count as one that is left out.
+    if there.sealed != there or json_text(asdict(there)).encode() != content:
         raise damaged(path, "its bytes are not those that were written", cure)
     return there
+
+
+def not_held(folder: Location, held: Sequence[Format], asked: Sequence[Format]) -> StudyError:
+    """What is told of a store that does not hold what is asked of it."""
+    return StudyError(
+        f"the store in {folder} holds {' and '.join(map(str, held))}, and asked for is "
+        f"{' and '.join(map(str, asked))}: give another folder with --store or --out"
+    )
 
 
 def read_description(folder: Location) -> Description | None:
@@ -157,7 +171,7 @@ def begun(folder: Location, description: Description) -> Iterator[None]:
     made = make_folder(folder)
     there = read_store_file(folder)
     if there is None or there.description != description:
-        there = StoreFile(VERSION, FORMAT, description, description.fingerprint, {})
+        there = StoreFile(VERSION, description, description.fingerprint, {})
     try:
         _write(folder, replace(there, files={name: there.files[name] for name in {REJECTS_FILE} & set(there.files)}))
         yield

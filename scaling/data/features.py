@@ -1,13 +1,10 @@
-"""From a clip's place to its log-mel frames: read, cut, resample to 16 kHz, transform.
-
-The same numbers on every machine: 80 mel bins, Hann windows of 25 ms every 10 ms, natural logarithm of the
-power.
-"""
+"""From a clip's place to what an encoder hears of it: read, cut, resample, transform."""
 
 import importlib
 import os
 import sys
 import types
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -21,29 +18,17 @@ from scaling.data.clip import UnusableClipError
 from scaling.data.decoder import Wanted
 from scaling.data.decoding import decoded
 from scaling.data.embedded import sounds as synthetic
+from scaling.models.formats import LogMel
 
 SYNTHETIC = "synthetic:"
 """The audio root of the embedded corpus, which no path is: its clips are made and not read."""
 SAMPLE_RATE = 16_000
-HOP = 160
-WINDOW = 400
-FFT = 512
-MEL_BINS = 80
-FLOOR = 1e-6
+"""Of what is heard, if nothing else is said."""
+LOG_MEL = LogMel()
 SILENCE = 1e-5
 """Peak below which a clip counts as silent: -100 dB of full scale, under the rounding of 16-bit audio."""
 LOUDEST = 1e15
 """Peak above which the power of a clip would overflow float32."""
-
-FORMAT = {
-    "sample_rate": SAMPLE_RATE,
-    "hop": HOP,
-    "window": WINDOW,
-    "fft": FFT,
-    "mel_bins": MEL_BINS,
-    "floor": FLOOR,
-    "dtype": "float16",
-}
 
 
 @dataclass(frozen=True)
@@ -80,25 +65,35 @@ def _import_torchaudio() -> types.ModuleType:
 
 
 @cache
-def _mel() -> torch.nn.Module:
-    transforms = _import_torchaudio().transforms
-    return transforms.MelSpectrogram(  # type: ignore[no-any-return]
-        sample_rate=SAMPLE_RATE, n_fft=FFT, win_length=WINDOW, hop_length=HOP, n_mels=MEL_BINS, power=2.0
-    )
+def _transform(of: LogMel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Window float32 [window], and the mel bands of the powers float32 [fft / 2 + 1, bins]."""
+    functional = _import_torchaudio().functional
+    with warnings.catch_warnings():
+        # Bands that hold nothing: what is heard is as the format says.
+        warnings.simplefilter("ignore", UserWarning)
+        bands = functional.melscale_fbanks(
+            of.fft // 2 + 1, 0.0, of.rate / 2, of.bins, of.rate, "slaney" if of.scale == "slaney" else None, of.scale
+        )
+    return torch.hann_window(of.window), bands
 
 
-def resampled(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """Mono samples at `rate` Hz, at 16 kHz: float32 [samples * 16000 / rate, to the nearest].
+def resampled(samples: NDArray[np.float32], rate: int, to: int = SAMPLE_RATE) -> NDArray[np.float32]:
+    """Mono samples at `rate` Hz, at `to` Hz: float32 [samples * to / rate, to the nearest].
 
-    Flat to 7.2 kHz, and what lies above 8.2 kHz is gone by 130 dB; any rate costs about the same.
+    To 16 kHz it is flat to 7.2 kHz, and what lies above 8.2 kHz is gone by 130 dB; any rate costs about the same.
     """
-    return samples if rate == SAMPLE_RATE else soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ")
+    return samples if rate == to else soxr.resample(samples, rate, to, quality="HQ")
 
 
 def waveforms(
-    cuts: Iterable[Cut], audio_root: str = "", *, min_seconds: float = 0.0, max_seconds: float = 60.0
+    cuts: Iterable[Cut],
+    audio_root: str = "",
+    *,
+    min_seconds: float = 0.0,
+    max_seconds: float = 60.0,
+    rate: int = SAMPLE_RATE,
 ) -> Iterator[torch.Tensor | UnusableClipError]:
-    """Of each cut its samples at 16 kHz, mono: float32 [samples], or why it cannot be used.
+    """Of each cut its samples at `rate` Hz, mono: float32 [samples], or why it cannot be used.
 
     The reasons: missing, unreadable, out of a bound of `decoder.py`, empty, not finite, silent, shorter or longer than
     the limits. What lies in the file counts, not what its manifest says of its rate and length.
@@ -113,7 +108,7 @@ def waveforms(
         )
     for one in found:
         try:
-            yield one if isinstance(one, UnusableClipError) else _usable(*one, min_seconds, max_seconds)
+            yield one if isinstance(one, UnusableClipError) else _usable(*one, rate, min_seconds, max_seconds)
         except UnusableClipError as error:
             yield error
 
@@ -133,7 +128,7 @@ def waveform(
     min_seconds: float = 0.0,
     max_seconds: float = 60.0,
 ) -> torch.Tensor:
-    """The samples of one cut. Raises `UnusableClipError`."""
+    """The samples of one cut at 16 kHz. Raises `UnusableClipError`."""
     cut = Cut(audio, start, seconds, channel)
     [found] = waveforms([cut], audio_root, min_seconds=min_seconds, max_seconds=max_seconds)
     if isinstance(found, UnusableClipError):
@@ -141,13 +136,13 @@ def waveform(
     return found
 
 
-def _usable(found: NDArray[np.float32], rate: int, min_seconds: float, max_seconds: float) -> torch.Tensor:
+def _usable(found: NDArray[np.float32], rate: int, to: int, min_seconds: float, max_seconds: float) -> torch.Tensor:
     _check_level(torch.from_numpy(found))
-    samples = resampled(found, rate)
+    samples = resampled(found, rate, to)
     # Rounding to whole samples must not reject a clip that the catalogue let pass.
-    if len(samples) < (min_seconds - 1e-3) * SAMPLE_RATE:
+    if len(samples) < (min_seconds - 1e-3) * to:
         raise UnusableClipError(f"audio shorter than {min_seconds:g} s when decoded")
-    if len(samples) > (max_seconds + 1e-3) * SAMPLE_RATE:
+    if len(samples) > (max_seconds + 1e-3) * to:
         raise UnusableClipError(f"audio longer than {max_seconds:g} s when decoded")
     return torch.from_numpy(samples.copy() if samples is found else samples)
 
@@ -163,13 +158,17 @@ def _check_level(mono: torch.Tensor) -> None:
         raise UnusableClipError("silent audio")
 
 
-def log_mel(samples: torch.Tensor) -> torch.Tensor:
-    """Log-mel frames of 16 kHz samples: float32 [1 + samples // 160, 80].
+def log_mel(samples: torch.Tensor, of: LogMel = LOG_MEL) -> torch.Tensor:
+    """Log-mel frames of samples at the rate of the format: float32 [1 + samples // hop, bins].
 
-    ln(max(power, 1e-6)) of a mel filterbank (HTK scale, 0 to 8 kHz) over centred Hann windows of 25 ms every
-    10 ms, the ends reflected; fewer than 257 samples are padded with zeros to 257 first, so that they can be.
+    The formula is that of torchaudio's MelSpectrogram with a power of 2; so few samples that their ends cannot be
+    reflected are padded with zeros first.
     """
-    if samples.numel() <= FFT // 2:
-        samples = torch.nn.functional.pad(samples, (0, FFT // 2 + 1 - samples.numel()))
-    power: torch.Tensor = _mel()(samples)
-    return power.clamp_(min=FLOOR).log_().T
+    least = of.fft // 2 + 1
+    if samples.numel() < least:
+        samples = torch.nn.functional.pad(samples, (0, least - samples.numel()))
+    window, bands = _transform(of)
+    spectrum = torch.stft(samples, of.fft, of.hop, of.window, window, center=True, return_complex=True)
+    # Twice as fast as the modulus squared, which takes a root in between.
+    power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+    return (power.T @ bands).clamp_(min=of.floor).log_()

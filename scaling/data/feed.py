@@ -16,29 +16,53 @@ import torch
 from numpy.typing import NDArray
 
 from scaling.data.batches import Batches, OfClips, OfSeconds
-from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
+from scaling.data.features import LOG_MEL
 from scaling.data.order import Order, uniforms
 from scaling.data.store import Store, taken
 from scaling.models.batch import Batch
+from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel
 from scaling.models.tokens import BEGIN, END, PAD
 
 
-def padded_log_mels(
-    store: Store, places: NDArray[np.integer[Any]], starts: NDArray[np.int64], frames: int, pin: bool = False
-) -> Batch:
-    """`features` float16 [batch, time, 80], zero past each clip's end, and `lengths` int64 [batch], both in
-    frames.
+def crop_frames(seconds: float) -> int:
+    """Frames of 10 ms of a crop: where the windows of log-mels are centred, from its beginning to its end."""
+    return 1 + int(seconds * 16_000) // 160
 
-    Every clip is cut to `frames` from its start; `time` is the longest of what is left. `pin`: in memory that a GPU
-    copies from by itself.
+
+def padded(
+    store: Store,
+    places: NDArray[np.integer[Any]],
+    starts: NDArray[np.int64],
+    frames: int,
+    heard: Format = LOG_MEL,
+    pin: bool = False,
+) -> Batch:
+    """What is heard of some clips, each cut to so many frames of 10 ms from its start (in such frames).
+
+    Of log-mels `features` float16 [batch, time, bins] and `lengths` int64 [batch] in their frames; of waveforms
+    float32 [batch, samples] and `lengths` in samples. Features are zero past each clip's end; they are as long as the
+    longest is.
+    `pin`: in memory that a GPU copies from by itself.
     """
-    lengths = np.minimum(store.frames[places] - starts, frames)
-    features = torch.empty((len(places), int(lengths.max()), MEL_BINS), dtype=torch.float16, pin_memory=pin)
-    rows = features.numpy()
-    parts, at = store.index.part[places].tolist(), store.index.row[places].tolist()
-    for out, part, row, start, length in zip(rows, parts, at, starts.tolist(), lengths.tolist(), strict=True):
-        out[:length] = store.part(part).log_mel(row)[start : start + length]
-        out[length:] = 0
+    most, *bins = heard.shape(frames)
+    parts, rows = store.index.part[places].tolist(), store.index.row[places].tolist()
+    firsts = starts * (heard.rate // FRAMES_A_SECOND)
+    if isinstance(heard, LogMel):
+        clips = [
+            store.part(part).log_mel(row, heard)[first : first + most]
+            for part, row, first in zip(parts, rows, (firsts // heard.hop).tolist(), strict=True)
+        ]
+    else:
+        clips = [
+            store.part(part).waveform(row, heard, first, most)
+            for part, row, first in zip(parts, rows, firsts.tolist(), strict=True)
+        ]
+    lengths = np.fromiter(map(len, clips), np.int64, len(clips))
+    kind = torch.float16 if bins else torch.float32
+    features = torch.empty((len(clips), int(lengths.max()), *bins), dtype=kind, pin_memory=pin)
+    for out, clip in zip(features.numpy(), clips, strict=True):
+        out[: len(clip)] = clip
+        out[len(clip) :] = 0
     return {"features": features, "lengths": torch.from_numpy(lengths)}
 
 
@@ -48,8 +72,11 @@ class Feed:
 
     `places` are the clips of its subset, `holdout_places` those its fixed loss is measured on; `batch_size`
     counts clips over all workers, or `batch_seconds` the seconds of audio, if it is not 0. A clip longer than
-    `crop_seconds` is cropped at a random place, drawn from (clip, epoch, seed). With `labels` (int64 [clips of the
-    store, tasks]) the batches carry labels, without they carry captions.
+    `crop_seconds` is cropped at a random place, drawn from (clip, epoch, seed), the same whatever is heard of it. With
+    `labels` (int64 [clips of the store, tasks]) the batches carry labels, without they carry captions. `heard` is the
+    format in which the clips are handed out.
+
+    Raises `StudyError` where the store does not hold them in it.
     """
 
     store: Store
@@ -61,10 +88,14 @@ class Feed:
     max_tokens: int
     labels: NDArray[np.int64] | None = None
     batch_seconds: float = 0.0
+    heard: Format = LOG_MEL
+
+    def __post_init__(self) -> None:
+        self.store.check_holds(self.heard)
 
     @property
     def crop_frames(self) -> int:
-        return 1 + int(self.crop_seconds * SAMPLE_RATE) // HOP
+        return crop_frames(self.crop_seconds)
 
     @functools.cached_property
     def batches(self) -> Batches:
@@ -82,7 +113,7 @@ class Feed:
     def batch(self, step: int, worker: int = 0, workers: int = 1, pin: bool = False) -> Batch:
         """A worker's share of the batch of a step.
 
-        `features`, `lengths` as in `padded_log_mels`; `tokens` int64 [batch, longest], padded, and `caption`
+        `features`, `lengths` as in `padded`; `tokens` int64 [batch, longest], padded, and `caption`
         int64 [batch], equal where the normalized captions are equal; or `labels` int64 [batch, tasks].
         """
         places, epochs = self.drawn(step)
@@ -90,7 +121,8 @@ class Feed:
         which, where = uniforms(repr(("clip", self.seed)), places, epochs, draws=2)
         spare = np.maximum(self.store.frames[places] - self.crop_frames, 0)
         starts = (where * (spare + 1)).astype(np.int64)
-        batch = {**padded_log_mels(self.store, places, starts, self.crop_frames, pin), **self._targets(places, which)}
+        heard = padded(self.store, places, starts, self.crop_frames, self.heard, pin)
+        batch = {**heard, **self._targets(places, which)}
         return {key: value.pin_memory() for key, value in batch.items()} if pin else batch
 
     def _targets(self, places: NDArray[np.integer[Any]], draws: NDArray[np.float64]) -> Batch:
@@ -113,8 +145,8 @@ class Feed:
         """The holdout in batches, each clip with its first caption and cut from its beginning."""
         for first in range(0, len(self.holdout_places), self.batch_size):
             some = self.holdout_places[first : first + self.batch_size]
-            log_mels = padded_log_mels(self.store, some, np.zeros_like(some), self.crop_frames)
-            yield {**log_mels, **self._targets(some, np.zeros(len(some)))}
+            heard = padded(self.store, some, np.zeros_like(some), self.crop_frames, self.heard)
+            yield {**heard, **self._targets(some, np.zeros(len(some)))}
 
     def stream(
         self, first: int, last: int, worker: int = 0, workers: int = 1, threads: int = 1, pin: bool = False

@@ -1,8 +1,8 @@
 """A part of the store: consecutive clips by rank as an Arrow IPC file, whole or absent.
 
-A part holds the usable clips of its ranks and, in its schema's metadata, the ones that decoding rejected, so
-that nothing is lost with a preparation that is interrupted. Its name, `part-<number>-<digest>.arrow`, ends with the
-digest of its bytes.
+A part holds the usable clips of its ranks, with a column for each format in which they are heard, and, in its schema's
+metadata, the ones that decoding rejected, so that nothing is lost with a preparation that is interrupted. Its name,
+`part-<number>-<digest>.arrow`, ends with the digest of its bytes.
 """
 
 import hashlib
@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 from pyarrow import ipc
 
 from scaling.data.catalogue import REJECTS
 from scaling.data.clip import UnusableClipError
 from scaling.data.description import Limits
-from scaling.data.features import MEL_BINS, SAMPLE_RATE, Cut, log_mel, waveforms
+from scaling.data.features import LOG_MEL, Cut, log_mel, waveforms
+from scaling.data.flac import flac, flac_samples
 from scaling.data.tokenizer import Tokenizer, caption_number, normalized
 from scaling.errors import StudyError
+from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel, Waveform
 from scaling.storage.arrow import DIGEST, changed, check_named, read_named, write_named
 from scaling.storage.files import Location, names, on_disk, opened
 
@@ -41,15 +44,20 @@ SCHEMA = pa.schema(
         # Of each caption, normalized once and for all: the numbers of its words, and `caption_number`.
         ("words", pa.list_(pa.list_(pa.uint16()))),
         ("numbers", pa.list_(pa.int64())),
-        ("features", pa.large_binary()),
     ]
 )
-DESCRIBING = SCHEMA.names[:-3]
+"""Of what describes the clips; after it comes what is heard of them, a column for each format (`part_schema`)."""
+DESCRIBING = SCHEMA.names[:-2]
 _REJECTS = b"rejects"
 PART = rf"part-(\d{{6,}})-{DIGEST}\.arrow"
 """The full name of a part, as a regular expression."""
 DESCRIBED_BYTES = 2**18
 """Fetched at once from an object store; what describes the clips of a part lies together, before the features."""
+
+
+def part_schema(formats: Sequence[Format]) -> pa.Schema:
+    """The columns of a part that holds its clips in these formats."""
+    return pa.schema([*SCHEMA, *((str(one), pa.large_binary()) for one in formats)])
 
 
 def prepared_parts(folder: Location) -> dict[int, list[str]]:
@@ -62,37 +70,50 @@ def prepared_parts(folder: Location) -> dict[int, list[str]]:
 
 
 def write_part(
-    rows: pl.DataFrame, folder: Location, number: int, tokenizer: Tokenizer, audio_root: str, limits: Limits
+    rows: pl.DataFrame,
+    folder: Location,
+    number: int,
+    tokenizer: Tokenizer,
+    audio_root: str,
+    limits: Limits,
+    formats: Sequence[Format] = (LOG_MEL,),
 ) -> str:
-    """Decode the clips of `rows` (ranked catalogue rows), make their log-mels and write them as the part of this number
-    of a store; returns its name.
+    """Decode the clips of `rows` (ranked catalogue rows), make what is heard of them and write them as the part of this
+    number of a store; returns its name. The formats are of one rate.
 
     A clip that cannot be used is recorded with its reason and left out. The file depends on the rows, the tokenizer and
     the audio alone, to the byte.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    schema, rate = part_schema(formats), formats[0].rate
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     rejects = []
     cuts = starmap(Cut, rows.select("audio", "start", "seconds", "channel").iter_rows())
-    bounds = {"min_seconds": limits.min_seconds, "max_seconds": limits.max_seconds}
+    bounds: dict[str, Any] = {"min_seconds": limits.min_seconds, "max_seconds": limits.max_seconds, "rate": rate}
     for row, samples in zip(rows.iter_rows(named=True), waveforms(cuts, audio_root, **bounds), strict=True):
         if isinstance(samples, UnusableClipError):
             named = {key: row[key] for key in ("id", "source", "audio")}
             rejects.append({**named, "stage": "audio", "reason": str(samples)})
             continue
-        frames = log_mel(samples).numpy().astype(np.float16)
         for name in ("rank", "id", "source", "domain", "audio", "captions"):
             columns[name].append(row[name])
         texts = [normalized(caption) for caption in row["captions"]]
         columns["words"].append([tokenizer.words_of(text) for text in texts])
         columns["numbers"].append([caption_number(text) for text in texts])
-        columns["seconds"].append(samples.numel() / SAMPLE_RATE)
-        columns["frames"].append(len(frames))
+        columns["seconds"].append(samples.numel() / rate)
+        columns["frames"].append(1 + samples.numel() // (rate // FRAMES_A_SECOND))
         columns["audio_hash"].append(hashlib.blake2b(samples.numpy().tobytes(), digest_size=16).digest())
-        columns["features"].append(frames.tobytes())
-    schema = SCHEMA.with_metadata({_REJECTS: json.dumps(rejects).encode()})
-    batch = pa.record_batch(columns, schema=schema)
+        for one in formats:
+            columns[str(one)].append(_heard(samples, one))
+    batch = pa.record_batch(columns, schema=schema.with_metadata({_REJECTS: json.dumps(rejects).encode()}))
     columns.clear()
     return write_named(folder, f"part-{number:06d}", batch)
+
+
+def _heard(samples: torch.Tensor, of: Format) -> bytes:
+    """What is kept of samples in a format."""
+    if isinstance(of, Waveform):
+        return flac(samples.numpy(), of.rate)
+    return log_mel(samples, of).numpy().astype(np.float16).tobytes()
 
 
 def describe(path: Location, columns: Sequence[str] = DESCRIBING) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -115,19 +136,20 @@ def describe(path: Location, columns: Sequence[str] = DESCRIBING) -> tuple[pl.Da
 
 
 class Part:
-    """One part, memory-mapped: its features are never copied until a batch is made of them.
+    """One part, memory-mapped: what is heard of its clips, in these formats, is never copied until a batch is made.
 
     Raises `StudyError` where it is damaged or gone.
     """
 
-    def __init__(self, path: Location) -> None:
+    def __init__(self, path: Location, formats: Sequence[Format] = (LOG_MEL,)) -> None:
         try:
             batch = read_named(path)
         except FileNotFoundError:
             raise StudyError(f"{path} is gone: the same command prepares it again") from None
-        _, offsets, features = batch.column("features").buffers()
-        self._offsets = np.frombuffer(offsets, np.int64)
-        self._features = np.frombuffer(features or b"", np.float16)
+        self._heard: dict[Format, tuple[NDArray[np.int64], NDArray[np.uint8]]] = {}
+        for one in formats:
+            _, offsets, content = batch.column(str(one)).buffers()
+            self._heard[one] = np.frombuffer(offsets, np.int64), np.frombuffer(content or b"", np.uint8)
         words = batch.column("words")
         self._ids, self._captions = batch.column("id"), batch.column("captions")
         self._captions_from = _numbers(words.offsets, np.int32)
@@ -135,11 +157,16 @@ class Part:
         self._words = _numbers(words.values.values, np.uint16)
         self._numbers = _numbers(batch.column("numbers").values, np.int64)
 
-    def log_mel(self, row: int) -> NDArray[np.float16]:
-        """float16 [frames, 80], read-only, straight from the file."""
-        start, stop = self._offsets[row] // 2, self._offsets[row + 1] // 2
-        frames: NDArray[np.float16] = self._features[start:stop].reshape(-1, MEL_BINS)
+    def log_mel(self, row: int, of: LogMel) -> NDArray[np.float16]:
+        """float16 [frames, bins], read-only, straight from the file."""
+        offsets, content = self._heard[of]
+        frames: NDArray[np.float16] = content[offsets[row] : offsets[row + 1]].view(np.float16).reshape(-1, of.bins)
         return frames
+
+    def waveform(self, row: int, of: Waveform, start: int = 0, count: int = -1) -> NDArray[np.float32]:
+        """At most `count` samples (-1: all) from `start` on, float32 [samples]."""
+        offsets, content = self._heard[of]
+        return flac_samples(memoryview(content[offsets[row] : offsets[row + 1]]), start, count)
 
     def clip_id(self, row: int) -> str:
         """The id of a clip."""

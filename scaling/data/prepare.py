@@ -9,7 +9,6 @@ import polars as pl
 
 from scaling.data.catalogue import read_catalogue
 from scaling.data.description import CATALOGUE, Description, intact, read_description
-from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.index import indexed, indexed_parts, write_index
 from scaling.data.parts import PART, prepared_parts
 from scaling.data.store import Store
@@ -168,7 +167,7 @@ def _check_space(folder: Location, description: Description, parts: list[int]) -
     catalogue = pl.scan_parquet(intact(folder, CATALOGUE)).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
     seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
-    needed = int(seconds * SAMPLE_RATE / HOP * MEL_BINS * 2)
+    needed = int(seconds * sum(one.bytes_a_second for one in description.formats))
     if needed > free:
         raise StudyError(
             f"no space left for the store: it needs {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free; "

@@ -1,8 +1,8 @@
-"""The store: the clips' log-mels in rank order, written once; a scale is a prefix of it.
+"""The store: what is heard of the clips, in rank order, written once; a scale is a prefix of it.
 
 store.json          what the store was made from, and the digests of the files beside it (`description.py`)
 catalogue.parquet   every clip that may be used, ranked
-part-*.arrow        features, captions and words of consecutive ranks (`parts.py`)
+part-*.arrow        log-mels or audio, captions and words of consecutive ranks (`parts.py`)
 index-*.arrow       the usable clips in rank order and where they lie (`index.py`)
 rejects.parquet     every clip that was left out, with its reason
 tokenizer.json      the words of the captions
@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from scaling.data.catalogue import write_catalogue
-from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, TOKENIZER, Description, begun, intact, seal
-from scaling.data.features import MEL_BINS
+from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, TOKENIZER, Description, begun, intact, not_held, seal
+from scaling.data.features import log_mel
 from scaling.data.index import read_index
 from scaling.data.parts import DESCRIBING, SCHEMA, Part, describe
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
+from scaling.models.formats import Format, LogMel, Waveform
 from scaling.storage.digest import file_digest
 from scaling.storage.files import Location, replacing
 
@@ -91,9 +93,9 @@ def taken(column: NDArray[Any], places: NDArray[np.integer[Any]]) -> NDArray[Any
 class Statistics:
     """What every run of a store knows of its data before it is trained.
 
-    `mean` and `std` float32 [80] of the holdout's log-mels (global mean and variance normalization, as is
-    usual in speech recognition); `words` float32 [vocabulary], the log-frequencies of caption words. They
-    depend neither on the size of a subset nor on what else is prepared.
+    `mean` and `std` float32 [bins] of the holdout's log-mels (global mean and variance normalization, as is
+    usual in speech recognition), [0] for who hears waveforms; `words` float32 [vocabulary], the log-frequencies of
+    caption words. They depend neither on the size of a subset nor on what else is prepared.
     """
 
     mean: NDArray[np.float32]
@@ -110,7 +112,9 @@ class Store:
         self.folder = folder
         self.description = contents.description
         self.frames = self.index.frames
-        self.part = functools.lru_cache(PARTS_OPEN)(lambda number: Part(folder / self.index.parts[number]))
+        formats = self.description.formats
+        self.part = functools.lru_cache(PARTS_OPEN)(lambda number: Part(folder / self.index.parts[number], formats))
+        self.statistics = functools.cache(self._statistics)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -119,12 +123,14 @@ class Store:
     def tokenizer(self) -> Tokenizer:
         return read_tokenizer(self.folder)
 
-    @functools.cached_property
-    def statistics(self) -> Statistics:
-        """Statistics of the holdout's log-mels and of the captions."""
-        count, sums, squares = 0, np.zeros(MEL_BINS), np.zeros(MEL_BINS)
+    def _statistics(self, heard: Format) -> Statistics:
+        """Statistics of the holdout, as it is heard, and of the captions."""
+        if isinstance(heard, Waveform):
+            nothing = np.zeros(0, np.float32)
+            return Statistics(nothing, nothing, self.tokenizer.log_frequencies())
+        count, sums, squares = 0, np.zeros(heard.bins), np.zeros(heard.bins)
         for place in self.holdout.tolist():
-            frames = self.log_mel(place).astype(np.float64)
+            frames = self.log_mel(place, heard).astype(np.float64)
             count += len(frames)
             sums += frames.sum(axis=0)
             squares += np.square(frames).sum(axis=0)
@@ -157,10 +163,32 @@ class Store:
         numbers = [number for number, source in enumerate(self.index.sources) if source in without]
         return places[~np.isin(self.index.source[self.description.holdout :], numbers)] if numbers else places
 
-    def log_mel(self, place: int) -> NDArray[np.float16]:
-        """float16 [frames, 80], read-only."""
+    def check_holds(self, heard: Format) -> None:
+        """Raise `StudyError` where the store does not hold its clips in a format, naming it and those that it holds."""
+        if heard not in self.description.formats:
+            raise not_held(self.folder, self.description.formats, [heard])
+
+    @property
+    def plain_log_mel(self) -> LogMel:
+        """The format of `log_mel`, if none is named: the log-mels that are held, or the usual ones, made of the audio
+        that is."""
+        held = [one for one in self.description.formats if isinstance(one, LogMel)]
+        return held[0] if held else LogMel(rate=self.description.rate)
+
+    def log_mel(self, place: int, of: LogMel | None = None) -> NDArray[np.float16]:
+        """float16 [frames, bins], read-only."""
+        of = of or self.plain_log_mel
+        if of not in self.description.formats:
+            return log_mel(torch.from_numpy(self.waveform(place)), of).numpy().astype(np.float16)
         part: Part = self.part(int(self.index.part[place]))
-        return part.log_mel(int(self.index.row[place]))
+        return part.log_mel(int(self.index.row[place]), of)
+
+    def waveform(self, place: int) -> NDArray[np.float32]:
+        """float32 [samples]. Raises `StudyError` where the store holds no audio."""
+        heard = Waveform(self.description.rate)
+        self.check_holds(heard)
+        part: Part = self.part(int(self.index.part[place]))
+        return part.waveform(int(self.index.row[place]), heard)
 
     def clip_id(self, place: int) -> str:
         """The id of a clip."""

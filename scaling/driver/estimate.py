@@ -35,9 +35,10 @@ def network_cost(run: Run, seconds: float) -> NetworkCost:
     module = build(run, VOCABULARY, {}, None, None)
     frames = int(min(seconds, run.data.crop_seconds) * FRAMES_A_SECOND)
     tokens = torch.randint(5, VOCABULARY, (CLIPS, run.objective.max_tokens))
+    shape = module.encoder.hears.shape(frames)
     batch = {
-        "features": torch.zeros(CLIPS, frames, module.encoder.log_mel_mean.shape[0]),
-        "lengths": torch.full((CLIPS,), frames),
+        "features": torch.zeros(CLIPS, *shape),
+        "lengths": torch.full((CLIPS,), shape[0]),
         "tokens": tokens,
         "caption": torch.arange(CLIPS),
     }

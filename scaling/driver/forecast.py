@@ -18,7 +18,6 @@ from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
 from scaling.data.corpus import Source, checked_store, ensure_catalogues
 from scaling.data.description import CATALOGUE, intact
-from scaling.data.features import HOP, MEL_BINS, SAMPLE_RATE
 from scaling.data.prepare import clips_needed
 from scaling.driver.display import clock
 from scaling.errors import visible
@@ -132,7 +131,7 @@ def forecast(study: Study, source: Source, store: Location, resources: Resources
         labelled = len(source.labelled.clips)
     lanes, gpu = lane_count(resources, len(study.runs))
     times = {run.name: measured.seconds_a_step.get(kind(run), 0.0) * run.steps for run in study.runs}
-    a_second = SAMPLE_RATE // HOP * MEL_BINS * 2
+    a_second = sum(one.bytes_a_second for one in description.formats)
     return Forecast(
         slots=schedule(study.runs, times, lanes),
         lanes=lanes,

@@ -54,7 +54,7 @@ def check_place(
     for above in place.parents:
         if place != above / "store" and (above in studies or _says(above / FILE, "study", "corpus")):
             raise StudyError(f"{option} {place} lies among the files of the study in {above}: give another folder")
-        if above in stores or _says(above / STORE, "format", "fingerprint"):
+        if above in stores or _says(above / STORE, "description", "fingerprint"):
             raise StudyError(f"{option} {place} lies among the files of the store in {above}: give another folder")
 
 

@@ -54,7 +54,7 @@ class Start:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         if study.corpus.manifests and not study.corpus.tasks:
             raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
-        self.source: Source = open_source(study.corpus)
+        self.source: Source = open_source(study.corpus, study.formats)
         path = output_folder(study, options, self.source)
         self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))
         self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, path)

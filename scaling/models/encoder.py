@@ -6,22 +6,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from scaling.models.options import MEL_BINS
+from scaling.models.formats import Format, LogMel
 
 # About the mean and standard deviation of log-mels (natural logarithm, floor ln 1e-6) where no corpus says
 # better: measured over the embedded corpus and real recordings.
 LOG_MEL_MEAN = -5.0
 LOG_MEL_STD = 4.5
+LOG_MEL = LogMel()
 
 
 class Encoder(nn.Module):
-    """Log-mel frames to encoded frames. Built from its options alone: `Mine(options)`.
+    """What is heard of a clip, log-mel frames or samples, to encoded frames. Built from its options alone:
+    `Mine(options)`.
 
     Attributes:
+        hears: the format that its options name.
         width: numbers an encoded frame has.
-        stride: log-mel frames an encoded frame stands for.
-        log_mel_mean, log_mel_std: float32 [80], the normalization of the data; buffers, so that an encoder takes it
-            along wherever its weights go.
+        stride: log-mel frames, or samples, an encoded frame stands for.
+        log_mel_mean, log_mel_std: float32 [bins], the normalization of the data; buffers, so that an encoder takes it
+            along wherever its weights go. An encoder of waveforms has none.
     """
 
     width: int
@@ -29,13 +32,15 @@ class Encoder(nn.Module):
     log_mel_mean: torch.Tensor
     log_mel_std: torch.Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, hears: Format = LOG_MEL) -> None:
         super().__init__()
-        self.register_buffer("log_mel_mean", torch.full((MEL_BINS,), LOG_MEL_MEAN))
-        self.register_buffer("log_mel_std", torch.full((MEL_BINS,), LOG_MEL_STD))
+        self.hears = hears
+        if isinstance(hears, LogMel):
+            self.register_buffer("log_mel_mean", torch.full((hears.bins,), LOG_MEL_MEAN))
+            self.register_buffer("log_mel_std", torch.full((hears.bins,), LOG_MEL_STD))
 
     def normalized(self, features: torch.Tensor) -> torch.Tensor:
-        """Log-mels [batch, time, 80] with mean 0 and deviation 1 in every bin, as far as the data are like those that
+        """Log-mels [batch, time, bins] with mean 0 and deviation 1 in every bin, as far as the data are like those that
         the statistics are of."""
         return (features.float() - self.log_mel_mean) / self.log_mel_std
 
@@ -55,8 +60,11 @@ class Encoder(nn.Module):
         """What follows when weights are taken over for a run of its own: schedules go on where theirs have ended."""
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features float32 [batch, time, 80] and lengths int64 [batch] (valid frames) to frames [batch, time / stride,
-        width] and their lengths. Frames past a clip's length carry nothing."""
+        """Features and lengths int64 [batch] to frames [batch, time / stride, width] and their lengths. Frames past a
+        clip's length carry nothing.
+
+        Features are log-mels, float32 [batch, time, bins], with lengths in frames, or samples, float32 [batch, time],
+        with lengths in samples; zero past each clip's length, of which the least is 1."""
         raise NotImplementedError
 
 

@@ -37,7 +37,7 @@ class HubEncoder(Encoder):
     positions want it, so that a clip's neighbours do not matter."""
 
     def __init__(self, options: HubOptions) -> None:
-        super().__init__()
+        super().__init__(options.hears)
         self.kind, self.longest = options.fields["model_type"], options.longest_frames
         config = configuration(options.fields)
         self.model = ENCODERS[self.kind](config)

@@ -1,19 +1,19 @@
 """What configures an encoder, and the table of known ones. Needs no torch.
 
 The options of every encoder have `parameters`: about how many numbers it learns, which says what its runs cost before
-it is built. They may have a `label`: what a run's name calls them instead of every field that is set.
+it is built. They may have a `label`: what a run's name calls them instead of every field that is set; and `hears`: the
+format in which clips are handed to it, the project's usual log-mels if they say nothing (`formats.heard_by`).
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from scaling.errors import StudyError
 from scaling.known import Known, Table, born
-
-MEL_BINS = 80
+from scaling.models.formats import FRAMES_A_SECOND, MEL_BINS, Format, LogMel
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class TransformerOptions:
 
     Raises `StudyError` for a width that cannot be shared out to its heads.
     """
+
+    hears: ClassVar[Format] = LogMel()
 
     width: int = born(64, now=128)
     layers: int = 1
@@ -56,6 +58,8 @@ class ZipformerOptions:
 
     Raises `StudyError` for sizes that make no network.
     """
+
+    hears: ClassVar[Format] = LogMel()
 
     layers: tuple[int, ...] = (2, 2, 3, 4, 3, 2)
     downsampling: tuple[int, ...] = (1, 2, 4, 8, 4, 2)
@@ -198,6 +202,8 @@ class HubOptions:
     Raises `StudyError` for a kind that is not known here, and for one that hears other than this project's log-mels.
     """
 
+    hears: ClassVar[Format] = LogMel()
+
     config: str = '{"model_type": "whisper"}'
 
     def __post_init__(self) -> None:
@@ -252,8 +258,6 @@ class HubOptions:
         layers = self.fields.get("encoder_layers", self.fields.get("num_hidden_layers", 4))
         return 12 * self.width**2 * int(layers)
 
-
-FRAMES_A_SECOND = 100
 
 ENCODERS = Table(
     "encoder",

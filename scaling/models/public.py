@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from scaling.errors import StudyError
-from scaling.models.options import MEL_BINS, ZipformerOptions
+from scaling.models.formats import MEL_BINS
+from scaling.models.options import ZipformerOptions
 
 FIRST = "encoder_embed.conv.0.weight"
 """What every checkpoint of this family has; what stands before it in the name stands before all."""

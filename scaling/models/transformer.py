@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from scaling.models.encoder import Encoder, valid
+from scaling.models.formats import MEL_BINS
 from scaling.models.layers import Block, sinusoids
-from scaling.models.options import MEL_BINS, TransformerOptions
+from scaling.models.options import TransformerOptions
 
 STEM = (4, 2)
 """How many frames become one, twice."""

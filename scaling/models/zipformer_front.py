@@ -9,7 +9,7 @@ from torch import nn
 
 from scaling.models.chances import Chances, Drawn, schedule
 from scaling.models.encoder import valid
-from scaling.models.options import MEL_BINS
+from scaling.models.formats import MEL_BINS
 from scaling.models.products import products
 from scaling.models.regularizers import Balancer, Whiten
 from scaling.models.swoosh import LEFT, RIGHT, BiasNorm, dropped, start_small, swoosh

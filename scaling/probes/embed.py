@@ -7,21 +7,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scaling.data.features import HOP, SAMPLE_RATE
-from scaling.data.feed import padded_log_mels
+from scaling.data.feed import crop_frames, padded
 from scaling.data.store import Store
 from scaling.models.encoder import Encoder
+from scaling.models.formats import Format, LogMel
 from scaling.models.pooling import masked_mean
 
 BATCH = 64
+LEAST = 5
+"""Frames of 10 ms of a waveform that are heard by themselves; what is less, at the end of a longer clip, is left out:
+of some encoders it makes no frame."""
 
 
 def _windows(
-    store: Store, places: NDArray[np.integer[Any]], frames: int
+    store: Store, places: NDArray[np.integer[Any]], frames: int, heard: Format
 ) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.int64]]]:
     """Clips cut into consecutive windows of `frames`: (places, starts), in batches of like length."""
-    counts = np.maximum(-(-store.frames[places] // frames), 1)
-    starts = np.concatenate([np.arange(count) * frames for count in counts])
+    # Log-mels are centred on the ends of what they are of: samples lie between them, one less.
+    step, left_out = (frames, 0) if isinstance(heard, LogMel) else (frames - 1, 1 + LEAST)
+    counts = np.maximum(-(-(store.frames[places] - left_out) // step), 1)
+    starts = np.concatenate([np.arange(count) * step for count in counts])
     places = np.repeat(places, counts)
     order = np.argsort(np.minimum(store.frames[places] - starts, frames), kind="stable")
     for first in range(0, len(order), BATCH):
@@ -39,12 +44,12 @@ def embed(
     Clips that are not at `places` are NaN.
     """
     encoder.eval()
-    frames_a_window = 1 + int(crop_seconds * SAMPLE_RATE) // HOP
+    frames_a_window = crop_frames(crop_seconds)
     gpu = device.type == "cuda"
     found: list[tuple[torch.Tensor, torch.Tensor]] = []
     of: list[NDArray[np.integer[Any]]] = []
-    for some, starts in _windows(store, places, frames_a_window):
-        batch = padded_log_mels(store, some, starts, frames_a_window, pin=gpu)
+    for some, starts in _windows(store, places, frames_a_window, encoder.hears):
+        batch = padded(store, some, starts, frames_a_window, encoder.hears, gpu)
         features = batch["features"].to(device, non_blocking=True).float()
         frames, lengths = encoder(features, batch["lengths"].to(device, non_blocking=True))
         # They stay on the device until all are there: to wait for each would leave it idle in between.

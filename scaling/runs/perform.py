@@ -14,6 +14,7 @@ from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
 from scaling.models.encoder import Encoder
+from scaling.models.formats import heard_by
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
 from scaling.probes.embed import embed
@@ -59,7 +60,7 @@ def perform(
         feed, classes = feed_of(run, store, labelled)
         index, places = feed.store.index, feed.places
         weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
-        module = build(run, len(store.tokenizer), classes, *weights, store.statistics)
+        module = build(run, len(store.tokenizer), classes, *weights, store.statistics(heard_by(run.encoder)))
         cost = train(
             run,
             feed,
@@ -103,6 +104,7 @@ def perform(
 def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict[str, int]]:
     """The batches of a run, and the classes of every task that an objective of labels learns."""
     batch_size, crop, seconds = run.optimization.batch_size, run.data.crop_seconds, run.optimization.batch_seconds
+    heard = heard_by(run.encoder)
     if run.objective.targets == "labels":
         classes, labels = labelled.label_matrix()
         # What is marked as supervised may have no validation split; its fixed loss is then taken on training
@@ -111,18 +113,18 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict
         val_places = labelled.supervised_places("val")
         fixed = val_places if len(val_places) else train_places[: len(store.holdout)]
         places = np.setdiff1d(train_places, fixed)
-        return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels, seconds), classes
+        return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels, seconds, heard), classes
     assert isinstance(run.data.clips, int)
     subset = store.subset(run.data.clips, run.data.without)
     tokens = run.objective.max_tokens
-    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds), {}
+    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds, heard), {}
 
 
 def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:
     """What is probed: the trained or the untrained encoder; None for a reference with something else in its place."""
     if module is not None:
         return module.encoder
-    return None if run.encoder_name in REFERENCES else first_encoder(run, store.statistics)
+    return None if run.encoder_name in REFERENCES else first_encoder(run, store.statistics(heard_by(run.encoder)))
 
 
 def _scores(

@@ -37,6 +37,9 @@ def own_of(content: bytes, path: Location, kind: type[Kind], cure: str) -> Kind:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise damaged(path, f"{where}: {first['msg']}" if where else first["msg"], cure) from None
+    except StudyError as error:
+        # Values that the kind itself refuses.
+        raise damaged(path, error, cure) from None
 
 
 def read_own_lines(path: Location, kind: type[Kind], cure: str) -> list[Kind]:

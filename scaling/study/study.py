@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scaling.errors import StudyError
+from scaling.models.formats import Format, LogMel, formats_in_order, heard_by
 from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
 from scaling.study.run import Data, Initialization, Run, with_fields
@@ -165,6 +166,12 @@ class Study:
     def subsets(self) -> tuple[tuple[int | Literal["all"], tuple[str, ...]], ...]:
         """Every number of clips that some run is trained on, and the sources that it leaves out."""
         return tuple(dict.fromkeys((run.data.clips, run.data.without) for run in self.runs if run.data.clips))
+
+    @cached_property
+    def formats(self) -> tuple[Format, ...]:
+        """What its encoders hear; the usual log-mels where there are none."""
+        heard = [heard_by(run.encoder) for run in self.runs if run.reference in ("", "untrained")]
+        return formats_in_order(heard or [LogMel()])
 
     def resolve(self, available: int) -> "Study":
         """The same study with "all" replaced by the number of usable clips."""

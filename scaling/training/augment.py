@@ -13,15 +13,16 @@ def spec_augment(
     generator: torch.Generator,
     worker: int,
     workers: int,
+    frame: int = 1,
 ) -> torch.Tensor:
-    """A float32 copy of log-mels [batch, time, 80] with masks of random width and place set to the mean level.
+    """A float32 copy of log-mels [batch, time, bins] with masks of random width and place set to the mean level; of
+    waveforms [batch, samples], with the same masks of time set to silence, and none of bins.
 
-    Widths are uniform up to `time_mask_frames` and `mel_mask_bins`, a time mask never longer than a fifth of
-    its clip. Masks are drawn for the whole batch and dealt to workers as clips are, so that a clip's masks do
-    not depend on the number of workers.
+    Widths are uniform up to `time_mask_frames` and `mel_mask_bins`, a time mask never longer than a fifth of its clip;
+    `frame` is how many features along time 10 ms are. Masks are drawn for the whole batch and dealt to workers as clips
+    are, so that a clip's masks do not depend on the number of workers.
     """
-    batch, frames, bins = features.shape
-
+    batch, frames, *bins = features.shape
     device = features.device
 
     def draws(masks: int) -> torch.Tensor:
@@ -33,10 +34,12 @@ def spec_augment(
         place = torch.arange(positions, device=device)
         return ((place >= start[..., None]) & (place < (start + width)[..., None])).any(dim=1)
 
-    widest_time = torch.minimum(torch.full((batch,), data.time_mask_frames, device=device), lengths // 5)
-    widest_mel = torch.full((batch,), data.mel_mask_bins, device=device)
+    widest_time = torch.minimum(torch.full((batch,), data.time_mask_frames * frame, device=device), lengths // 5)
     time = masked(frames, draws(data.time_masks), widest_time, lengths)
-    mel = masked(bins, draws(data.mel_masks), widest_mel, torch.full((batch,), bins, device=device))
+    if not bins:
+        return features.masked_fill(time, 0.0)
+    widest_mel = torch.full((batch,), data.mel_mask_bins, device=device)
+    mel = masked(bins[0], draws(data.mel_masks), widest_mel, torch.full((batch,), bins[0], device=device))
     # A copy in single precision first, and a mask at a time: arithmetic in half precision, and a mask of every single
     # number, take a CPU longer.
     copy = features.to(torch.float32, copy=True)

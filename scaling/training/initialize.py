@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from scaling.data.store import Statistics
 from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
+from scaling.models.formats import LogMel
 from scaling.models.options import ENCODERS
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import OBJECTIVES
@@ -82,10 +83,10 @@ def first_weights(run: Run, sources: Sources) -> tuple[Weights | None, Weights |
 
 
 def first_encoder(run: Run, statistics: Statistics | None) -> Encoder:
-    """A run's untrained encoder, normalizing log-mels by the statistics of the data."""
+    """A run's untrained encoder, normalizing log-mels, where it hears them, by the statistics of the data."""
     torch.manual_seed(run.seed)
     encoder: Encoder = ENCODERS.builder_of(run.encoder)(run.encoder)
-    if statistics is not None:
+    if statistics is not None and isinstance(encoder.hears, LogMel):
         encoder.log_mel_mean.copy_(torch.from_numpy(statistics.mean))
         encoder.log_mel_std.copy_(torch.from_numpy(statistics.std))
     return encoder

@@ -136,8 +136,9 @@ class Training:
         # What networks draw for themselves.
         torch.manual_seed(int(keyed_generator("network", self.run.seed, step, self.attempt.worker).integers(2**62)))
         self.module.encoder.at_step(step)
+        features, lengths = batch["features"], batch["lengths"]
         masked = spec_augment(
-            batch["features"], batch["lengths"], self.run.data, generator, self.attempt.worker, workers()
+            features, lengths, self.run.data, generator, self.attempt.worker, workers(), self.feed.heard.frame
         )
         batch = {**batch, "features": masked}
         rate = self.rate(step)

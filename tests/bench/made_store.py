@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from scaling.data.catalogue import COLUMNS, REJECTS
 from scaling.data.description import Description
+from scaling.data.features import LOG_MEL
 from scaling.data.index import write_index
-from scaling.data.parts import SCHEMA
+from scaling.data.parts import part_schema
 from scaling.data.store import create_store, read_tokenizer
 from scaling.data.tokenizer import caption_number, normalized
 from scaling.storage.arrow import write_named
@@ -37,9 +38,9 @@ def made_part(folder: Path, number: int, clips: int, frames: int) -> str:
         "audio_hash": [rng.bytes(16) for _ in ranks],
         "words": [[tokenizer.words_of(text)] for text in texts],
         "numbers": [[caption_number(text)] for text in texts],
-        "features": [one.tobytes() for one in features],
+        str(LOG_MEL): [one.tobytes() for one in features],
     }
-    schema = SCHEMA.with_metadata({b"rejects": b"[]"})
+    schema = part_schema([LOG_MEL]).with_metadata({b"rejects": b"[]"})
     return write_named(folder, f"part-{number:06d}", pa.record_batch(columns, schema=schema))
 
 

@@ -15,6 +15,7 @@ from scaling.data.corpus import Contents, ensure_catalogues, open_source
 from scaling.data.description import CATALOGUE, read_description, read_store_file
 from scaling.data.store import Store
 from scaling.errors import StudyError
+from scaling.models.formats import LogMel, Waveform
 from scaling.storage.digest import file_digest
 from scaling.study.study import Corpus
 
@@ -86,6 +87,29 @@ def test_a_corpus_that_cannot_be_used_leaves_nothing_behind(make_corpus: Callabl
         assert contents(tmp_path / "store") == before
     with pytest.raises(StudyError, match="no prepared store"):
         Store(tmp_path / "store")
+
+
+def test_a_store_in_other_formats_is_refused_in_one_line(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus = corpus_with_tasks(make_corpus(sounds=10), "sounds/000.flac")
+    made = ensure_catalogues(open_source(corpus, (LogMel(), Waveform())), tmp_path / "store")
+    assert made.formats == (LogMel(), Waveform())
+    labelled = read_description(tmp_path / "store" / "labelled")
+    assert labelled is not None
+    assert labelled.formats == made.formats
+    # More than is asked for does no harm.
+    for some in ((LogMel(),), (Waveform(),)):
+        assert ensure_catalogues(open_source(corpus, some), tmp_path / "store") == made
+    before = contents(tmp_path / "store")
+    with pytest.raises(StudyError) as refused:
+        ensure_catalogues(open_source(corpus, (LogMel(bins=128),)), tmp_path / "store")
+    there, asked = (
+        f"log-mels ({bins} bins of 25 ms every 10 ms at 16 kHz, FFT 512, floor 1e-06)" for bins in (80, 128)
+    )
+    assert str(refused.value) == (
+        f"the store in {tmp_path / 'store'} holds {there} and audio (16 kHz), and asked for is {asked}: give another "
+        "folder with --store or --out"
+    )
+    assert contents(tmp_path / "store") == before
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from scaling.data.clip import UnusableClipError
 from scaling.data.embedded import sounds as synthetic
-from scaling.data.features import SAMPLE_RATE, SYNTHETIC, log_mel, resampled, waveform
+from scaling.data.features import SAMPLE_RATE, SYNTHETIC, _import_torchaudio, log_mel, resampled, waveform
+from scaling.models.formats import LogMel
 
 RNG = np.random.default_rng(0)
 
@@ -61,6 +62,32 @@ def test_log_mel_is_what_its_definition_says(samples: np.ndarray):
     np.testing.assert_allclose(np.exp(ours), np.exp(direct_log_mel(samples)), rtol=1e-4, atol=1e-6)
     loud = direct_log_mel(samples) > np.log(1e-2)
     np.testing.assert_allclose(ours[loud], direct_log_mel(samples)[loud], atol=1e-4)
+
+
+WHISPER = LogMel(bins=128, fft=400, floor=1e-10, scale="slaney")
+
+
+@pytest.mark.parametrize(
+    "of", [LogMel(), LogMel(bins=128), LogMel(64, 1024, 480, 48_000, 1e-10, 1024), WHISPER], ids=str
+)
+def test_log_mel_is_torchaudios(of: LogMel):
+    transforms = _import_torchaudio().transforms
+    slaney = {"norm": "slaney", "mel_scale": "slaney"} if of.scale == "slaney" else {}
+    theirs = transforms.MelSpectrogram(of.rate, of.fft, of.window, of.hop, n_mels=of.bins, power=2.0, **slaney)
+    for samples in (synthetic.waveform(7, seed=0, split="pretrain"), RNG.standard_normal(16_000).astype(np.float32)):
+        power = theirs(torch.from_numpy(samples)).clamp(min=of.floor).log().T
+        torch.testing.assert_close(log_mel(torch.from_numpy(samples), of), power, atol=5e-6, rtol=0)
+
+
+def test_log_mel_is_whispers():
+    """All but what it does to a whole clip: the logarithm to base 10, 80 dB below the loudest at most, the last frame
+    left out."""
+    transformers = pytest.importorskip("transformers")
+    samples = RNG.standard_normal(16_000).astype(np.float32)
+    theirs = transformers.WhisperFeatureExtractor(feature_size=128)
+    found = theirs._np_extract_fbank_features(samples[None], "cpu")[0].T
+    ours = log_mel(torch.from_numpy(samples), WHISPER).numpy()[:-1] / np.log(10)
+    np.testing.assert_allclose(np.maximum(ours, ours.max() - 8) / 4 + 1, found, atol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,14 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from corpora import TinyCorpus, lay_down, tone, write
+from corpora import TinyCorpus, clips_of_many_lengths, lay_down, tone, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling.data.feed import Feed, padded_log_mels
+from scaling.data.features import log_mel
+from scaling.data.feed import Feed, padded
 from scaling.data.index import write_index
 from scaling.data.store import Store
 from scaling.data.tokenizer import caption_number, normalized
+from scaling.errors import StudyError
+from scaling.models.formats import LogMel, Waveform
 
 CLIPS, CROP = 40, 0.2
 
@@ -157,7 +160,7 @@ def test_crops_lie_within_their_clips_and_reach_both_ends(feed: Feed):
 
 def test_short_clips_are_whole_and_padded_with_zeros(store: Store):
     places = np.array([int(store.frames.argmin()), int(store.frames.argmax())])
-    batch = padded_log_mels(store, places, np.zeros(2, np.int64), 1000)
+    batch = padded(store, places, np.zeros(2, np.int64), 1000)
     lengths = store.frames[places]
     assert batch["lengths"].tolist() == lengths.tolist()
     assert batch["lengths"].dtype == torch.int64
@@ -165,6 +168,46 @@ def test_short_clips_are_whole_and_padded_with_zeros(store: Store):
     assert not batch["features"][0, lengths[0] :].any()
     for row, place in enumerate(places):
         np.testing.assert_array_equal(batch["features"][row, : lengths[row]].numpy(), store.log_mel(int(place)))
+
+
+FORMATS = (LogMel(), LogMel(bins=128, hop=80, fft=1024), Waveform())
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Clips of 0.2 to 0.9 s in several formats."""
+    return clips_of_many_lengths(tmp_path_factory.mktemp("several"), FORMATS)
+
+
+def test_twins_hear_the_same_stretch_of_a_clip_in_whatever_format(several: Store):
+    feeds = [Feed(several, several.subset(20), several.holdout, 0, 8, 0.4, 16, heard=heard) for heard in FORMATS]
+    plain, wide, audio = (feed.batch(3) for feed in feeds)
+    assert (plain["lengths"] < 41).any()
+    assert (plain["lengths"] == 41).any()
+    for row, (length, samples) in enumerate(zip(plain["lengths"].tolist(), audio["lengths"].tolist(), strict=True)):
+        assert length == 1 + samples // 160
+        assert wide["lengths"][row] == 1 + samples // 80
+        # Away from the ends, where one sees what the other does not, they are the same sound.
+        inside = slice(3, length - 3)
+        made = log_mel(audio["features"][row, :samples])[inside]
+        torch.testing.assert_close(made, plain["features"][row, inside].float(), atol=0.02, rtol=0)
+    assert (audio["features"].shape, audio["features"].dtype) == ((8, 6400), torch.float32)
+    assert (wide["features"].shape, wide["features"].dtype) == ((8, 81, 128), torch.float16)
+    shortest = int(audio["lengths"].argmin())
+    assert not audio["features"][shortest, audio["lengths"][shortest] :].any()
+    for key in ("tokens", "caption"):
+        assert torch.equal(plain[key], wide[key])
+        assert torch.equal(plain[key], audio[key])
+    for feed in feeds:
+        holdout = next(feed.holdout())
+        assert holdout["features"].shape[1] == holdout["lengths"].max()
+
+
+def test_a_format_that_the_store_does_not_hold_is_refused(store: Store):
+    with pytest.raises(
+        StudyError, match=r"holds log-mels \(80 bins.*, and asked for is audio \(16 kHz\): give another"
+    ):
+        Feed(store, store.subset(8), store.holdout, 0, 8, 0.2, 16, heard=Waveform())
 
 
 def test_equal_captions_have_equal_numbers(feed: Feed):

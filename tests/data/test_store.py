@@ -15,6 +15,7 @@ from scaling.data.index import write_index
 from scaling.data.parts import describe
 from scaling.data.store import Store, holdout_size
 from scaling.errors import StudyError
+from scaling.models.formats import LogMel, Waveform
 
 
 @pytest.fixture
@@ -45,6 +46,36 @@ def test_features_come_back_bit_for_bit(prepared: tuple[Store, TinyCorpus]):
         assert store.captions(place) == row["captions"]
         assert store.index.sources[store.index.source[place]] == row["source"]
         assert (store.index.captions[place], store.index.seconds[place]) == (1, described["seconds"])
+
+
+def test_a_store_holds_what_it_is_asked_to(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus, wide = make_corpus(birds=8), LogMel(bins=128, fft=1024)
+    description = lay_down(tmp_path / "store", corpus, formats=(wide, Waveform()))
+    write(tmp_path / "store", corpus, description, 0)
+    write_index(tmp_path / "store")
+    store = Store(tmp_path / "store")
+    for place, audio in enumerate(store.clips(["audio"])["audio"]):
+        samples = waveform(audio, str(corpus.root))
+        np.testing.assert_array_equal(store.waveform(place), samples.numpy())
+        np.testing.assert_array_equal(store.log_mel(place), log_mel(samples, wide).numpy().astype(np.float16))
+        assert store.frames[place] == 1 + len(samples) // 160
+    frames = np.concatenate([store.log_mel(place) for place in store.holdout.tolist()]).astype(np.float64)
+    np.testing.assert_allclose(store.statistics(wide).mean, frames.mean(axis=0), atol=1e-4)
+    assert store.statistics(Waveform()).mean.shape == (0,)
+    with pytest.raises(
+        StudyError, match=r"holds log-mels \(128 bins .*\) and audio \(16 kHz\), and asked for is log-mels"
+    ):
+        store.check_holds(LogMel())
+
+
+def test_of_audio_alone_the_usual_log_mels_are_made(make_corpus: Callable[..., TinyCorpus], tmp_path: Path):
+    corpus = make_corpus(birds=8)
+    description = lay_down(tmp_path / "store", corpus, formats=(Waveform(),))
+    write(tmp_path / "store", corpus, description, 0)
+    write_index(tmp_path / "store")
+    store = Store(tmp_path / "store")
+    samples = waveform(store.clips(["audio"])["audio"][3], str(corpus.root))
+    np.testing.assert_array_equal(store.log_mel(3), log_mel(samples).numpy().astype(np.float16))
 
 
 def test_features_are_mapped_and_read_only(prepared: tuple[Store, TinyCorpus]):

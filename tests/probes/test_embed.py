@@ -7,11 +7,12 @@ from corpora import CLIPS, clips_of_many_lengths
 
 from scaling.data.store import Store
 from scaling.models.encoder import Encoder
+from scaling.models.formats import Waveform
 from scaling.models.options import TransformerOptions
 from scaling.models.pooling import masked_mean
 from scaling.models.transformer import Transformer
 from scaling.probes import embed as embedding
-from scaling.probes.embed import embed
+from scaling.probes.embed import LEAST, embed
 
 CPU = torch.device("cpu")
 
@@ -45,6 +46,33 @@ def test_a_clip_longer_than_the_crop_is_the_mean_over_all_its_frames(store: Stor
     direct = torch.stack([torch.from_numpy(store.log_mel(i).astype(np.float32)).mean(0) for i in range(CLIPS)])
     torch.testing.assert_close(vectors, direct, atol=1e-5, rtol=1e-5)
     assert vectors.dtype == torch.float32
+
+
+class Squares(Encoder):
+    """An encoder whose frames are the squares of samples."""
+
+    width = 1
+
+    def __init__(self) -> None:
+        super().__init__(Waveform())
+
+    def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return features[..., None].square(), lengths
+
+
+@pytest.mark.parametrize("crop_seconds", [0.2, 5.0])
+def test_of_a_waveform_no_sample_is_heard_twice_and_few_are_left_out(
+    tmp_path_factory: pytest.TempPathFactory, crop_seconds: float
+):
+    store = clips_of_many_lengths(tmp_path_factory.mktemp("audio"), (Waveform(),))
+    vectors = embed(store, ALL, Squares(), crop_seconds, CPU)
+    window = int(crop_seconds * 16_000)
+    for place in range(CLIPS):
+        samples = store.waveform(place)
+        rest = len(samples) % window
+        if len(samples) > window and rest < LEAST * 160:
+            samples = samples[:-rest]
+        torch.testing.assert_close(vectors[place, 0].item(), float(np.square(samples).mean()), atol=1e-6, rtol=1e-4)
 
 
 def test_windows_are_weighted_by_their_frames(store: Store, encoder: Encoder):

@@ -6,12 +6,12 @@ from dataclasses import replace
 import polars as pl
 import torch
 from torch import nn
-from toy_options import StackedOptions, WordsOptions
+from toy_options import ListenerOptions, StackedOptions, WordsOptions
 
 from scaling.data.tasks.task import Task
 from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
-from scaling.models.options import MEL_BINS
+from scaling.models.formats import MEL_BINS
 from scaling.models.pooling import masked_mean
 from scaling.models.tokens import PAD
 from scaling.objectives.objective import Losses, Objective
@@ -29,6 +29,20 @@ class Stacked(Encoder):
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         padded = nn.functional.pad(self.normalized(features), (0, 0, 0, -features.shape[1] % self.stride))
         frames: torch.Tensor = self.layer(padded.unflatten(1, (-1, self.stride)).flatten(2)).tanh()
+        return frames, (lengths + self.stride - 1) // self.stride
+
+
+class Listener(Encoder):
+    stride = 320
+
+    def __init__(self, options: ListenerOptions) -> None:
+        super().__init__(options.hears)
+        self.width = options.width
+        self.layer = nn.Linear(40, options.width, bias=False)
+
+    def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        padded = nn.functional.pad(features, (0, -features.shape[1] % self.stride)).square()
+        frames: torch.Tensor = self.layer((padded.unflatten(1, (-1, 40, 8)).sum(dim=3) + 1e-3).log())
         return frames, (lengths + self.stride - 1) // self.stride
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scaling.known import Known
-from scaling.models.options import ENCODERS, MEL_BINS
+from scaling.models.formats import MEL_BINS, Format, Waveform
+from scaling.models.options import ENCODERS
 from scaling.objectives.options import OBJECTIVES, Targets
 from scaling.probes.options import PROBES, TaskKind
 
@@ -22,6 +23,19 @@ class StackedOptions:
     @property
     def parameters(self) -> int:
         return self.frames * MEL_BINS * self.width + self.width
+
+
+@dataclass(frozen=True)
+class ListenerOptions:
+    """Levels of stretches of samples, through one linear layer."""
+
+    hears: ClassVar[Format] = Waveform()
+
+    width: int = 6
+
+    @property
+    def parameters(self) -> int:
+        return 40 * self.width
 
 
 @dataclass(frozen=True)
@@ -40,10 +54,11 @@ class NearestOptions:
 
 
 LINES = {
+    "listener": Known(ListenerOptions, "toy_networks:Listener"),
     "stacked": Known(StackedOptions, "toy_networks:Stacked"),
     "words": Known(WordsOptions, "toy_networks:Words"),
     "nearest": Known(NearestOptions, "toy_networks:nearest"),
 }
-ENCODERS["stacked"] = LINES["stacked"]
+ENCODERS["listener"], ENCODERS["stacked"] = LINES["listener"], LINES["stacked"]
 OBJECTIVES["words"] = LINES["words"]
 PROBES["nearest"] = LINES["nearest"]

@@ -3,7 +3,7 @@
 import sys
 
 import toy_networks  # noqa: F401  (its initialization)
-from toy_options import StackedOptions, WordsOptions
+from toy_options import ListenerOptions, StackedOptions, WordsOptions
 
 from scaling.cli import run_study
 from scaling.objectives.options import ContrastiveOptions
@@ -13,7 +13,9 @@ from scaling.study.study import Factor, Study, clips_axis
 
 
 def toy_study(options: Options) -> Study:
-    contrastive = {"objective": ContrastiveOptions(text_width=16, text_heads=2), "initialization.audio": "halves"}
+    captions = ContrastiveOptions(text_width=16, text_heads=2)
+    contrastive = {"objective": captions, "initialization.audio": "halves"}
+    heard = {"objective": captions, "encoder": ListenerOptions()}
     return Study(
         name="toys",
         preset=options.preset,
@@ -21,7 +23,7 @@ def toy_study(options: Options) -> Study:
         question="What does a stack of frames learn from?",
         template=Run(WordsOptions(), encoder=StackedOptions(), optimization=Optimization(steps=10)),
         axes=(clips_axis(options.clips or (16, 32)),),
-        factors=(Factor("objective", {"words": {}, "contrastive": contrastive}),),
+        factors=(Factor("objective", {"words": {}, "contrastive": contrastive, "heard": heard}),),
         seeds=options.seeds,
         corpus=options.corpus(),
     )

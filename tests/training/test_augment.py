@@ -62,3 +62,16 @@ def test_a_clip_is_masked_alike_on_any_number_of_workers() -> None:
     for workers in (2, 4):
         for worker in range(workers):
             assert torch.equal(augmented(3, worker=worker, workers=workers)[2], everyone[worker::workers])
+
+
+def test_a_waveform_has_the_masks_of_time_of_its_twin() -> None:
+    """To the rounding of frames: as many, as wide, at the same places, and nothing of one frame louder than silence."""
+    frames, lengths = torch.ones(6, 400, 80), torch.tensor([400, 400, 390, 100, 57, 3])
+    masked = spec_augment(frames, lengths, RUN.data, torch.Generator().manual_seed(5), 0, 1)
+    of_frames = (masked == LOG_MEL_MEAN).all(dim=2)
+    generator = torch.Generator().manual_seed(5)
+    samples = spec_augment(torch.ones(6, 64_000), 160 * lengths, RUN.data, generator, 0, 1, 160)
+    of_samples = (samples == 0).unflatten(1, (400, 160)).float().mean(dim=2)
+    assert (of_frames.float() - of_samples).sum(dim=1).abs().max() <= 4
+    assert of_frames.any()
+    assert torch.isin(samples, torch.tensor([0.0, 1.0])).all()
