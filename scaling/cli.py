@@ -76,9 +76,10 @@ def prepare(
     tasks: str = "",
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
+    encoders: tuple[str, ...] = ("transformer",),
 ) -> int:
     """Prepare a store without a study; stopped and started again, it goes on. A study of the same corpus and the same
-    tasks finds it by --store.
+    tasks, whose encoders hear what these do, finds it by --store.
 
     Args:
         manifests: Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs.
@@ -88,6 +89,8 @@ def prepare(
         tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.
+        encoders: the store holds what these hear, named as in a study: transformer, zipformer-M, or a folder with a
+            config.json; log-mels of 80 bins, if nothing is said.
     """
     if isinstance(clips, int) and clips < 1:
         raise StudyError(f"--clips {clips}: it must be at least 1")
@@ -95,12 +98,14 @@ def prepare(
         manifests=manifests, audio_root=audio_root, tasks=tasks, min_seconds=min_seconds, max_seconds=max_seconds
     )
     corpus.check()
+    if not encoders:
+        raise StudyError("--encoders needs at least one encoder")
     place = absolute(store)
 
     def work(display: Display, signals: Signals) -> int:
         from scaling.driver.preparing import prepare_alone
 
-        prepare_alone(corpus.corpus(), clips, place, display, signals)
+        prepare_alone(corpus.corpus(), encoders, clips, place, display, signals)
         return 0
 
     return _ended(work)

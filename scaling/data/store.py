@@ -168,7 +168,7 @@ class Store:
         if heard not in self.description.formats:
             raise not_held(self.folder, self.description.formats, [heard])
 
-    @property
+    @functools.cached_property
     def plain_log_mel(self) -> LogMel:
         """The format of `log_mel`, if none is named: the log-mels that are held, or the usual ones, made of the audio
         that is."""

@@ -23,6 +23,7 @@ from scaling.errors import StudyError
 from scaling.storage.arrow import check_named
 from scaling.storage.files import Location, cached, check_folder, check_writable
 from scaling.storage.lease import Lease
+from scaling.study.encoders import formats_of
 from scaling.study.study import Corpus
 
 Size = int | Literal["all"]
@@ -68,9 +69,12 @@ def prepare_store(
     return available
 
 
-def prepare_alone(corpus: Corpus, clips: Size, folder: Location, display: Display, signals: Signals) -> None:
-    """Prepare a store without a study. Raises `StudyError` where the corpus or the folder cannot be used."""
-    source = open_source(corpus)
+def prepare_alone(
+    corpus: Corpus, encoders: Sequence[str], clips: Size, folder: Location, display: Display, signals: Signals
+) -> None:
+    """Prepare a store without a study, of what encoders of these names hear. Raises `StudyError` where the corpus or
+    the folder cannot be used."""
+    source = open_source(corpus, formats_of(encoders))
     check_folder(folder)
     check_place("--store", folder)
     # A store that has all that is needed need not be written.

@@ -1,10 +1,12 @@
 """Encoders by name, as a command line has them: known ones, and those of the `transformers` library."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from scaling.errors import StudyError
+from scaling.models.formats import Format, formats_in_order, heard_by
 from scaling.models.options import ZIPFORMERS, HubOptions, TransformerOptions
 
 CONFIG, EXTRACTOR = "config.json", "preprocessor_config.json"
@@ -35,6 +37,11 @@ def named_encoder(name: str) -> Any:
         if rate != SAMPLE_RATE:
             raise StudyError(f"the encoder {name} hears audio of {rate} Hz, and the store holds {SAMPLE_RATE} Hz")
     return HubOptions(json.dumps(fields, sort_keys=True))
+
+
+def formats_of(names: Iterable[str]) -> tuple[Format, ...]:
+    """What encoders of these names hear. Raises `StudyError` as `named_encoder` does, and for several sample rates."""
+    return formats_in_order(heard_by(named_encoder(name)) for name in names)
 
 
 def _file(name: str, file: str) -> Path | None:

@@ -28,6 +28,7 @@ from scaling.data.labelled import LabelledStore
 from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows, prepare
 from scaling.data.store import Store, read_tokenizer
+from scaling.models.formats import heard_by
 from scaling.objectives.options import ContrastiveOptions
 from scaling.probes.answers import Subject
 from scaling.probes.embed import embed
@@ -71,7 +72,7 @@ def mean_error(scores: list[Score]) -> float:
 
 def trained_error(run: Run, store: Store, labelled: LabelledStore, folder: Path) -> float:
     feed, classes = feed_of(run, store, labelled)
-    module = build(run, len(store.tokenizer), classes, None, None, store.statistics)
+    module = build(run, len(store.tokenizer), classes, None, None, store.statistics(heard_by(run.encoder)))
     folder.mkdir()
     attempt = Attempt(folder)
     attempt.claim()

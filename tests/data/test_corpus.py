@@ -13,9 +13,11 @@ from task_files import ENTRY, ROWS, write_tasks
 from scaling.data import corpus as corpus_module
 from scaling.data.corpus import Contents, ensure_catalogues, open_source
 from scaling.data.description import CATALOGUE, read_description, read_store_file
+from scaling.data.readers import lhotse
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.models.formats import LogMel, Waveform
+from scaling.storage import cache
 from scaling.storage.digest import file_digest
 from scaling.study.study import Corpus
 
@@ -184,3 +186,27 @@ def test_a_store_that_was_only_begun_is_laid_down_again(
         del beside["store.json"]
         assert described.files == beside
         assert CATALOGUE in beside
+
+
+def test_manifests_that_have_not_changed_are_not_read_again(
+    make_corpus: Callable[..., TinyCorpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As at the second start of a study."""
+    monkeypatch.setattr(cache, "SETTLED_NS", 0)
+    corpus = corpus_with_tasks(make_corpus(sounds=10), "sounds/000.flac")
+    source = open_source(corpus)
+    ensure_catalogues(source, tmp_path / "store")
+
+    def unread(file: Path) -> str:
+        raise AssertionError(f"{file} is read")
+
+    unread.__qualname__ = lhotse._digest.__qualname__
+    monkeypatch.setattr(lhotse, "_digest", unread)
+    monkeypatch.setattr("scaling.data.corpus.read_manifest", unread)
+    again = open_source(corpus)
+    assert again.digest == source.digest
+    ensure_catalogues(again, tmp_path / "store")
+    with Path(corpus.manifests[0]).open("ab") as manifest:
+        manifest.write(b"more")
+    with pytest.raises(AssertionError, match="is read"):
+        open_source(corpus)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from scaling.errors import StudyError
+from scaling.models.formats import LogMel
 from scaling.models.options import ZIPFORMERS, HubOptions, TransformerOptions
-from scaling.study.encoders import named_encoder
+from scaling.study.encoders import formats_of, named_encoder
 
 AST = {"model_type": "audio-spectrogram-transformer", "num_mel_bins": 80, "max_length": 200, "hidden_size": 32}
 
@@ -57,3 +58,9 @@ def test_a_name_that_is_not_there_is_one_line(name: str, tmp_path: Path, monkeyp
     with pytest.raises(StudyError, match="no encoder") as refused:
         named_encoder(name)
     assert "\n" not in str(refused.value)
+
+
+def test_what_named_encoders_hear_is_said_once():
+    assert formats_of(["transformer", "zipformer-S", "zipformer-M"]) == (LogMel(),)
+    with pytest.raises(StudyError, match="no encoder radio"):
+        formats_of(["transformer", "radio"])
