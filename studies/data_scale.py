@@ -20,9 +20,11 @@ captioning at 3,200 clips, by 5.2 points of error from scratch (90 % interval 4.
 import json
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from scaling.cli import run_study
+from scaling.errors import StudyError
 from scaling.models.options import ZIPFORMERS
 from scaling.objectives.options import CaptioningOptions, ContrastiveOptions
 from scaling.study.checkpoints import named_initialization
@@ -31,6 +33,7 @@ from scaling.study.options import Options, default
 from scaling.study.resources import Resources
 from scaling.study.run import Data, Optimization, Run, with_fields
 from scaling.study.study import Assumed, Factor, Study, clips_axis, objective_factor
+from scaling.study.texts import named_text, with_text, with_tokenizer
 
 PRESETS: dict[str, tuple[int, tuple[int | Literal["all"], ...]]] = {
     "laptop": (700, (100, 320, 1000, 3200)),
@@ -46,8 +49,8 @@ BART_BASE_DECODER = json.dumps(
     {"model_type": "bart", "d_model": 768, "decoder_layers": 6, "decoder_attention_heads": 12, "decoder_ffn_dim": 3072}
 )
 PAPER_OBJECTIVES: dict[str, Any] = {
-    "contrastive": ContrastiveOptions(text_config=BERT_BASE, max_tokens=30, joint_width=1024),
-    "captioning": CaptioningOptions(text_config=BART_BASE_DECODER, max_tokens=128),
+    "contrastive": ContrastiveOptions(text_config=BERT_BASE, max_tokens=30, joint_width=1024, tokenizer="bpe-30000"),
+    "captioning": CaptioningOptions(text_config=BART_BASE_DECODER, max_tokens=128, tokenizer="bpe-30000"),
 }
 PAPER = Run(
     PAPER_OBJECTIVES["contrastive"],
@@ -81,12 +84,20 @@ class DataScale(Options):
     """What the encoder of the initialized arm starts from: supervised (a run of its own that classifies
     labelled clips first), scratch, or the path of a weights.safetensors."""
     text_init: str = "scratch"
-    """What the text side of the initialized arm starts from: scratch, or the path of a weights.safetensors."""
+    """What the text side of the initialized arm starts from: scratch, public (the weights of --text-encoder and
+    --text-decoder), or the path of a weights.safetensors."""
     init_steps: Annotated[int | None, default("as many as from scratch", "INT")] = None
     """Training steps of the initialized arm."""
     encoder: Annotated[str, default("the preset's")] = ""
     """transformer, zipformer-S, -M, -L or -tiny, a folder with a config.json of the transformers library, or a name on
     the hub whose files are in the local cache."""
+    text_encoder: Annotated[str, default("the preset's", "NAME")] = ""
+    """Text encoder of objectives that have one: a folder, or a name on the hub that is in the local cache, of a BERT-
+    or RoBERTa-like model; with its own tokenizer, if it is there."""
+    text_decoder: Annotated[str, default("the preset's", "NAME")] = ""
+    """The same of objectives with a decoder: a BART-shaped one."""
+    tokenizer: Annotated[str, default("the text model's own, or the preset's", "NAME")] = ""
+    """What captions are read by: words, or bpe-<tokens> (byte pairs of the study's captions)."""
 
     def resources(self) -> Resources:
         found = super().resources()
@@ -102,7 +113,7 @@ def data_scale(options: DataScale) -> Study:
     if options.encoder:
         template = replace(template, encoder=named_encoder(options.encoder))
     audio, checkpoints = named_initialization(options.audio_init, ("supervised", "scratch"))
-    text, more = named_initialization(options.text_init, ("scratch",))
+    text, more = named_initialization(options.text_init, ("scratch", "public"))
     start: dict[str, Any] = {"initialization.audio": audio, "initialization.text": text}
     init_steps = options.init_steps or (None if options.steps else INIT_STEPS.get(options.preset))
     start |= {"optimization.steps": init_steps} if init_steps else {}
@@ -110,6 +121,7 @@ def data_scale(options: DataScale) -> Study:
     if paper:
         own = {name: {"objective": PAPER_OBJECTIVES[name]} for name in objectives.levels if name in PAPER_OBJECTIVES}
         objectives = replace(objectives, levels={**objectives.levels, **own})
+    objectives, texts = _with_texts(objectives, options)
     return Study(
         name="data-scale",
         preset=options.preset,
@@ -123,9 +135,27 @@ def data_scale(options: DataScale) -> Study:
         ),
         seeds=options.seeds,
         corpus=options.corpus(),
-        checkpoints={**checkpoints, **more},
+        checkpoints={**checkpoints, **more, **texts},
         assumed=CAPTIONSTEW if paper and not options.manifests else None,
     )
+
+
+def _with_texts(objectives: Factor, options: DataScale) -> tuple[Factor, dict[str, Path]]:
+    """The objectives with the text models and the tokenizer that are named, and where their files lie."""
+    public = options.text_init == "public"
+    levels, files = {}, dict[str, Path]()
+    for name, level in objectives.levels.items():
+        objective = level["objective"]
+        kind = getattr(objective, "text", "")
+        if model := {"encoder": options.text_encoder, "decoder": options.text_decoder}.get(kind, ""):
+            text = named_text(model, kind, weights=public)
+            objective, files = with_text(objective, text), {**files, **text.files}
+        elif kind and public:
+            raise StudyError(f"--text-init public: name the model of {name} with --text-{kind}")
+        if kind and options.tokenizer:
+            objective = with_tokenizer(objective, options.tokenizer)
+        levels[name] = {**level, "objective": objective}
+    return replace(objectives, levels=levels), files
 
 
 if __name__ == "__main__":

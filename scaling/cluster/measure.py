@@ -4,7 +4,7 @@ trains a few steps, in the lanes' place and with their resources."""
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ from scaling.data.feed import Feed
 from scaling.data.index import write_index
 from scaling.data.parts import write_part
 from scaling.data.store import Store, create_store, read_tokenizer
+from scaling.data.subwords import Subwords
+from scaling.data.vocabulary import vocabulary_of
 from scaling.models.formats import heard_by
 from scaling.storage.files import Location
 from scaling.storage.tables import read_parquet
@@ -83,13 +85,17 @@ def measure_preparation(files: Files, rows: pl.DataFrame, audio: str, of: Descri
         return spent / len(rows), taken_up(folder)
 
 
-def measure_step(run: Run, files: Files, resources: Resources, gpu: bool) -> tuple[float, int]:
+def measure_step(
+    run: Run, files: Files, checkpoints: Mapping[str, Path], resources: Resources, gpu: bool
+) -> tuple[float, int]:
     """Train a few steps on the clips of a prepared store: seconds a step, and parameters of the model."""
     with laid_down(files) as folder:
-        return _measure_step(run, Store(folder), resources, gpu)
+        return _measure_step(run, Store(folder), checkpoints, resources, gpu)
 
 
-def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tuple[float, int]:
+def _measure_step(
+    run: Run, store: Store, checkpoints: Mapping[str, Path], resources: Resources, gpu: bool
+) -> tuple[float, int]:
     torch.set_num_threads(resources.threads)
     places = np.arange(len(store))
     labels = np.zeros((len(store), 1), np.int64) if run.objective.targets == "labels" else None
@@ -98,9 +104,12 @@ def _measure_step(run: Run, store: Store, resources: Resources, gpu: bool) -> tu
                             "optimization.batch_size": share})  # fmt: skip
     seconds = run.optimization.batch_seconds / resources.group
     max_tokens = 0 if labels is not None else run.objective.max_tokens
-    heard = heard_by(run.encoder)
-    feed = Feed(store, places, places[:1], 0, share, run.data.crop_seconds, max_tokens, labels, seconds, heard)
-    module = build(few, len(store.tokenizer), {"task": 2}, None, None, store.statistics(heard))
+    vocabulary, heard = vocabulary_of(run.objective, store, checkpoints), heard_by(run.encoder)
+    subwords = vocabulary if isinstance(vocabulary, Subwords) else None
+    crop = run.data.crop_seconds
+    feed = Feed(store, places, places[:1], 0, share, crop, max_tokens, labels, seconds, heard, subwords)
+    statistics = replace(store.statistics(heard), words=vocabulary.log_frequencies())
+    module = build(few, len(vocabulary), {"task": 2}, None, None, statistics)
     times: list[float] = []
 
     def progress(step: int, rate: float) -> bool:
@@ -132,7 +141,7 @@ def measure(study: Study, source: Source, catalogue: Location, resources: Resour
     a_step, parameters = {}, {}
     for run in {kind(run): run for run in study.runs if run.objective is not None}.values():
         # As many at once as there will be: lanes share caches and memory.
-        asked = [step.remote(run, files, resources, gpu) for _ in range(lanes)]
+        asked = [step.remote(run, files, study.checkpoints, resources, gpu) for _ in range(lanes)]
         answers = ray.get(asked)
         a_step[kind(run)] = float(np.mean([seconds for seconds, _ in answers]))
         parameters[kind(run)] = answers[0][1]

@@ -6,7 +6,7 @@ so twins of different objectives see the same clips with the same captions in th
 
 import functools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,8 @@ from scaling.data.batches import Batches, OfClips, OfSeconds
 from scaling.data.features import LOG_MEL
 from scaling.data.order import Order, uniforms
 from scaling.data.store import Store, taken
+from scaling.data.subwords import Subwords
+from scaling.data.tokenizer import normalized
 from scaling.models.batch import Batch
 from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel
 from scaling.models.tokens import BEGIN, END, PAD
@@ -73,8 +75,8 @@ class Feed:
     `places` are the clips of its subset, `holdout_places` those its fixed loss is measured on; `batch_size`
     counts clips over all workers, or `batch_seconds` the seconds of audio, if it is not 0. A clip longer than
     `crop_seconds` is cropped at a random place, drawn from (clip, epoch, seed), the same whatever is heard of it. With
-    `labels` (int64 [clips of the store, tasks]) the batches carry labels, without they carry captions. `heard` is the
-    format in which the clips are handed out.
+    `labels` (int64 [clips of the store, tasks]) the batches carry labels, without they carry captions: their words as
+    the store's parts hold them, or as `subwords` reads them. `heard` is the format in which the clips are handed out.
 
     Raises `StudyError` where the store does not hold them in it.
     """
@@ -89,6 +91,7 @@ class Feed:
     labels: NDArray[np.int64] | None = None
     batch_seconds: float = 0.0
     heard: Format = LOG_MEL
+    subwords: Subwords | None = None
 
     def __post_init__(self) -> None:
         self.store.check_holds(self.heard)
@@ -129,11 +132,14 @@ class Feed:
         if self.labels is not None:
             return {"labels": torch.from_numpy(self.labels[places])}
         parts, rows = self.store.index.part[places].tolist(), self.store.index.row[places].tolist()
-        drawn = [
-            self.store.part(part).caption(row, draw)
-            for part, row, draw in zip(parts, rows, draws.tolist(), strict=True)
+        which = [
+            (self.store.part(part), row, draw) for part, row, draw in zip(parts, rows, draws.tolist(), strict=True)
         ]
-        words = [some[: self.max_tokens - 2] for some, _ in drawn]
+        drawn = [part.caption(row, draw) for part, row, draw in which]
+        found: Iterable[Sequence[int] | NDArray[np.uint16]] = (some for some, _ in drawn)
+        if self.subwords is not None:
+            found = (self.subwords.words_of(normalized(part.written(row, draw))) for part, row, draw in which)
+        words = [some[: self.max_tokens - 2] for some in found]
         tokens = np.full((len(words), 2 + max(map(len, words))), PAD, np.int64)
         tokens[:, 0] = BEGIN
         for row, some in zip(tokens, words, strict=True):

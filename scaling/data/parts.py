@@ -177,6 +177,10 @@ class Part:
         captions: list[str] = self._captions[row].as_py()
         return captions
 
+    def written(self, row: int, draw: float) -> str:
+        """The same caption as `caption` draws, as it was written."""
+        return str(self._captions[row][int(draw * len(self._captions[row]))])
+
     def caption(self, row: int, draw: float) -> tuple[NDArray[np.uint16], int]:
         """The words of one of a clip's captions, by a number from 0 to below 1, and its `caption_number`."""
         first, beyond = int(self._captions_from[row]), int(self._captions_from[row + 1])

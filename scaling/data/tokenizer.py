@@ -76,6 +76,10 @@ class Tokenizer:
         """The numbers of the words of a normalized caption."""
         return [self._ids.get(word, UNKNOWN) for word in text.split()]
 
+    def text(self, numbers: Sequence[int]) -> str:
+        """The words that numbers stand for, without special tokens."""
+        return " ".join(self.words[number - len(SPECIAL)] for number in numbers if number >= len(SPECIAL))
+
     def encode(self, caption: str, max_tokens: int) -> list[int]:
         """`[BOS]`, the words, `[EOS]`: at most `max_tokens` numbers, the caption cut where it is longer."""
         return [BEGIN, *self.words_of(normalized(caption))[: max_tokens - 2], END]

@@ -31,6 +31,7 @@ from scaling.storage.own import read_own
 from scaling.storage.published import check_publishable, publish
 from scaling.study.options import Options
 from scaling.study.study import Study
+from scaling.study.texts import is_named
 
 SCORES, STAMP = "scores.parquet", "stamp.json"
 """In the report's folder, beside the report."""
@@ -106,15 +107,15 @@ class Start:
 
     def _check_request(self, store: Contents) -> None:
         """Refuse what the catalogue alone shows to be too many clips, before hours go into preparing them, and weights
-        that do not fit."""
+        and networks that do not fit."""
         from scaling.data.prepare import clips_needed
 
         known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
         clips_needed(store.sources, store.description.holdout, known)
-        if self.study.checkpoints:
-            from scaling.training.initialize import check_checkpoints
+        if self.study.checkpoints or any(map(is_named, self.study.runs)):
+            from scaling.training.initialize import check_networks
 
-            check_checkpoints(self.study, store.vocabulary)
+            check_networks(self.study, store.vocabulary)
 
     def _start_ray(self) -> None:
         with self._stage("starting Ray"):

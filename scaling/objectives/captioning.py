@@ -9,21 +9,21 @@ from torch import nn
 from scaling.models.batch import Batch
 from scaling.models.decoder import CaptionDecoder
 from scaling.models.encoder import Encoder
-from scaling.models.tokens import MASK, PAD
+from scaling.models.tokens import PAD
 from scaling.objectives.objective import Losses, Objective, precise, share_of_draws, summed_over_workers, workers
 from scaling.objectives.options import CaptioningOptions
 
 if TYPE_CHECKING:
-    from scaling.models.hub import HubDecoder
+    from scaling.models.hub_text import HubDecoder
 
 
 def _decoder(options: CaptioningOptions, vocabulary: int, memory_width: int) -> "CaptionDecoder | HubDecoder":
     if not options.text_config:
         sizes = options.text_width, options.text_layers, options.text_heads
         return CaptionDecoder(vocabulary, *sizes, memory_width)
-    from scaling.models.hub import HubDecoder
+    from scaling.models.hub_text import HubDecoder
 
-    return HubDecoder(options.text_config, memory_width, MASK)
+    return HubDecoder(options.text_config, memory_width, vocabulary)
 
 
 class Captioning(Objective):

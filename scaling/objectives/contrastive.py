@@ -12,20 +12,19 @@ from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
-from scaling.models.tokens import PAD
 from scaling.objectives.objective import Losses, Objective, precise, workers
 from scaling.objectives.options import ContrastiveOptions
 
 if TYPE_CHECKING:
-    from scaling.models.hub import HubTextEncoder
+    from scaling.models.hub_text import HubTextEncoder
 
 
 def _text_encoder(options: ContrastiveOptions, vocabulary: int) -> "TextEncoder | HubTextEncoder":
     if not options.text_config:
         return TextEncoder(vocabulary, options.text_width, options.text_layers, options.text_heads)
-    from scaling.models.hub import HubTextEncoder
+    from scaling.models.hub_text import HubTextEncoder
 
-    return HubTextEncoder(options.text_config, PAD)
+    return HubTextEncoder(options.text_config, vocabulary)
 
 
 def projection(width: int, joint: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ DIR/runs/<run name>/  run.json             what the run is, and its place in its
                       checkpoint/          where it goes on from (`training.checkpoint`)
                       predictions.parquet  the answer to every test clip
                       result.json          what came of it; written last: where it lies, the run is done
-DIR/initial/          weights that initializations name, where other nodes cannot see them otherwise
+DIR/initial/          files that runs name: tokenizers, and weights where other nodes cannot see them otherwise
 """
 
 import shutil
@@ -28,6 +28,7 @@ from scaling.storage.own import read_own
 from scaling.storage.tables import write_parquet
 from scaling.study.run import Run, run_from_json, run_to_json
 from scaling.study.study import Cell
+from scaling.study.texts import TOKENIZER
 from scaling.training.attempt import Attempt
 from scaling.training.learning_curve import FILE, read_curve
 
@@ -130,8 +131,8 @@ class RunFolder:
 class StudyFolder:
     """Where a study's files lie.
 
-    `shared_store` is where the store lies if not within, and `checkpoints` where the weights do that initializations
-    name.
+    `shared_store` is where the store lies if not within, and `checkpoints` where the files do that runs name: weights
+    and tokenizers.
     """
 
     path: Location
@@ -166,13 +167,15 @@ class StudyFolder:
         return {name: folder.result() for name, folder in folders.items() if folder.done}
 
     def with_checkpoints(self, checkpoints: Mapping[str, Path]) -> "StudyFolder":
-        """The same with the weights that initializations name, where every node can read them: copied beside a study in
-        an object store. Their names are digests of them."""
+        """The same with the files that runs name, where every node can read them: tokenizers are copied, weights
+        beside a study in an object store. Their names are digests of them."""
         places: dict[str, Location] = {**checkpoints}
-        if not on_disk(self.path):
-            for name, path in checkpoints.items():
-                places[name] = self.path / "initial" / f"{name}.safetensors"
+        for name, path in checkpoints.items():
+            if name.startswith(TOKENIZER) or not on_disk(self.path):
+                ending = "json" if name.startswith(TOKENIZER) else "safetensors"
+                places[name] = self.path / "initial" / f"{name}.{ending}"
                 if not places[name].exists():
+                    make_folder(places[name].parent)
                     with replacing(places[name]) as temporary:
                         shutil.copyfile(path, temporary)
         return replace(self, checkpoints=places)

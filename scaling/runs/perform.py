@@ -13,6 +13,8 @@ from torch import nn
 from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
+from scaling.data.subwords import Subwords
+from scaling.data.vocabulary import Vocabulary, vocabulary_of
 from scaling.models.encoder import Encoder
 from scaling.models.formats import heard_by
 from scaling.objectives.objective import JointSpace, Objective, workers
@@ -57,10 +59,12 @@ def perform(
     places: NDArray[np.integer[Any]] = np.empty(0, np.int64)
     module: Objective | None = None
     if run.objective is not None:
-        feed, classes = feed_of(run, store, labelled)
+        vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
+        feed, classes = feed_of(run, store, labelled, vocabulary)
         index, places = feed.store.index, feed.places
         weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
-        module = build(run, len(store.tokenizer), classes, *weights, store.statistics(heard_by(run.encoder)))
+        statistics = replace(store.statistics(heard_by(run.encoder)), words=vocabulary.log_frequencies())
+        module = build(run, len(vocabulary), classes, *weights, statistics)
         cost = train(
             run,
             feed,
@@ -77,7 +81,7 @@ def perform(
     encoder = _encoder(run, store, module)
     if module is None and encoder is not None:
         cost = replace(cost, encoder_parameters=parameter_count(encoder))
-    scores, predictions = _scores(run, store, labelled, encoder, module, device)
+    scores, predictions = _scores(run, folder, encoder, module, device)
     result = Result(
         run=run,
         clips=len(places),
@@ -101,7 +105,7 @@ def perform(
     return result
 
 
-def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict[str, int]]:
+def feed_of(run: Run, store: Store, labelled: LabelledStore, vocabulary: Vocabulary) -> tuple[Feed, dict[str, int]]:
     """The batches of a run, and the classes of every task that an objective of labels learns."""
     batch_size, crop, seconds = run.optimization.batch_size, run.data.crop_seconds, run.optimization.batch_seconds
     heard = heard_by(run.encoder)
@@ -117,7 +121,8 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore) -> tuple[Feed, dict
     assert isinstance(run.data.clips, int)
     subset = store.subset(run.data.clips, run.data.without)
     tokens = run.objective.max_tokens
-    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds, heard), {}
+    subwords = vocabulary if isinstance(vocabulary, Subwords) else None
+    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds, heard, subwords), {}
 
 
 def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:
@@ -128,30 +133,29 @@ def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None
 
 
 def _scores(
-    run: Run,
-    store: Store,
-    labelled: LabelledStore,
-    encoder: Encoder | None,
-    module: Objective | None,
-    device: torch.device,
+    run: Run, folder: StudyFolder, encoder: Encoder | None, module: Objective | None, device: torch.device
 ) -> Answers:
+    store, labelled = _stores(folder.store)
     if encoder is None:
         answers: Answers = REFERENCES.builder_of(run.encoder)(labelled, device)
         return answers
     embeddings = embed(labelled.store, labelled.probed, encoder.to(device), run.data.crop_seconds, device)
     head = None
     if isinstance(module, JointSpace):
-        head = _head(module, run.objective.max_tokens, store, embeddings, device)
+        vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
+        head = _head(module, run.objective.max_tokens, vocabulary, embeddings, device)
     return score(Subject(labelled, embeddings, head, device))
 
 
 @torch.no_grad()
-def _head(space: JointSpace, max_tokens: int, store: Store, embeddings: torch.Tensor, device: torch.device) -> Head:
+def _head(
+    space: JointSpace, max_tokens: int, vocabulary: Vocabulary, embeddings: torch.Tensor, device: torch.device
+) -> Head:
     """What a run's own joint space makes of mean frames, and of captions."""
 
     @torch.no_grad()
     def embed_captions(captions: list[str]) -> torch.Tensor:
-        rows = [torch.tensor(store.tokenizer.encode(caption, max_tokens)) for caption in captions]
+        rows = [torch.tensor(vocabulary.encode(caption, max_tokens)) for caption in captions]
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         return torch.cat([space.embed_text(some.to(device)).cpu() for some in torch.split(padded, 256)])
 

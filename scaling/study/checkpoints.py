@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scaling.errors import StudyError
+from scaling.study.model_files import model_weights
+
+CHECKPOINT = "checkpoint"
 
 
 def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str, Path]]:
-    """The name of an initialization as typed: one of the known names, or the path of a weights.safetensors, which
-    becomes `checkpoint-` and a digest of its bytes; and where such a file lies, by that name.
+    """The name of an initialization as typed: one of the known names, or the path of a weights.safetensors (or the
+    name of a model of the `transformers` library whose weights are at hand), which becomes `checkpoint-` and a digest
+    of its bytes; and where such a file lies, by that name.
 
     Raises `StudyError` where it is neither.
     """
     if init in known:
         return init, {}
     try:
-        path = Path(init).expanduser().resolve()
-        if path.is_file():
+        typed = Path(init).expanduser().resolve()
+        path = typed if typed.is_file() else model_weights(init) if init else None
+        if path is not None:
             name = initialization_name(path)
             return name, {name: path}
     # A user that is not there, a link to itself, a name that is too long or none, a file that cannot be read.
@@ -30,6 +35,11 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
 
 def initialization_name(path: Path) -> str:
     """What an initialization is called whose weights are those of a file."""
+    return file_name(CHECKPOINT, path)
+
+
+def file_name(kind: str, path: Path) -> str:
+    """What runs call a file of a kind, wherever it lies: the kind and a digest of its bytes."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4)).hexdigest()
-    return f"checkpoint-{digest}"
+    return f"{kind}-{digest}"

@@ -21,9 +21,10 @@ from scaling.models.options import ENCODERS
 from scaling.objectives.objective import Objective
 from scaling.objectives.options import OBJECTIVES
 from scaling.storage.files import Location, local_copy, on_disk
-from scaling.study.checkpoints import initialization_name
+from scaling.study.checkpoints import CHECKPOINT, initialization_name
 from scaling.study.run import Run
 from scaling.study.study import Study
+from scaling.study.texts import WORDS, is_named
 from scaling.training.checkpoint import CURE, WEIGHTS, check_whole, latest_checkpoint
 
 Weights = dict[str, torch.Tensor]
@@ -66,10 +67,16 @@ def checkpoint(run: Run, init: str, sources: Sources) -> Weights | None:
     return weights
 
 
+def public(run: Run, init: str, sources: Sources) -> Weights | None:
+    """Those of the public model that the run's text side is, by the name that its options give the file."""
+    return checkpoint(run, run.objective.text_weights, sources)
+
+
 INITIALIZATIONS: dict[str, Callable[[Run, str, Sources], Weights | None]] = {
     "scratch": scratch,
     "supervised": supervised,
     "checkpoint": checkpoint,
+    "public": public,
 }
 
 
@@ -116,7 +123,11 @@ def build(
         load_part(objective, encoder.with_own_names(audio, AUDIO), AUDIO, name)
         encoder.start_over()
     if text is not None:
-        load_part(objective, text, objective.text_part, f"initialization {run.initialization.text} of the text side")
+        name, part = f"initialization {run.initialization.text} of the text side", objective.text_part
+        # Models of other libraries have weights under names of theirs.
+        if (named := getattr(objective.get_submodule(part.rstrip(".")), "with_own_names", None)) is not None:
+            text = named(text, part)
+        load_part(objective, text, part, name)
     return objective
 
 
@@ -178,17 +189,27 @@ def load_part(objective: Objective, weights: Mapping[str, torch.Tensor], prefix:
             raise StudyError(f"{name} does not fit: {key} holds values that are no numbers")
 
 
-def check_checkpoints(study: Study, vocabulary: int) -> None:
-    """Refuse a checkpoint that does not fit the model of a run that starts from it, before anything is trained."""
-    weights = {name: read_weights(path) for name, path in study.checkpoints.items()}
+def check_networks(study: Study, vocabulary: int) -> None:
+    """Build each kind of network that a study names, of the `transformers` library or with a checkpoint, before
+    anything is trained: raises `StudyError` for one that cannot be, and for weights that do not fit."""
+    weights = {name: read_weights(path) for name, path in study.checkpoints.items() if name.startswith(CHECKPOINT)}
     seen: set[Run] = set()
     for run in study.runs:
-        init = run.initialization
+        init, objective = run.initialization, run.objective
+        text = getattr(objective, "text_weights", "") if init.text == "public" else init.text
         kind = replace(run, data=replace(run.data, clips=0), seed=0, initialization=replace(init, parent=""))
-        if kind not in seen and not {init.audio, init.text}.isdisjoint(weights):
-            seen.add(kind)
-            try:
-                build(run, vocabulary, {}, weights.get(init.audio), weights.get(init.text))
-            except StudyError as error:
-                files = ", ".join(str(study.checkpoints[name]) for name in (init.audio, init.text) if name in weights)
-                raise StudyError(f"{files}: {error}") from None
+        if kind in seen or not ({init.audio, text} & set(weights) or is_named(run)):
+            continue
+        seen.add(kind)
+        own = getattr(objective, "tokenizer", WORDS) == WORDS
+        # Other vocabularies have a size that the catalogue does not tell, and only networks of ours follow it.
+        known = own or bool(getattr(objective, "text_config", ""))
+        try:
+            if objective is None:
+                first_encoder(run, None)
+            else:
+                given = weights.get(text) if known else None
+                build(run, vocabulary if own else 0, {}, weights.get(init.audio), given)
+        except StudyError as error:
+            files = ", ".join(str(study.checkpoints[name]) for name in (init.audio, text) if name in weights)
+            raise StudyError(f"{files or run.name}: {error}") from None

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import BART, BERT, random_batch
+from tiny import random_batch
 
 from scaling.errors import StudyError
-from scaling.models.hub import HubDecoder, HubEncoder, HubTextEncoder
+from scaling.models.hub import HubEncoder
 from scaling.models.options import HubOptions
-from scaling.models.tokens import MASK, PAD
 
 ENCODERS: dict[str, dict[str, Any]] = {
     "audio-spectrogram-transformer": {
@@ -59,39 +58,3 @@ def test_longer_clips_than_an_encoder_hears_are_refused() -> None:
     encoder = HubEncoder(options("whisper"))
     with pytest.raises(StudyError, match="a clip of 101 frames for an encoder that hears 100 at most"):
         encoder(torch.zeros(1, 101, 80), torch.tensor([101]))
-
-
-def test_a_text_encoder_does_not_see_padding() -> None:
-    torch.manual_seed(0)
-    text = HubTextEncoder(json.dumps(BERT), PAD).eval()
-    tokens = torch.tensor([[2, 7, 8, 3, 0, 0], [2, 9, 10, 11, 12, 3]])
-    together = text(tokens)
-    assert together.shape == (2, text.width)
-    torch.testing.assert_close(text(tokens[:1, :4]), together[:1], atol=1e-6, rtol=0)
-
-
-def test_a_decoder_is_causal_only_where_it_is_to_be() -> None:
-    torch.manual_seed(0)
-    decoder = HubDecoder(json.dumps(BART), 8, MASK).eval()
-    tokens, frames, lengths = torch.randint(5, 40, (2, 6)), torch.randn(2, 9, 8), torch.tensor([9, 4])
-    states = decoder.autoregressive(tokens, frames, lengths)
-    assert decoder.logits(states).shape == (2, 6, 40)
-    changed = tokens.clone()
-    changed[:, 4:] = 5
-    again = decoder.autoregressive(changed, frames, lengths)
-    torch.testing.assert_close(again[:, :4], states[:, :4])
-    assert not torch.allclose(again[:, 4:], states[:, 4:])
-    frames[1, 4:] = 1e3
-    torch.testing.assert_close(decoder.autoregressive(tokens, frames, lengths)[1], states[1])
-    parallel = decoder.parallel(5, frames, lengths)
-    assert parallel.shape == (2, 5, 16)
-    assert not torch.allclose(parallel[0, 0], decoder.autoregressive(torch.full((2, 5), MASK), frames, lengths)[0, 0])
-
-
-@pytest.mark.parametrize("config", ['{"model_type": "gpt9"}', '{"model_type": "bert", "hidden_size": "wide"}'])
-def test_what_the_library_cannot_make_is_one_line(config: str) -> None:
-    with pytest.raises(StudyError, match="can be made") as refused:
-        HubTextEncoder(config, PAD)
-    assert "\n" not in str(refused.value)
-    with pytest.raises(StudyError, match="it must be bart"):
-        HubDecoder(json.dumps(BERT), 8, MASK)

@@ -1,12 +1,14 @@
 """One run from its options to its result, without Ray or MLflow."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 import torch
 from corpora import labelled_tones
+from public_models import write_public
 from tiny import ENCODER, tiny_run, tiny_store
 
 from scaling.errors import StudyError
@@ -16,8 +18,10 @@ from scaling.runs.perform import perform
 from scaling.runs.result import Result
 from scaling.storage.tables import read_parquet
 from scaling.study.run import Run, with_fields
+from scaling.study.texts import named_text, with_text
 from scaling.training.attempt import Attempt
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
+from scaling.training.initialize import build, read_weights
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,31 @@ def test_a_run_leaves_its_result_and_the_answer_to_every_test_clip(folder: Study
         mine = answers.filter(*named)
         assert len(mine) == score.n_test
         assert mine["correct"].mean() == pytest.approx(score.value)
+
+
+@pytest.mark.parametrize(("objective", "kind"), [("contrastive", "bert"), ("captioning", "bart")])
+def test_a_run_with_a_public_text_model_and_its_tokenizer(
+    folder: StudyFolder, tmp_path: Path, objective: str, kind: str
+) -> None:
+    run = tiny_run(objective, steps=3, text="public")
+    model = named_text(str(write_public(tmp_path / kind, kind)), run.objective.text, weights=True)
+    run = replace(run, objective=with_text(run.objective, model))
+    elsewhere = replace(folder, path=tmp_path / "study", shared_store=folder.store).with_checkpoints(model.files)
+    result = done(run, elsewhere)
+    own = weights(run, elsewhere)
+    first = build(run, 0, {}, None, read_weights(tmp_path / kind / "model.safetensors")).state_dict()
+    # Three small steps from where the public model was.
+    for name, value in own.items():
+        if name.startswith(("text.model.", "decoder.model.")):
+            assert (value - first[name]).abs().max() < 0.02, name
+    assert {score.pooling for score in result.scores} == {"mean", "head"} - ({"head"} if kind == "bart" else set())
+
+
+def test_a_run_that_reads_captions_by_byte_pairs(folder: StudyFolder) -> None:
+    run = tiny_run("captioning", steps=2)
+    run = replace(run, objective=replace(run.objective, tokenizer="bpe-400"))
+    done(run, folder)
+    assert len(weights(run, folder)["decoder.embedding.weight"]) == 400
 
 
 def test_an_objective_without_a_joint_space_has_no_scores_of_one(folder: StudyFolder):

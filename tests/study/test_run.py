@@ -52,7 +52,8 @@ RENAMED = (
     "`born(<the value before>, now=<the new one>)`; a new field joins this table with the value that every run had "
     "before it was there; a field is never renamed or taken away"
 )
-TEXT = {"text_width": 64, "text_layers": 1, "text_heads": 4, "max_tokens": 24, "text_config": ""}
+TEXT = {"text_width": 64, "text_layers": 1, "text_heads": 4, "max_tokens": 24, "text_config": "",
+        "tokenizer": "words", "text_weights": ""}  # fmt: skip
 BIRTHS: dict[type[Any], dict[str, Any]] = {
     Data: {
         "clips": 0,

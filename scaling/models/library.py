@@ -1,0 +1,68 @@
+"""The `transformers` library as this project uses it: what is taken of it, its configurations, and its weights.
+
+All of the project has it from here: it must be told something before its models are imported. Nothing is fetched.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from transformers import utils
+from transformers.utils import import_utils, logging
+
+from scaling.errors import StudyError
+
+# Its models need no torchaudio, whose compiled part does not load beside a torch for CPUs.
+for library in (utils, import_utils):
+    library.is_torchaudio_available = lambda: False  # type: ignore[attr-defined]
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+from transformers import ASTModel, AutoConfig, AutoModel, BartConfig, ClapAudioModel  # noqa: E402
+from transformers.models.bart.modeling_bart import BartDecoder  # noqa: E402
+from transformers.models.whisper.modeling_whisper import WhisperEncoder  # noqa: E402
+
+__all__ = [
+    "ASTModel",
+    "AutoModel",
+    "BartConfig",
+    "BartDecoder",
+    "ClapAudioModel",
+    "WhisperEncoder",
+    "configuration",
+    "own_weights",
+]
+
+NO_SHAPE = ("model_type", "architectures", "torch_dtype", "special_tokens")
+
+
+def configuration(fields: Mapping[str, Any]) -> Any:
+    """The configuration of these fields.
+
+    Raises `StudyError` for a kind that the library does not know, or fields that make no model.
+    """
+    others = {key: value for key, value in fields.items() if key not in NO_SHAPE}
+    try:
+        return AutoConfig.for_model(fields["model_type"], **others)
+    except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
+        said = str(error).strip().splitlines()[0][:200]
+        raise StudyError(f"no model of the kind {fields.get('model_type', 'unnamed')} can be made: {said}") from None
+
+
+def own_weights(weights: Mapping[str, Any], model: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a model out of saved ones, under whatever names the library has saved them or those of a larger
+    model by.
+
+    Raises `StudyError` naming what is missing or of another shape.
+    """
+    kind, config = type(model), model.config
+    loaded, found = kind.from_pretrained(
+        None, config=config, state_dict=dict(weights), output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    wrong = [f"no {name}" for name in sorted(found["missing_keys"])]
+    wrong += [f"{name} of another shape" for name, *_ in sorted(found["mismatched_keys"])]
+    if wrong:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise StudyError(f"these weights are of another model: {', '.join(wrong[:3])}{more}")
+    state: dict[str, torch.Tensor] = loaded.state_dict()
+    return state

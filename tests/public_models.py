@@ -1,0 +1,75 @@
+"""Tiny text models as the hub has them: a configuration, weights and a tokenizer with numbers of their own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import scaling.models.library  # noqa: F401  # before transformers, whose torchaudio it leaves out
+
+# isort: split
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModel, BartForConditionalGeneration
+
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+CAPTIONS = ["a dog barks twice", "a man speaks while rain falls", "two birds sing in the rain"]
+SHAPES: dict[str, dict[str, Any]] = {
+    "bert": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+             "max_position_embeddings": 40},
+    "roberta": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+                "max_position_embeddings": 42, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+    "distilbert": {"dim": 16, "hidden_dim": 16, "n_layers": 1, "n_heads": 2, "max_position_embeddings": 40},
+    "bart": {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+             "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "max_position_embeddings": 40},
+}  # fmt: skip
+PIECES = ("bert", "distilbert")
+"""Those with word pieces; the others have byte pairs."""
+
+
+def write_public(folder: Path, kind: str, tokenizer: bool = True) -> Path:
+    """A model of a kind in a folder, its numbers drawn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = _pieces() if kind in PIECES else _byte_pairs()
+    config = AutoConfig.for_model(kind, vocab_size=pieces.get_vocab_size(), **SHAPES[kind])
+    torch.manual_seed(1)
+    made = BartForConditionalGeneration if kind == "bart" else AutoModel.from_config
+    model = made(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        if kind == "bart":
+            model.final_logits_bias.normal_()
+    model.save_pretrained(folder)
+    if tokenizer:
+        pieces.save(str(folder / "tokenizer.json"))
+        begin, end, padding, unknown, mask = (
+            ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
+            if kind in PIECES
+            else ("<s>", "</s>", "<pad>", "<unk>", "<mask>")
+        )
+        said = {"cls_token": begin, "sep_token": end, "pad_token": padding, "unk_token": unknown, "mask_token": mask}
+        (folder / "special_tokens_map.json").write_text(json.dumps(said))
+    return folder
+
+
+def _pieces() -> Tokenizer:
+    words = sorted({word for caption in CAPTIONS for word in caption.split()})
+    letters = [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    listed = ["[PAD]", "[unused0]", "dog", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *"abcdefghijklmnopqrstuvwxyz"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys([*listed, *letters]))}
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    made.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return made
+
+
+def _byte_pairs() -> Tokenizer:
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.BpeTrainer(vocab_size=290, special_tokens=special, initial_alphabet=BYTES, show_progress=False)
+    made.train_from_iterator(CAPTIONS, trainer)
+    made.add_special_tokens([AddedToken("<mask>", lstrip=True)])
+    return made
