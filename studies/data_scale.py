@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal
 from scaling.cli import run_study
 from scaling.errors import StudyError
 from scaling.models.options import ZIPFORMERS
-from scaling.objectives.options import CaptioningOptions, ContrastiveOptions
+from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, TextKind
 from scaling.study.checkpoints import named_initialization
 from scaling.study.encoders import named_encoder
 from scaling.study.options import Options, default
@@ -146,9 +146,9 @@ def _with_texts(objectives: Factor, options: DataScale) -> tuple[Factor, dict[st
     levels, files = {}, dict[str, Path]()
     for name, level in objectives.levels.items():
         objective = level["objective"]
-        kind = getattr(objective, "text", "")
-        if model := {"encoder": options.text_encoder, "decoder": options.text_decoder}.get(kind, ""):
-            text = named_text(model, kind, weights=public)
+        kind: TextKind | Literal[""] = getattr(objective, "text", "")
+        if kind and (model := {"encoder": options.text_encoder, "decoder": options.text_decoder}[kind]):
+            text = named_text(model, kind, public)
             objective, files = with_text(objective, text), {**files, **text.files}
         elif kind and public:
             raise StudyError(f"--text-init public: name the model of {name} with --text-{kind}")

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from scaling.errors import StudyError
+from scaling.objectives.options import TextKind
 from scaling.study.checkpoints import file_name, initialization_name
 from scaling.study.model_files import CONFIG, WEIGHTS, WHERE, model_file, model_weights, read_config, read_object
 from scaling.study.run import Run
@@ -41,7 +42,7 @@ class TextModel:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
-def named_text(name: str, kind: Literal["encoder", "decoder"], weights: bool = False) -> TextModel:
+def named_text(name: str, kind: TextKind, weights: bool = False) -> TextModel:
     """A text encoder (BERT- or RoBERTa-like) or a decoder (BART-shaped), from a folder or the hub's local cache: its
     configuration, its own tokenizer (or, where none is at hand, a byte-level BPE of the study's captions), and with
     `weights` which those are that `initialization.text` "public" starts it from.
