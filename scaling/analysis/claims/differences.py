@@ -79,8 +79,11 @@ def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object]
         found.append(_of_tasks(scope, [row], errors))
     main = pair.filter(primary())
     scopes: list[tuple[str, pl.Expr]] = [(ALL_TASKS, pl.lit(True))]
-    scopes += [(domain, pl.col("domain") == domain) for domain in domains(main)]
-    scopes += [("classification", ~is_retrieval()), ("retrieval", is_retrieval())]
+    named = domains(main)
+    scopes += [(domain, pl.col("domain") == domain) for domain in named]
+    # A domain that is called as a kind of task is keeps its name: one average a name.
+    kinds = {"classification": ~is_retrieval(), "retrieval": is_retrieval()}
+    scopes += [(kind, where) for kind, where in kinds.items() if kind not in named]
     for place in main["x"].unique().sort():
         for name, where in scopes:
             tasks = main.filter(where, pl.col("x") == place).rows(named=True)

@@ -54,6 +54,15 @@ def test_parts_of_the_tasks_are_asked_at_both_ends_beside_a_baseline(study_claim
     assert at("initialization", "pitch") == {SIZES[-1]}
 
 
+def test_a_domain_may_be_called_as_a_kind_of_task_is(study: Path) -> None:
+    """One average a name: the domain's."""
+    scores, predictions, design = read_tables(study)
+    renamed = scores.with_columns(pl.col("domain").replace("music", "retrieval"))
+    averages = gather(renamed, predictions, design).differences.table.filter(kind="average")
+    assert averages.height == averages.unique(["scope", "factor", "arm", "held", "x"]).height
+    assert averages.filter(scope="retrieval")["n_tasks"].unique().to_list() == [3]
+
+
 def test_every_question_is_asked_of_every_factor(study_claims: list[Claim]) -> None:
     for factor in ("objective", "initialization"):
         for kind in ("better", "crossover", "steeper", "worth", "shrinks"):
