@@ -175,7 +175,9 @@ ROWS = {
         [*OUT, "--store", "{}/P"], "store.json is damaged", file("P/store.json", '{"name": "app"}')
     ),
     "store: of another version": Row(
-        [*OUT, "--store", "{}/P"], "is of version 1, this project writes", file("P/store.json", '{"version": 1}')
+        [*OUT, "--store", "{}/P"],
+        "is of version 1, this project reads and writes",
+        file("P/store.json", '{"version": 1}'),
     ),
     "clips: more than there are": Row([*OUT, "--clips", "99999999"], "the largest possible size here is at most"),
     "clips: more than numbers that are kept": Row([*OUT, "--clips", "9" * 30], "--clips 9999"),
