@@ -5,8 +5,9 @@
 Clips of 10 s in half precision, one core, batches of 64. Three ways over the same clips: `Feed.batch`; a loop that does
 nothing but copy the same features from the same maps into a batch of the same shape; and `iter_torch_batches` of Ray
 Data from Parquet. The rounds alternate; the table gives medians, and beside them the first pass with the disk's cache
-dropped, where that is allowed. Then a run trains on a CPU, and how long its steps waited is said; and what looking at
-the digests of the parts takes, as a share of it.
+dropped, where that is allowed, and the feed of 512 clips that are kept as FLAC and heard as waveforms. Then a run
+trains on a CPU, and how long its steps waited is said; and what looking at the digests of the parts takes, as a share
+of it.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from pyarrow import parquet
 
 from scaling.data.feed import Feed
 from scaling.data.store import Store
+from scaling.models.formats import Waveform
 from scaling.models.options import TransformerOptions
 from scaling.objectives.options import ContrastiveOptions
 from scaling.storage.digest import file_digest
@@ -86,8 +88,9 @@ def trained(store: Store, folder: Path) -> tuple[float, float]:
     """The share of a run's time that its steps waited for their batches, and its seconds."""
     optimization = Optimization(steps=60, batch_size=32)
     encoder = TransformerOptions(width=96, layers=3)
-    run = Run(ContrastiveOptions(), Data(1000, crop_seconds=10.0), encoder, optimization=optimization)
-    places = store.subset(1000)
+    clips = min(1000, store.available())
+    run = Run(ContrastiveOptions(), Data(clips, crop_seconds=10.0), encoder, optimization=optimization)
+    places = store.subset(clips)
     feed = Feed(store, places, store.holdout, 0, 32, 10.0, 16)
     attempt = Attempt(folder)
     attempt.claim()
@@ -122,6 +125,10 @@ def main() -> None:
             "the feed": lambda: fed(replace(feed, seed=1), steps),
             "a bare loop of copies": lambda: bare(replace(feed, seed=1), steps),
         }
+        made_store(Path(made) / "audio", 512 + 32, FRAMES, Waveform())
+        audio = Store(Path(made) / "audio")
+        heard = Feed(audio, audio.subset(512), audio.holdout, 0, BATCH, 10.0, 16, heard=Waveform())
+        ways["the feed, waveforms"] = lambda: fed(replace(heard, seed=1), 512 // BATCH)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(arguments.rounds):
             for name, way in list(ways.items())[:: 1 if turn % 2 else -1]:

@@ -1,4 +1,4 @@
-"""A store without audio, of clips of one length and random features; `python tests/bench/feed.py` uses it."""
+"""A store without recordings, of clips of one length and random sounds; `python tests/bench/feed.py` uses it."""
 
 from pathlib import Path
 
@@ -9,23 +9,30 @@ import pyarrow as pa
 from scaling.data.catalogue import COLUMNS, REJECTS
 from scaling.data.description import Description
 from scaling.data.features import LOG_MEL
+from scaling.data.flac import flac
 from scaling.data.index import write_index
 from scaling.data.parts import part_schema
 from scaling.data.store import create_store, read_tokenizer
 from scaling.data.tokenizer import caption_number, normalized
+from scaling.models.formats import Format, Waveform
 from scaling.storage.arrow import write_named
 
 PART_CLIPS = 256
 
 
-def made_part(folder: Path, number: int, clips: int, frames: int) -> str:
-    """Write a part of clips of so many frames; returns its name."""
+def made_part(folder: Path, number: int, clips: int, frames: int, heard: Format = LOG_MEL) -> str:
+    """Write a part of clips of so many frames of 10 ms; returns its name."""
     rng = np.random.default_rng(number)
     tokenizer = read_tokenizer(folder)
     ranks = range(number * PART_CLIPS, number * PART_CLIPS + clips)
     captions = [f"a dog barks in the distance while rain falls on roof number {rank % 1000}" for rank in ranks]
     texts = [normalized(caption) for caption in captions]
-    features = (4 * rng.standard_normal((clips, frames * 80), np.float32) - 5).astype(np.float16)
+    if isinstance(heard, Waveform):
+        noise = np.cumsum(rng.standard_normal((clips, *heard.shape(frames)), np.float32), axis=1)
+        features = [flac(0.3 * one / np.abs(one).max(), heard.rate) for one in noise]
+    else:
+        numbers = 4 * rng.standard_normal((clips, *heard.shape(frames)), np.float32) - 5
+        features = [one.tobytes() for one in numbers.astype(np.float16)]
     columns = {
         "rank": list(ranks),
         "id": [f"made/{rank}" for rank in ranks],
@@ -38,13 +45,13 @@ def made_part(folder: Path, number: int, clips: int, frames: int) -> str:
         "audio_hash": [rng.bytes(16) for _ in ranks],
         "words": [[tokenizer.words_of(text)] for text in texts],
         "numbers": [[caption_number(text)] for text in texts],
-        str(LOG_MEL): [one.tobytes() for one in features],
+        str(heard): features,
     }
-    schema = part_schema([LOG_MEL]).with_metadata({b"rejects": b"[]"})
+    schema = part_schema([heard]).with_metadata({b"rejects": b"[]"})
     return write_named(folder, f"part-{number:06d}", pa.record_batch(columns, schema=schema))
 
 
-def made_store(folder: Path, clips: int, frames: int) -> None:
+def made_store(folder: Path, clips: int, frames: int, heard: Format = LOG_MEL) -> None:
     """A store of so many clips, prepared."""
     ranks = pl.int_range(clips, eager=True)
     ranked = pl.DataFrame({"rank": ranks}).with_columns(
@@ -57,8 +64,8 @@ def made_store(folder: Path, clips: int, frames: int) -> None:
         start=pl.lit(0.0),
         channel=pl.lit(None, pl.Int64),
     )
-    description = Description("made", clips, 32, 0.0, 60.0)
+    description = Description("made", clips, 32, 0.0, 60.0, formats=(heard,))
     create_store(folder, ranked.select("rank", *COLUMNS), pl.DataFrame(schema=REJECTS), description)
     for number in range(-(-clips // PART_CLIPS)):
-        made_part(folder, number, min(PART_CLIPS, clips - number * PART_CLIPS), frames)
+        made_part(folder, number, min(PART_CLIPS, clips - number * PART_CLIPS), frames, heard)
     write_index(folder)
