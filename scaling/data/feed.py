@@ -24,6 +24,10 @@ from scaling.data.tokenizer import normalized
 from scaling.models.batch import Batch
 from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel
 from scaling.models.tokens import BEGIN, END, PAD
+from scaling.storage.files import on_disk
+
+FETCHED_AT_ONCE = 4
+"""Parts, from an object store, by one worker."""
 
 
 def crop_frames(seconds: float) -> int:
@@ -159,9 +163,11 @@ class Feed:
     ) -> Iterator[Batch]:
         """The batches of steps `first` to `last` - 1, made ahead by so many threads.
 
-        The parts of the window that comes next are opened meanwhile: fetched, where they lie in an object store.
+        The parts of the window that comes next are opened meanwhile: fetched, where they lie in an object store. Each
+        worker begins with another one, as workers of a node share what they fetch.
         """
-        makers, opener = ThreadPoolExecutor(threads, "feed"), ThreadPoolExecutor(1, "parts")
+        openers = 1 if on_disk(self.store.folder) else FETCHED_AT_ONCE
+        makers, opener = ThreadPoolExecutor(threads, "feed"), ThreadPoolExecutor(openers, "parts")
         ahead: deque[Future[Batch]] = deque()
         asked: set[tuple[int, int]] = set()
         ends = max(self.batches.draw(last - 1).windows) if first < last else (0, 0)
@@ -169,20 +175,22 @@ class Feed:
             for step in range(first, last):
                 for coming in range(step + len(ahead), min(step + threads + 1, last)):
                     ahead.append(makers.submit(self.batch, coming, worker, workers, pin))
-                    asked |= self._open_parts(coming, ends, asked, opener)
+                    asked |= self._open_parts(coming, ends, asked, opener, worker / workers)
                 yield ahead.popleft().result()
         finally:
             for pool in (makers, opener):
                 pool.shutdown(cancel_futures=True)
 
     def _open_parts(
-        self, step: int, ends: tuple[int, int], asked: set[tuple[int, int]], opener: ThreadPoolExecutor
+        self, step: int, ends: tuple[int, int], asked: set[tuple[int, int]], opener: ThreadPoolExecutor, begin: float
     ) -> set[tuple[int, int]]:
-        """Have the parts of a step's windows opened, and of those that follow, up to the run's last."""
+        """Have the parts of a step's windows opened, and of those that follow, up to the run's last; of each window
+        from a share of its parts on."""
         order = self.batches.order
         near = {each for window in self.batches.draw(step).windows for each in (window, order.following(*window))}
         new = {window for window in near if window <= ends} - asked
         for window in sorted(new):
-            for part in order.parts_of(*window).tolist():
+            parts = order.parts_of(*window)
+            for part in np.roll(parts, -int(begin * len(parts))).tolist():
                 opener.submit(self.store.part, part)
         return new

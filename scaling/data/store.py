@@ -26,7 +26,7 @@ from scaling.data.index import read_index
 from scaling.data.parts import DESCRIBING, SCHEMA, Part, describe
 from scaling.data.tokenizer import CAPTIONS, Tokenizer
 from scaling.errors import StudyError
-from scaling.models.formats import Format, LogMel, Waveform
+from scaling.models.formats import Format, LogMel, Waveform, usual_log_mel
 from scaling.storage.digest import file_digest
 from scaling.storage.files import Location, replacing
 
@@ -173,7 +173,7 @@ class Store:
         """The format of `log_mel`, if none is named: the log-mels that are held, or the usual ones, made of the audio
         that is."""
         held = [one for one in self.description.formats if isinstance(one, LogMel)]
-        return held[0] if held else LogMel(rate=self.description.rate)
+        return held[0] if held else usual_log_mel(self.description.rate)
 
     def log_mel(self, place: int, of: LogMel | None = None) -> NDArray[np.float16]:
         """float16 [frames, bins], read-only."""

@@ -94,8 +94,14 @@ class Waveform:
 
     @property
     def bytes_a_second(self) -> float:
-        """What a second of audio takes in a store, at most: noise does not shrink."""
-        return self.rate * 2.0
+        """About what a second of audio takes in a store: speech, music and sounds shrink to half or so."""
+        return self.rate * 1.2
+
+
+def usual_log_mel(rate: int) -> LogMel:
+    """The project's usual log-mels, of audio at another rate: windows of 25 ms every 10 ms."""
+    window = rate // 40
+    return LogMel(window=window, hop=rate // FRAMES_A_SECOND, rate=rate, fft=max(512, 1 << (window - 1).bit_length()))
 
 
 Format = LogMel | Waveform

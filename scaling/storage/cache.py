@@ -2,13 +2,14 @@
 files, which come to an end, and digests of large files that have not changed.
 """
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,6 +24,7 @@ IN_USE_SECONDS = 60.0
 SETTLED_NS = 2 * 10**9
 """Clocks of files tick slowly, those of some file systems by two seconds: what was written to a moment ago may be
 written to again at the same time."""
+LOCKS = 64
 COPY = re.compile(r"[0-9a-f]{32}-.+")
 
 
@@ -36,6 +38,17 @@ def cache_folder() -> Path:
         why = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"no cache can be made ({why}): name a folder with XDG_CACHE_HOME") from None
     return folder
+
+
+@contextmanager
+def fetching(copy: str) -> Iterator[None]:
+    """Held by one process of the node at a time, for a copy of this name: workers that want the same file at once let
+    one of them fetch it. Of a disk that knows no locks each fetches it itself."""
+    number = int(blake2b(copy.encode(), digest_size=8).hexdigest(), 16) % LOCKS
+    with (cache_folder() / f"fetching-{number:02d}.lock").open("w") as lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def make_room(needed: int) -> None:

@@ -21,7 +21,7 @@ import fsspec
 from upath import UPath
 
 from scaling.errors import StudyError
-from scaling.storage.cache import cache_folder, make_room
+from scaling.storage.cache import cache_folder, fetching, make_room
 from scaling.storage.disk import Disk
 from scaling.storage.space import room_for
 
@@ -115,18 +115,19 @@ class Objects:
         described = path.fs.info(path.path)
         version = hashlib.blake2b(repr(sorted(described.items())).encode(), digest_size=16).hexdigest()
         copy = cache_folder() / f"{version}-{path.name}"
-        if copy.exists() and copy.stat().st_size == described["size"]:
-            with suppress(OSError):
-                # When it was last asked for.
-                os.utime(copy)
-        else:
-            make_room(described["size"])
-            # Processes that race fetch it twice, and either one is whole.
-            with Disk().replacing(copy) as temporary:
-                path.fs.get_file(path.path, str(temporary))
-                if (size := temporary.stat().st_size) != described["size"]:
-                    raise OSError(f"{path} came with {size:,} bytes, it has {described['size']:,}")
+        if not _is_there(copy, described["size"]):
+            with fetching(copy.name):
+                # Another worker of the node may have fetched it meanwhile.
+                if not _is_there(copy, described["size"]):
+                    self._fetch(path, copy, described["size"])
         return copy
+
+    def _fetch(self, path: UPath, copy: Path, expected: int) -> None:
+        make_room(expected)
+        with Disk().replacing(copy) as temporary:
+            path.fs.get_file(path.path, str(temporary))
+            if (size := temporary.stat().st_size) != expected:
+                raise OSError(f"{path} came with {size:,} bytes, it has {expected:,}")
 
     @contextmanager
     def local_copy(self, path: UPath) -> Iterator[Path]:
@@ -147,6 +148,15 @@ class Objects:
         with _asked_once(folder, "written") as files:
             files.pipe_file(mark, b"")
             folder.fs.rm_file(mark)
+
+
+def _is_there(copy: Path, size: int) -> bool:
+    """Whether the cache holds a copy; it was asked for now."""
+    if not copy.exists() or copy.stat().st_size != size:
+        return False
+    with suppress(OSError):
+        os.utime(copy)
+    return True
 
 
 @contextmanager

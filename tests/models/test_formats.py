@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from scaling.errors import StudyError
-from scaling.models.formats import Format, LogMel, Waveform, formats_in_order, heard_by
+from scaling.models.formats import Format, LogMel, Waveform, formats_in_order, heard_by, usual_log_mel
 from scaling.models.options import TransformerOptions, ZipformerOptions
 
 
@@ -33,7 +33,7 @@ def test_lengths():
     assert LogMel(hop=480, window=1024, fft=1024, rate=48_000).shape(401) == (401, 80)
     assert Waveform().shape(401) == (64_000,)
     assert (LogMel().frame, LogMel(hop=80).frame, LogMel(hop=320).frame, Waveform().frame) == (1, 2, 1, 160)
-    assert (LogMel().bytes_a_second, Waveform().bytes_a_second) == (16_000, 32_000)
+    assert (LogMel().bytes_a_second, Waveform().bytes_a_second) == (16_000, 19_200)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,12 @@ def test_lengths():
 def test_what_makes_no_frames_is_refused(fields: dict[str, float]):
     with pytest.raises(StudyError, match=r"^[^\n]*$"):
         LogMel(**fields)
+
+
+def test_the_usual_log_mels_at_another_rate():
+    assert usual_log_mel(16_000) == LogMel()
+    assert usual_log_mel(48_000) == LogMel(window=1200, hop=480, rate=48_000, fft=2048)
+    assert usual_log_mel(48_000).shape(401) == (401, 80)
 
 
 def test_formats_in_order():

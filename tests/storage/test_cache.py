@@ -2,12 +2,15 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from scaling.storage import cache
 from scaling.storage.cache import cache_folder, known_digest, make_room
+from scaling.storage.objects import Objects
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +78,20 @@ def test_a_digest_is_taken_again_only_if_the_file_may_have_changed(tmp_path: Pat
     note.unlink()
     note.mkdir()
     assert known_digest(path, content) == "two"
+
+
+def test_what_several_want_at_once_is_fetched_once(monkeypatch: pytest.MonkeyPatch):
+    place = UPath("memory://bucket/part-000000.arrow")
+    place.write_bytes(b"features")
+    fetched: list[str] = []
+
+    def slowly(remote: str, local: str) -> None:
+        fetched.append(remote)
+        time.sleep(0.1)
+        Path(local).write_bytes(b"features")
+
+    monkeypatch.setattr(place.fs, "get_file", slowly)
+    with ThreadPoolExecutor(8) as workers:
+        copies = set(workers.map(lambda _: Objects().cached(place), range(8)))
+    assert len(fetched) == 1
+    assert [copy.read_bytes() for copy in copies] == [b"features"]
