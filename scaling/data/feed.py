@@ -53,6 +53,7 @@ def padded(
     most, *bins = heard.shape(frames)
     parts, rows = store.index.part[places].tolist(), store.index.row[places].tolist()
     firsts = starts * (heard.rate // FRAMES_A_SECOND)
+    clips: list[NDArray[Any]]
     if isinstance(heard, LogMel):
         clips = [
             store.part(part).log_mel(row, heard)[first : first + most]

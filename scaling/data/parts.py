@@ -166,7 +166,7 @@ class Part:
     def waveform(self, row: int, of: Waveform, start: int = 0, count: int = -1) -> NDArray[np.float32]:
         """At most `count` samples (-1: all) from `start` on, float32 [samples]."""
         offsets, content = self._heard[of]
-        return flac_samples(memoryview(content[offsets[row] : offsets[row + 1]]), start, count)
+        return flac_samples(content[offsets[row] : offsets[row + 1]].data, start, count)
 
     def clip_id(self, row: int) -> str:
         """The id of a clip."""

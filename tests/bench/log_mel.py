@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from scaling.data.embedded import sounds
 from scaling.data.features import SAMPLE_RATE, _import_torchaudio, log_mel
 
 RATE, SECONDS = 44_100, 10
@@ -33,13 +34,13 @@ def tone(hertz: float) -> Samples:
 
 
 def medians(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Milliseconds of each way."""
+    """Milliseconds of a processor of each way."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
         for name, way in list(ways.items())[:: 1 if turn % 2 else -1]:
-            began = time.perf_counter()
+            began = time.process_time()
             way()
-            times[name].append(time.perf_counter() - began)
+            times[name].append(time.process_time() - began)
     return {name: 1000 * statistics.median(some[1:]) for name, some in times.items()}
 
 
@@ -57,8 +58,9 @@ def main() -> None:
     torchaudio = _import_torchaudio()
     from lhotse.features.kaldi.layers import Wav2LogFilterBank
 
-    samples = torch.from_numpy(np.cumsum(np.random.default_rng(0).standard_normal(SECONDS * SAMPLE_RATE, np.float32)))
-    samples = 0.3 * (samples - samples.mean()) / samples.abs().max()
+    samples = torch.from_numpy(np.tile(sounds.waveform(7, seed=0, split=sounds.PRETRAIN), 9)[: SECONDS * SAMPLE_RATE])
+    # What recordings have and sounds by rule do not.
+    samples += 1e-3 * torch.randn(len(samples), generator=torch.Generator().manual_seed(0))
     theirs = torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, 512, 400, 160, n_mels=80)
     lhotse = Wav2LogFilterBank(SAMPLE_RATE, num_filters=80)
     mels = {
@@ -67,9 +69,10 @@ def main() -> None:
         "Lhotse": lambda: lhotse(samples[None])[0],
     }
     ours, formula = mels["this project"](), mels["torchaudio"]()
-    print("| log-mels of 10 s | ms | furthest from torchaudio | of other bits in fp16 |\n|---|---:|---:|---:|")
+    print("| log-mels of 10 s | ms of a processor | furthest from torchaudio | share of other numbers in fp16 |")
+    print("|---|---:|---:|---:|")
     for name, spent in medians(mels, rounds).items():
-        far = f"{(ours - formula).abs().max():.1e} | {(ours.half() != formula.half()).float().mean():.4%}"
+        far = f"{(ours - formula).abs().max():.1e} | {(ours.half() != formula.half()).float().mean():.0e}"
         print(f"| {name} | {spent:.1f} | {far if name == 'this project' else ' | '} |")
     kernel = torchaudio.transforms.Resample(RATE, SAMPLE_RATE, lowpass_filter_width=64)
     resamplers: dict[str, Callable[[Samples], Samples]] = {
@@ -80,7 +83,7 @@ def main() -> None:
     }
     clip, high, low = tone(440), tone(11_000), tone(7_000)
     spent = medians({name: lambda way=way: way(clip) for name, way in resamplers.items()}, rounds)
-    print("\n| 10 s of 44.1 kHz to 16 kHz | ms | 11 kHz left, dB | 7 kHz, dB |\n|---|---:|---:|---:|")
+    print("\n| 10 s of 44.1 kHz to 16 kHz | ms of a processor | 11 kHz left, dB | 7 kHz, dB |\n|---|---:|---:|---:|")
     for name, way in resamplers.items():
         print(f"| {name} | {spent[name]:.1f} | {decibels(way(high)):.0f} | {decibels(way(low)):.2f} |")
 
