@@ -175,6 +175,7 @@ def score_rows(study: Study, record: Record, wanted: bool) -> list[dict[str, Any
         "epochs": metrics["cost/epochs"],
         "parameters": int(metrics["cost/encoder_parameters"]),
         "flops": metrics["cost/flops"],
+        "holdout_loss": metrics.get("cost/holdout_loss"),
         "seed": int(params["seed"]),
         "excluded": not wanted,
         "reason": "" if wanted else "not in the grid of the command that made this report",

@@ -22,8 +22,9 @@ from scaling.study.study import Axis, Cell, Study, clips_axis
 SCORES = score("birds", "accuracy", 0.25), replace(score("rooms", "accuracy", 0.75), note="did not converge")
 
 
-def record(cell: Cell) -> Record:
+def record(cell: Cell, loss: float | None = None) -> Record:
     result = tiny_result(cell.run, *SCORES)
+    result = replace(result, cost=replace(result.cost, holdout_loss=loss))
     tags = {**recorded_tags(result), **level_tags(cell)}
     return cell.run.name, "id", parameters(cell.run), recorded_metrics(result), tags
 
@@ -45,6 +46,15 @@ def test_every_score_is_a_row_with_the_levels_of_its_run():
         assert rows["value"].to_list() == [0.25, 0.75]
         assert rows["note"].to_list() == ["", "did not converge"]
     assert not table["excluded"].any()
+
+
+def test_the_loss_on_the_holdout_stands_beside_every_score():
+    study = tiny_study()
+    first, *others = study.cells
+    table = scores_table(study, [record(first, 2.5), *map(record, others)])
+    known = table.filter(pl.col("run") == first.run.name)
+    assert known["holdout_loss"].to_list() == [2.5] * len(SCORES)
+    assert table["holdout_loss"].null_count() == len(SCORES) * len(others)
 
 
 def test_fields_that_vary_have_columns_and_others_none():

@@ -10,12 +10,14 @@ Columns = dict[str, type[pl.DataType]]
 FIXED: Columns = {
     "study": pl.String, "run": pl.String, "reference": pl.String, "protocol": pl.String, "clips": pl.Int64,
     "captions": pl.Int64, "hours": pl.Float64, "samples_seen": pl.Int64, "epochs": pl.Float64, "parameters": pl.Int64,
-    "flops": pl.Float64, "seed": pl.Int64, "task": pl.String, "domain": pl.String, "pooling": pl.String,
-    "metric": pl.String, "value": pl.Float64, "stderr": pl.Float64, "n_test": pl.Int64, "note": pl.String,
-    "excluded": pl.Boolean, "reason": pl.String, "mlflow_run_id": pl.String,
+    "flops": pl.Float64, "holdout_loss": pl.Float64, "seed": pl.Int64, "task": pl.String, "domain": pl.String,
+    "pooling": pl.String, "metric": pl.String, "value": pl.Float64, "stderr": pl.Float64, "n_test": pl.Int64,
+    "note": pl.String, "excluded": pl.Boolean, "reason": pl.String, "mlflow_run_id": pl.String,
 }  # fmt: skip
 AMOUNTS = ("clips", "captions", "hours", "samples_seen", "epochs", "parameters", "flops")
 """The columns that count what a run was given: an axis may run along them."""
+LATER = ("holdout_loss",)
+"""Columns that tables of studies made by earlier versions lack: read as unknown."""
 _HEAD = 3  # columns before the study's own
 
 

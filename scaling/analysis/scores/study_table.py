@@ -13,7 +13,7 @@ from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.design import Design, read_design
 from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.analysis.scores.rows import ALL_TASKS, keys, trained, used
-from scaling.analysis.scores.schema import AMOUNTS, Columns, schema
+from scaling.analysis.scores.schema import AMOUNTS, LATER, Columns, schema
 from scaling.errors import StudyError, steers, visible
 from scaling.storage.own import damaged
 
@@ -38,9 +38,11 @@ def read_scores(path: Path, design: Design) -> pl.DataFrame:
     """
     columns = schema(design)
     try:
-        table = conform(_parquet(path, _ANEW), columns, path)
+        table = _parquet(path, _ANEW)
     except FileNotFoundError:
         raise StudyError(f"{path}: not there; run the study first") from None
+    absent = [pl.lit(None, columns[name]).alias(name) for name in LATER if name not in table.columns]
+    table = conform(table.with_columns(absent), columns, path)
     further = cs.string() | cs.numeric() | cs.boolean()
     return checked(table.select(*columns, further - cs.by_name(*columns)), design, path)
 
@@ -158,4 +160,7 @@ def _wrong(design: Design) -> dict[str, pl.Expr]:
         found[f"{column} no number from 0 to {high:g} (leave it empty where it is not known)"] = ~pl.col(
             column
         ).is_between(0, high)
+    found["holdout_loss no number (leave it empty where it is not known)"] = ~pl.col("holdout_loss").is_between(
+        -high, high
+    )
     return found

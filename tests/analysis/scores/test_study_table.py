@@ -38,6 +38,7 @@ def first_row(column: str, value: object) -> Change:
         (first_row("metric", "word_error"), "less is better"),
         (first_row("stderr", -0.1), "stderr outside 0 to 1"),
         (first_row("clips", 0), "clips below 1"),
+        (first_row("holdout_loss", float("inf")), "holdout_loss no number"),
         (first_row("clips", None), "no clips for a trained run"),
         (first_row("initialization", None), "no initialization for a trained run"),
         (lambda t: t.drop("objective"), "missing column objective"),
@@ -111,3 +112,12 @@ def test_notes_are_gathered(table: pl.DataFrame) -> None:
 def test_metrics_are_named_for_people() -> None:
     assert metric_name("a2t_recall_at_1") == "recall@1 audio→text"
     assert metric_name("accuracy") == "accuracy"
+
+
+def test_a_table_of_before_the_loss_was_kept_is_read(
+    table: pl.DataFrame, changed: Callable[[pl.DataFrame], Path]
+) -> None:
+    folder = changed(table.drop("holdout_loss"))
+    scores = read_scores(folder / "report" / "scores.parquet", DATA_SCALE)
+    assert scores["holdout_loss"].null_count() == scores.height
+    assert scores.columns == read_scores(changed(table) / "report" / "scores.parquet", DATA_SCALE).columns
