@@ -1,5 +1,6 @@
 """Each arm's error averaged over tasks, as curves that are replicated together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,16 +88,23 @@ class Averages:
         return np.asarray(self.replicates.exponents()[arm.row])
 
 
-def averages(draws: Draws, design: Design) -> Averages:
+def averages(draws: Draws, design: Design, costs: Mapping[Arm, Mapping[float, float]] | None = None) -> Averages:
     """Average each arm over the tasks that all have (`means`), and replicate those with several seeds.
 
     Without predictions seeds are the only noise. Along a nominal axis there are no curves, and so no averages.
+
+    Args:
+        costs: where curves run along what the runs cost, each arm's cost by its place on the axis.
     """
     main = draws.cells.filter(primary())
     if design.x.scale == "nominal":
         return Averages({}, 0, "nothing", None)
     cells = {arm: main.filter(arm.rows()) for arm in arms(main, design)}
     seen = means(draws, cells)
+    if costs is not None:
+        # Places are moved after resampling: runs of one size and seed are twins, whatever they cost.
+        of = {arm: replace(one, x=np.array([costs[arm][x] for x in one.x])) for arm, one in seen.of.items()}
+        seen = replace(seen, of=of)
     if not seen.of:
         nothing = np.empty(0)
         none = {arm: Average(arm, nothing, nothing, 0, (), why="no task at all sizes") for arm in cells}

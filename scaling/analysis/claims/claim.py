@@ -18,8 +18,9 @@ class Claim:
     """One question answered, as it stands in claims.json.
 
     Attributes:
-        kind: which question: better, crossover, steeper, worth, shrinks (of two levels of a factor), gain, doubling (of
-            one arm), optimum and what else is asked of a study; see `questions`.
+        kind: which question: better, weighed, crossover, steeper, worth, compute_gain, shrinks (of two levels of a
+            factor), gain, doubling, forecast (of one arm), signal (of one task), decision, two_stages, isoflop, optimum
+            and what else is asked of a study; see `questions`.
         factor: the column of the scores whose levels are compared; "" for a claim about one arm.
         arm, other: the levels, as in the scores (of a second axis in words: "3.2 M parameters"), or the arm's name and
             "". Several arms of which the same is said are joined by "; ".
@@ -29,11 +30,13 @@ class Claim:
             whole axis is.
         sentence: the answer in plain words, with its numbers.
         number, unit: the estimate, in "points" of error (0 to 100), "percent per tenfold", an axis's unit, "times the"
-            unit, "passes" or "exponent"; None where there is none. Of two arms it is above 0 where `arm` is better,
-            gains less from the axis (steeper: `other` falls faster), or has an advantage that shrinks.
+            unit, "times less compute", "times the noise", "percent of pairs", "percent of the error", "passes" or
+            "exponent"; None where there is none. Of two arms it is above 0 where `arm` is better, gains less from the
+            axis (steeper: `other` falls faster), or has an advantage that shrinks.
         interval: of level `level`; None where unknown. For a place on the axis an end at the edge of the sizes means
             "or beyond"; an end that is None is open.
-        probability: that the number is above 0; None for places on the axis and where unknown.
+        probability: that the number is above 0, or above no effect where that is another number: above 1 for what is
+            counted in times, above one half for decisions; None for places on the axis and where unknown.
         chances: further probabilities, by what they are of.
         status: "said" where the interval excludes no difference, or the probability is `crossover.CLAIMED` (`STAYS` of
             who leads) where curves go on beyond the data; "on the edge" where the best of what was tried is the first

@@ -1,11 +1,16 @@
 """All claims of a study: this is where a further kind of claim is added."""
 
 from scaling.analysis.claims.claim import Claim
+from scaling.analysis.claims.compute import gained
+from scaling.analysis.claims.decisions import decided
 from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.claims.isoflops import isoflop_claims
 from scaling.analysis.claims.measured import measured
 from scaling.analysis.claims.optimum import optima
 from scaling.analysis.claims.prospects import prospects
 from scaling.analysis.claims.questions import order
+from scaling.analysis.claims.signals import signal_claims
+from scaling.analysis.claims.stages import staged_claims
 from scaling.analysis.claims.surfaces import surfaces
 
 
@@ -16,4 +21,9 @@ def claims(known: Evidence) -> list[Claim]:
     told = {claim.pair for claim in ahead if claim.kind == "worth"}
     within = [claim for claim in measured(known) if claim.kind != "worth" or claim.pair not in told]
     best = [*surfaces(known.planes), *optima(known.values, known.design.x)]
-    return sorted([*best, *within, *ahead], key=lambda claim: order(claim, known.design))
+    further = [
+        *gained(known.gains, known.design), *decided(known.decisions, known.design),
+        *signal_claims(known.signals, known.weighed, known.design), *staged_claims(known.stages, known.design),
+        *isoflop_claims(known.isoflops),
+    ]  # fmt: skip
+    return sorted([*best, *within, *ahead, *further], key=lambda claim: order(claim, known.design))

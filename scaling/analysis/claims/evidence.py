@@ -5,9 +5,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from scaling.analysis.claims.averages import Averages, averages
+from scaling.analysis.claims.compute import Gain, gains
+from scaling.analysis.claims.decisions import Decisions, decisions
 from scaling.analysis.claims.differences import Differences, differences
+from scaling.analysis.claims.isoflops import Isoflop, isoflops
 from scaling.analysis.claims.optimum import Values, values
 from scaling.analysis.claims.pairs import Pair, pairs
+from scaling.analysis.claims.signals import Signal, Weighed, signals, weighed
+from scaling.analysis.claims.stages import Stages, stages
 from scaling.analysis.claims.twins import Twins, twins
 from scaling.analysis.claims.two_axes import Plane, planes
 from scaling.analysis.scores.design import Design
@@ -28,6 +33,11 @@ class Evidence:
         twins: the pairs as two curves; none along a nominal axis.
         planes: the arms over two axes; none where the study has one.
         values: the arms along a nominal axis; none along another.
+        gains: the pairs by what they need of compute; none where that does not grow along the axis.
+        decisions: how often smaller sizes order the arms as the largest does.
+        signals: how well each task tells the arms apart, and `weighed` the pairs' averages weighed by that.
+        stages: the loss on the holdout as a way to the error; of no arm where it is not known.
+        isoflops: the arms over two axes at equal compute.
     """
 
     design: Design
@@ -39,6 +49,12 @@ class Evidence:
     twins: list[Twins]
     planes: list[Plane]
     values: list[Values]
+    gains: list[Gain]
+    decisions: Decisions
+    signals: list[Signal]
+    weighed: list[Weighed]
+    stages: Stages
+    isoflops: list[Isoflop]
 
 
 def gather(scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design) -> Evidence:
@@ -50,7 +66,9 @@ def gather(scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Desig
     draws = draw(scores, predictions, design)
     compared = pairs(draws.cells, design)
     found = averages(draws, design)
+    apart, laid_out, told = differences(draws, compared), planes(draws, scores, design), signals(draws, design)
     return Evidence(
-        design, scores, draws, compared, differences(draws, compared), found, twins(found, compared),
-        planes(draws, scores, design), values(draws, design),
+        design, scores, draws, compared, apart, found, twins(found, compared), laid_out, values(draws, design),
+        gains(draws, scores, design, compared, apart), decisions(draws, design), told, weighed(draws, told, compared),
+        stages(draws, scores, design), isoflops(laid_out),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from scaling.analysis.claims.claim import (
 from scaling.analysis.claims.differences import PAIR, better
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.claims.pairs import Pair
+from scaling.analysis.curves.crossover import needed
 from scaling.analysis.curves.fit import LEVEL, Floats, interval
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Axis
@@ -196,8 +197,8 @@ def _worth(pair: Pair, rows: pl.DataFrame, x: Floats, y: Floats, axis: Axis) -> 
     errors = {True: (rows["error_arm"].to_numpy(), x), False: (rows["error_other"].to_numpy(), y)}
     ahead = row["difference"] >= 0
     (point, drawn), (goal, goals) = errors[ahead != pair.baseline], errors[ahead == pair.baseline]
-    number = float(_needed(sizes, point[None], goal[[at]])[0])
-    low, high = interval(_needed(sizes, drawn.T, goals[at]))
+    number = float(needed(sizes, point[None], goal[[at]])[0])
+    low, high = interval(needed(sizes, drawn.T, goals[at]))
     names = pair.labels if ahead else pair.labels[::-1]
     seeker, model = names[::-1] if pair.baseline else names
     # What rounds to the edge is told as the edge: beyond it nothing was measured.
@@ -229,14 +230,6 @@ def _two_digits(size: float, sizes: Floats) -> float:
     if smallest < rounded < largest:
         return rounded
     return float(sizes[0] if rounded <= smallest else sizes[-1])
-
-
-def _needed(sizes: Floats, errors: Floats, goal: Floats) -> Floats:
-    """(n,), (b, n), (b,) -> (b,) the size at which a piecewise power law meets the goal, within the sizes."""
-    falling = np.log(np.maximum(np.minimum.accumulate(errors, axis=1), 1e-9))
-    wanted = np.log(np.maximum(goal, 1e-9))
-    log = np.log(sizes)
-    return np.exp([np.interp(-g, -line, log) for g, line in zip(wanted, falling, strict=True)])
 
 
 def _gains(known: Evidence) -> list[Claim]:

@@ -4,9 +4,18 @@ from scaling.analysis.claims.claim import Claim
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.words import capital, factor_name, unit
 
-OF_TWO = ("better", "crossover", "steeper", "worth", "shrinks")  # of two levels of a factor, in the order of a report
+# Of two levels of a factor, in the order of a report.
+OF_TWO = ("better", "weighed", "crossover", "steeper", "worth", "compute_gain", "shrinks")
 OF_ONE = ("gain", "doubling")  # of one arm
-KINDS = (*OF_TWO, *OF_ONE)
+FURTHER = {
+    "isoflop": "Which size is best at equal compute?",
+    "decision": "How small may runs be that decide as the largest?",
+    "signal": "Which tasks tell the arms apart?",
+    "two_stages": "Does the loss on the holdout predict the error?",
+    "forecast": "Does the loss on the holdout predict the error?",
+}
+"""What else is asked of a study, and how a report heads the answer: in tables of their own, beside the verdict."""
+KINDS = (*OF_TWO, *OF_ONE, *FURTHER)
 
 
 def order(claim: Claim, design: Design) -> tuple[int, int]:
@@ -22,6 +31,8 @@ def order(claim: Claim, design: Design) -> tuple[int, int]:
 def question(claim: Claim, design: Design) -> str:
     """What a claim answers, as a heading: "Which objective?", "Objective: do the curves cross?"."""
     along = unit(design.x)
+    if claim.kind in FURTHER:
+        return FURTHER[claim.kind]
     if claim.kind in OF_ONE:
         return f"How many {along}?" if design.x.unit else f"How far along {along}?"
     if claim.kind == "worth" and not claim.factor:
@@ -37,6 +48,8 @@ def question(claim: Claim, design: Design) -> str:
         "crossover": "do the curves cross?",
         "steeper": "which curve is steeper?",
         "worth": f"what is the advantage worth in {along}?",
+        "compute_gain": "what is the advantage worth in compute?",
+        "weighed": "and with tasks weighed by what they tell?",
         "shrinks": f"does the advantage shrink with more {along}?",
     }.get(claim.kind, f"{claim.kind.replace('_', ' ')}?")
     name = second.name if second else factor_name(claim.factor)

@@ -38,6 +38,8 @@ class Plane:
         law: fitted, with draws; None where `why` says why not.
         cost: what a run costs by N and D; None where `why_no_cost` says why not.
         computes: (runs,) flops, ascending; empty without a cost.
+        flops: (n,) of a run at each place, on average; NaN where unknown.
+        resampled: (r, n) errors, seeds and test clips resampled together; empty with one seed.
     """
 
     arm: Arm
@@ -55,6 +57,8 @@ class Plane:
     cost: Cost | None = None
     why_no_cost: str = ""
     computes: Floats = field(default_factory=lambda: np.empty(0))
+    flops: Floats = field(default_factory=lambda: np.empty(0))
+    resampled: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False, compare=False)
 
     @property
     def repeats(self) -> bool:
@@ -105,8 +109,11 @@ def _plane(arm: Arm, one: Mean, seen: Means, where: Floats, runs: pl.DataFrame, 
     """`where` (n, 2) places on the axes, in the design's order."""
     at = [1, 0] if _data_is_second(design) else [0, 1]
     (data, size), (D, N) = [design.axes[k] for k in at], where[:, at].T
-    found = Plane(arm, size, data, N, D, one.error, one.n_seeds, one.runs, seen.tasks, seen.covers)
     again = None if one.resampled is None else one.resampled[:FIT_RESAMPLES]
+    found = Plane(
+        arm, size, data, N, D, one.error, one.n_seeds, one.runs, seen.tasks, seen.covers,
+        flops=_flops(runs, size, data, N, D), resampled=np.empty((0, N.size)) if again is None else again,
+    )  # fmt: skip
     try:
         found = replace(found, law=_law(found, again))
         if again is None or found.residual > _OFF * noise_about(np.log(np.maximum(again, _TINY))):
@@ -118,6 +125,14 @@ def _plane(arm: Arm, one: Mean, seen: Means, where: Floats, runs: pl.DataFrame, 
         return replace(found, cost=fit_cost(own[0], own[1], own[2]), computes=np.sort(own[2]))
     except ValueError as error:
         return replace(found, why_no_cost=str(error))
+
+
+def _flops(runs: pl.DataFrame, size: Axis, data: Axis, N: Floats, D: Floats) -> Floats:
+    """(n,) what runs at these places cost on average; NaN where one of them does not say."""
+    places = [runs[axis.column].cast(pl.Float64).to_numpy() for axis in (size, data)]
+    flops = runs["flops"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    here = [(places[0] == n) & (places[1] == d) for n, d in zip(N, D, strict=True)]
+    return np.array([float(flops[mine].mean()) if mine.any() else float("nan") for mine in here])
 
 
 def _law(plane: Plane, resampled: Floats | None) -> Surface | Repetition:

@@ -90,6 +90,14 @@ def overtaken(x: Floats, lead: Floats) -> Floats:
     return np.where(below[:, 0], 0.0, np.where(below.any(axis=1), found, np.inf))
 
 
+def needed(sizes: Floats, errors: Floats, goal: Floats) -> Floats:
+    """(n,), (b, n), (b,) -> (b,) the size at which a piecewise power law meets the goal, within the sizes."""
+    falling = np.log(np.maximum(np.minimum.accumulate(errors, axis=1), 1e-9))
+    wanted = np.log(np.maximum(goal, 1e-9))
+    log = np.log(sizes)
+    return np.exp([np.interp(-g, -line, log) for g, line in zip(wanted, falling, strict=True)])
+
+
 def share(happened: NDArray[np.bool_]) -> float:
     """Share of replicates in which something happened, never exactly 0 or 1."""
     return (float(happened.sum()) + 0.5) / (happened.size + 1)

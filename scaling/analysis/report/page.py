@@ -17,6 +17,7 @@ from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report import left_out
 from scaling.analysis.report.contrasts import of_pair
 from scaling.analysis.report.escapes import everywhere, markdown
+from scaling.analysis.report.further import further
 from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
 from scaling.analysis.scores.arms import arms, constants
@@ -92,6 +93,7 @@ def content(
             *verdict(claims, design, [task for task, _ in tasks(runs)]), *left_out.not_compared(draws.cells, design)
         ],
         "answers": _answers(claims, design),
+        "further": further(known, claims),
         "errors": _errors(known, sizes),
         "scopes": _scopes(known),
         "curves": _curves(table),

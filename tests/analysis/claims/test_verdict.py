@@ -28,11 +28,14 @@ def test_the_verdict_answers_a_question_a_factor(study_claims: list[Claim], stud
 def test_questions_name_their_factor(study_claims: list[Claim], study_evidence: Evidence) -> None:
     asked = list(dict.fromkeys(question(claim, study_evidence.design) for claim in study_claims))
     assert asked == [
-        "Which objective?", "Objective: do the curves cross?", "Objective: which curve is steeper?",
+        "Which objective?", "Objective: and with tasks weighed by what they tell?",
+        "Objective: do the curves cross?", "Objective: which curve is steeper?",
         "Objective: what is the advantage worth in clips?", "Objective: does the advantage shrink with more clips?",
-        "Which initialization?", "Initialization: do the curves cross?", "Initialization: which curve is steeper?",
+        "Which initialization?", "Initialization: and with tasks weighed by what they tell?",
+        "Initialization: do the curves cross?", "Initialization: which curve is steeper?",
         "Initialization: what is the advantage worth in clips?",
         "Initialization: does the advantage shrink with more clips?", "How many clips?",
+        "How small may runs be that decide as the largest?", "Which tasks tell the arms apart?",
     ]  # fmt: skip
 
 
