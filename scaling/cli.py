@@ -149,6 +149,7 @@ def report(source: tyro.conf.Positional[str], out: str = "", axis: str = "clips"
     A table is a .csv or .parquet file with one score a row and at least the columns objective (the arm's name; "none":
     a reference), clips (unique clips trained on), task, metric, and value (0 to 1, more is better). Where they are
     given, these are used too: seed, reference ("": a run under study), protocol, samples_seen, epochs, parameters,
+    flops (of the run: what an advantage is worth in compute), holdout_loss (of the run: whether it predicts the error),
     stderr (of the value, over test clips), n_test, domain, note, excluded and reason (true and why: left out, and
     listed); and of encoder, audio_init, text_init and sources those that vary are compared.
 

@@ -76,6 +76,7 @@ class Many:
     loss: float | None = None
     useless: int = 0
     n_test: int = 1000
+    sizes: tuple[int, ...] = SIZES
 
     @property
     def design(self) -> Design:
@@ -90,13 +91,13 @@ class Many:
         own, turn = (s * rng.standard_normal((self.arms, self.tasks)) for s in (self.between, 0.02))
         tells = (np.arange(self.tasks) >= self.useless).astype(float)
         ease = rng.uniform(0.7, 1.2, self.tasks)
-        x = np.array(SIZES) / 1000
+        x = np.array(self.sizes) / 1000
         ln = (np.log(level) + own) * tells
         true = 0.3 * ease[:, None] * np.exp(ln[..., None]) * x ** -(0.3 + (steep - 0.3 + turn) * tells)[..., None]
         slope, middle = rng.uniform(1.5, 3.0, self.tasks), rng.uniform(2.5, 3.0, self.tasks)
         rows: list[dict[str, Any]] = []
         for i in range(self.arms):
-            for k, clips in enumerate(SIZES):
+            for k, clips in enumerate(self.sizes):
                 loss = 1.5 + 0.1 * i + 6.0 * clips**-0.25
                 if self.loss is not None:
                     true[i, :, k] = 0.9 / (1 + np.exp(-slope * (loss - middle)))

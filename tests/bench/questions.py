@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis"))
 from made_study import SIZES, Many, a, b, best_size, equal_compute, gain, holds, spread
@@ -16,6 +17,7 @@ from scaling.analysis.claims.decisions import decisions
 from scaling.analysis.claims.pairs import pairs
 from scaling.analysis.claims.signals import signals, weighed
 from scaling.analysis.claims.stages import stages
+from scaling.analysis.scores.resamples import draw
 
 Row = tuple[str, list[tuple[bool, float]]]
 
@@ -58,7 +60,7 @@ def signal_rows(n: int) -> Iterator[Row]:
             for one, truth in zip(found, spread(true), strict=True):
                 low, high = (end * one.noise for end in one.interval)
                 (differ if truth < 1e-9 else ratios).append((low <= truth <= high, one.ratio))
-            two = weighed(draws, found, pairs(draws.cells, case.design))[0]
+            two = weighed(draws, found, pairs(draws.cells, case.design), case.design)[0]
             w = np.array([one.weight for one in found])
             apart = float(w @ (true[1, :, -1] - true[0, :, -1]) / w.sum())
             pair.append((holds(two.weighed[1:], apart), two.weighed[0]))
@@ -82,6 +84,21 @@ def stage_rows(n: int) -> Iterator[Row]:
         yield f"the better is named ({named}), {name}", [(one.named == named, one.probability) for one in found]
 
 
+def forecast_rows(n: int) -> Iterator[Row]:
+    """What a run at four times the largest size did, held back, against both forecasts."""
+    for case in (Many(2, 6, loss=0.002, sizes=(250, *SIZES)), Many(2, 6, loss=0.01, noise=0.08, sizes=(250, *SIZES))):
+        told: dict[str, list[tuple[bool, float]]] = {"direct": [], "two stages": []}
+        for k in range(n):
+            scores, _ = case.scores(np.random.default_rng(k))
+            seen, kept = scores.filter(pl.col("clips") < SIZES[-1]), scores.filter(clips=SIZES[-1], seed=0)
+            for one in stages(draw(seen, None, case.design), seen, case.design).arms:
+                error = 1 - float(kept.filter(one.arm.rows())["value"].to_numpy().mean())
+                for name, (value, ends) in (("direct", one.direct), ("two stages", one.staged)):
+                    told[name].append((holds(ends, error), 100 * abs(np.log(value / error))))
+        for name, those in told.items():
+            yield f"forecast at 4 times the sizes, {name}, loss noise {case.loss}, error noise {case.noise}", those
+
+
 def isoflop_rows(n: int) -> Iterator[Row]:
     for seeds, noise in ((3, 0.02), (3, 0.005), (1, 0.01)):
         sizes: dict[float, list[tuple[bool, float]]] = {}
@@ -99,16 +116,25 @@ def isoflop_rows(n: int) -> Iterator[Row]:
         yield f"exponent of the best size (true {b / (a + b):.2f}), {seeds} seeds, noise {noise}", exponents
 
 
-PARTS: tuple[Callable[[int], Iterator[Row]], ...] = (compute_rows, decision_rows, signal_rows, stage_rows, isoflop_rows)
+PARTS: tuple[Callable[[int], Iterator[Row]], ...] = (
+    compute_rows,
+    decision_rows,
+    signal_rows,
+    stage_rows,
+    forecast_rows,
+    isoflop_rows,
+)
 
 
-def main(n: int) -> None:
+def main(n: int, parts: list[str]) -> None:
     print("| what | held | median | studies |\n|---|---:|---:|---:|")
     for part in PARTS:
+        if parts and part.__name__.removesuffix("_rows") not in parts:
+            continue
         for name, told in part(n):
             held, numbers = np.array(told, dtype=np.float64).reshape(-1, 2).T
             print(f"| {name} | {100 * held.mean():.0f} % | {np.nanmedian(numbers):.3g} | {len(told)} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200, sys.argv[2:])

@@ -103,6 +103,9 @@ def one_line(error: StudyError) -> None:
     assert not steers(str(error))
 
 
+FLOATS = ("stderr", "flops", "holdout_loss")
+
+
 @st.composite
 def tables(draw: Callable[..., Any]) -> pl.DataFrame:
     """Scores of two or three arms, at a few sizes and seeds, some of them missing."""
@@ -111,12 +114,13 @@ def tables(draw: Callable[..., Any]) -> pl.DataFrame:
     stderr = draw(st.sampled_from([STDERRS, st.just(0.01), st.just(None)]))
     number = draw(st.sampled_from([st.none(), st.just(0.0), USABLE, st.just(1e6)]))
     tests = draw(st.sampled_from([st.just(100), st.sampled_from([1, 2**62])]))
-    full = draw(st.booleans())
+    loss = draw(st.sampled_from([st.none(), USABLE, st.floats(0.1, 10), st.floats(-1, 1)]))
+    full, dearer = draw(st.booleans()), draw(st.booleans())
     rows = [
         {
             "objective": arm, "width": size, "task": task, "metric": "accuracy", "seed": seed, "value": draw(value),
             "stderr": draw(stderr), "n_test": draw(tests), "samples_seen": draw(st.sampled_from([None, 1, 2**62])),
-            "flops": draw(number),
+            "flops": size if dearer else draw(number), "holdout_loss": draw(loss),
         }
         for arm in ("a", "b", "c")[: draw(st.integers(1, 3))]
         for task in ("t", "u")[: draw(st.integers(1, 2))]
@@ -124,7 +128,7 @@ def tables(draw: Callable[..., Any]) -> pl.DataFrame:
         for seed in range(draw(st.integers(1, 3)))
         if full or draw(st.integers(0, 9))
     ]  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"stderr": pl.Float64, "flops": pl.Float64})
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=dict.fromkeys(FLOATS, pl.Float64))
 
 
 def as_csv(table: pl.DataFrame, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.resamples import Draws
 from scaling.analysis.scores.rows import primary, trained
-from scaling.analysis.scores.words import place, thousands, two_digits
+from scaling.analysis.scores.words import place, power, thousands, two_digits
 
 Unit = Literal["flops", "samples_seen"]
 NAMES: dict[Unit, tuple[str, str]] = {"flops": ("compute", "FLOPs"), "samples_seen": ("samples seen", "samples seen")}
@@ -176,7 +176,7 @@ def _claim(one: Gain, design: Design) -> Claim:
     said = one.low > 1 or one.high < 1
     text = (
         f"{'by their curves ' if one.by_law else ''}{seeker} would need {less} {of} for the average error of {model} "
-        f"with {place(design.x, one.x)} and {thousands(float(f'{one.compute:.3g}'))} {unit} ({span}; less with "
+        f"with {place(design.x, one.x)} and {amount(one)} {unit} ({span}; less with "
         f"probability {chance(probability)}){'.' if said else ': too uncertain to say which needs less.'}"
     )
     inside = 0 < one.number < np.inf
@@ -189,6 +189,11 @@ def _claim(one: Gain, design: Design) -> Claim:
         interval=None if interval == (None, None) else interval, probability=one.probability, covers=one.covers,
         runs=one.runs, status="said" if said else "cannot be said",
     )  # fmt: skip
+
+
+def amount(one: Gain) -> str:
+    """What the other arm's largest run costs."""
+    return power(one.compute) if one.unit == "flops" else thousands(float(f"{one.compute:.3g}"))
 
 
 def _less(one: Gain) -> tuple[str, str]:

@@ -69,6 +69,6 @@ def gather(scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Desig
     apart, laid_out, told = differences(draws, compared), planes(draws, scores, design), signals(draws, design)
     return Evidence(
         design, scores, draws, compared, apart, found, twins(found, compared), laid_out, values(draws, design),
-        gains(draws, scores, design, compared, apart), decisions(draws, design), told, weighed(draws, told, compared),
-        stages(draws, scores, design), isoflops(laid_out),
+        gains(draws, scores, design, compared, apart), decisions(draws, design), told,
+        weighed(draws, told, compared, design), stages(draws, scores, design), isoflops(laid_out),
     )  # fmt: skip

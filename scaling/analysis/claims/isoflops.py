@@ -12,7 +12,7 @@ from scaling.analysis.curves.isoflop import Profile, profiles
 from scaling.analysis.curves.observed import LEVEL, Interval, interval
 from scaling.analysis.curves.surface import Surface
 from scaling.analysis.scores.resamples import FIT_RESAMPLES
-from scaling.analysis.scores.words import place, plain, sized, two_digits, unit
+from scaling.analysis.scores.words import place, plain, power, sized, two_digits, unit
 
 _TINY = 1e-9  # a resampled error of 0 has no logarithm
 _LEVEL = f"{100 * LEVEL:.0f} % interval"
@@ -80,7 +80,7 @@ def _optimum(one: Isoflop, at: Profile) -> Claim:
     edge = max(edges, key=lambda name: edges[name])
     low, high = optimum_interval(at)
     ends: Ends = (low if low > smallest else None, high if high < largest else None)
-    with_it = f"by runs of equal compute, {flops(at.compute)} FLOPs"
+    with_it = f"by runs of equal compute, {power(at.compute)} FLOPs"
     span = f"{plain(smallest) + ' or less' if ends[0] is None else two_digits(low)} to " + (
         f"{plain(largest)} or more" if ends[1] is None else two_digits(high)
     )
@@ -121,12 +121,6 @@ def _growth(one: Isoflop) -> Claim:
     return _claim(
         one, text, number, "exponent", (low, high), "said" if said else "cannot be said", None, {}, probability=grows
     )
-
-
-def flops(compute: float) -> str:
-    """A compute with two digits: 1.4e11."""
-    digits, _, power = f"{compute:.1e}".partition("e")
-    return f"{digits}e{int(power)}"
 
 
 def _claim(

@@ -5,7 +5,7 @@ both as standard deviations of ln error about the arms' mean, over all sizes. Th
 checkpoints of a run, which these studies do not score.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,10 +87,18 @@ class Signal:
 
 
 def signals(draws: Draws, design: Design) -> list[Signal]:
-    """Of every task that several arms have at a size, and of which some noise is known, by name."""
+    """Of every task that arms of several levels have at a size, and of which some noise is known, by name.
+
+    Arms along a second axis are sizes too: that a larger one errs less is no signal.
+    """
+    if design.x.scale == "nominal":
+        return []
     main = draws.cells.filter(primary())
-    there = arms(main, design)
-    if not 1 < len(there) <= _MOST_ARMS or design.x.scale == "nominal":
+    axes = ["x", *(axis.column for axis in design.axes[1:])]
+    places = main.select(axes).unique().sort(axes).with_row_index("place")
+    main = main.join(places, on=axes, maintain_order="left").with_columns(x=pl.col("place"))
+    there = arms(main, replace(design, axes=design.axes[:1]))
+    if not 1 < len(there) <= _MOST_ARMS:
         return []
     found = [_signal(draws, main.filter(pl.col("task") == task), there) for task in main["task"].unique().sort()]
     return [one for one in found if one is not None]
@@ -169,15 +177,17 @@ class Weighed:
     runs: tuple[str, ...]
 
 
-def weighed(draws: Draws, found: list[Signal], compared: list[Pair]) -> list[Weighed]:
-    """Every pair, over the tasks that both arms have at their largest common size; none where no task tells arms apart
-    or there is but one."""
+def weighed(draws: Draws, found: list[Signal], compared: list[Pair], design: Design) -> list[Weighed]:
+    """Every pair of two levels of a factor, over the tasks that both arms have at their largest common size; none where
+    no task tells arms apart or there is but one."""
     weights = {one.task: one.weight for one in found}
     if len(weights) < 2 or not any(weights.values()):
         return []
     main = draws.cells.filter(primary())
-    told = []
+    told, second = [], [axis.column for axis in design.axes[1:]]
     for pair in compared:
+        if pair.factor in second:
+            continue
         one, other = (main.filter(arm.rows()) for arm in (pair.arm, pair.other))
         both = one.join(other, on=["task", "x"], suffix="_other")
         both = both.filter(pl.col("task").is_in(list(weights)), pl.col("x") == pl.col("x").max()).sort("task")

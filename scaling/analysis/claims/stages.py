@@ -97,8 +97,9 @@ class _Arm:
 
     def with_average(self) -> tuple[Floats, Floats, Floats]:
         """Errors (tasks + 1, n), resampled, and seeds behind them; the average over tasks is the last."""
-        parts = [(self.error, np.mean), (self.resampled, np.mean), (self.counts, np.min)]
-        error, again, counts = (np.concatenate([part, of(part, axis=0)[None]]) for part, of in parts)
+        averages = self.error.mean(axis=0), self.resampled.mean(axis=0), self.counts.min(axis=0)
+        parts = zip((self.error, self.resampled, self.counts), averages, strict=True)
+        error, again, counts = (np.concatenate([part, average[None]]) for part, average in parts)
         return error, again, counts
 
 

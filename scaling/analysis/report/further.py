@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from scaling.analysis.claims.claim import Claim, chance, percent, points
-from scaling.analysis.claims.compute import NAMES
+from scaling.analysis.claims.compute import NAMES, Gain, amount
 from scaling.analysis.claims.evidence import Evidence
-from scaling.analysis.claims.isoflops import flops, optimum_interval
+from scaling.analysis.claims.isoflops import optimum_interval
 from scaling.analysis.claims.questions import FURTHER
 from scaling.analysis.curves.curve import BEYOND
 from scaling.analysis.curves.observed import LEVEL, Interval
-from scaling.analysis.scores.words import capital, place, plain, thousands, two_digits
+from scaling.analysis.scores.words import capital, place, plain, power, two_digits
 
 MOST_ROWS = 40
 _LEVEL = f"{100 * LEVEL:.0f} %"
@@ -119,22 +119,28 @@ def _compute(known: Evidence) -> _Table | None:
     if not known.gains:
         return None
     of, counted = NAMES[known.gains[0].unit]
-    rows: Rows = []
-    for one in known.gains:
-        open_ = one.low <= 1 <= one.high
-        low = "none" if one.low == 0 else f"{_times(one.low)}" if one.low < np.inf else f"over {_times(one.most)}"
-        high = _times(one.high) if one.high < np.inf else "no upper end"
-        number = _times(one.number) if 0 < one.number < np.inf else "beyond the sizes"
-        rows.append((_pair(one.pair.name, one.pair.held), [
-            _cell(number, f"{low} to {high}", open_), _cell(chance(one.probability)),
-            _cell(thousands(float(f"{one.compute:.3g}"))),
-        ]))  # fmt: skip
+    rows: Rows = [
+        (_pair(one.pair.name, one.pair.held), [_gain(one), _cell(chance(one.probability)), _cell(amount(one))])
+        for one in known.gains
+    ]
     lead = (
         f"How many times less {of} the first of a pair needs than the second for one average error: that which the one "
         f"that errs more reaches with what its largest run cost. {_LEVEL} interval below; above 1 the first needs less."
     )
     head = ["pair", f"times less {of}", "probability that it needs less", f"{counted} of that run"]
     return f"What is an advantage worth in {of}?", lead, head, rows
+
+
+def _gain(one: Gain) -> Cell:
+    """How many times less, with its interval; what lies beyond the smallest run is told as such."""
+    if one.number == np.inf or one.number <= 0:
+        return _cell(f"over {_times(one.most)}" if one.number else f"under {_times(1 / one.most)}", "beyond the sizes")
+    ends = f"{_times(one.low)} to {_times(one.high)}"
+    if one.high == np.inf:
+        ends = f"{_times(one.low)} or more" if one.low > 0 else "open at both ends"
+    elif one.low == 0:
+        ends = f"{_times(one.high)} or less"
+    return _cell(_times(one.number), ends, one.low <= 1 <= one.high)
 
 
 def _stages(known: Evidence, claims: list[Claim]) -> _Table | None:
@@ -172,7 +178,7 @@ def _isoflop(known: Evidence) -> _Table | None:
             start = f"{plain(at.sizes[0])} or less" if low <= at.sizes[0] else two_digits(low)
             end = f"{plain(at.sizes[-1])} or more" if high >= at.sizes[-1] else two_digits(high)
             best = two_digits(at.optimum) if at.inside else f"on the edge, {plain(at.optimum)}"
-            name = f"{one.plane.arm.name}, {flops(at.compute)}" if several else flops(at.compute)
+            name = f"{one.plane.arm.name}, {power(at.compute)}" if several else power(at.compute)
             least = float(at.error.min())
             rows.append((name, [_cell(best, f"{start} to {end}", not at.inside), _cell(f"{at.sizes.size}"),
                                 _cell(percent(least))]))  # fmt: skip

@@ -42,8 +42,9 @@ def read_table(path: Path, axis: str = "clips", factors: tuple[str, ...] = ()) -
 
     Needed are the axis (unique clips trained on, if no other column is given), task, metric and value (0 to 1, more is
     better), and the factors: objective (the arm's name; "none" is a reference), or those given. Used where given: the
-    other columns of a study's scores (`schema.FIXED`), among them seed, protocol, samples_seen, epochs, stderr (of the
-    probe, over test clips), n_test, domain, excluded and reason. A task with several metrics becomes one task a metric.
+    other columns of a study's scores (`schema.FIXED`), among them seed, protocol, samples_seen, epochs, flops,
+    holdout_loss, stderr (of the probe, over test clips), n_test, domain, excluded and reason. A task with several
+    metrics becomes one task a metric.
 
     Args:
         axis: the column that curves run along; numbers above 0, or names, along which nothing is fitted.

@@ -28,6 +28,12 @@ def two_digits(number: float) -> str:
     return thousands(float(f"{number:.2g}"))
 
 
+def power(number: float) -> str:
+    """A large number with two digits: 1.4e11."""
+    digits, _, ten = f"{number:.1e}".partition("e")
+    return f"{digits}e{int(ten)}"
+
+
 def plain(value: Value) -> str:
     """A place on an axis without its unit: a number as `thousands` says it, a name as it is."""
     return value if isinstance(value, str) else thousands(value)

@@ -44,7 +44,7 @@ def test_intervals_hold_the_true_signal_and_the_true_weighed_difference(case: Ma
             low, high = (end * one.noise for end in one.interval)
             held.append(low <= truth <= high)
         w = np.array([one.weight for one in found])
-        two = weighed(draws, found, pairs(draws.cells, case.design))[0]
+        two = weighed(draws, found, pairs(draws.cells, case.design), case.design)[0]
         pair.append(holds(two.weighed[1:], float(w @ (true[1, :, -1] - true[0, :, -1]) / w.sum())))
     assert np.mean(held) >= 0.9 - 3 * np.sqrt(0.09 / len(held))
     assert np.mean(pair) >= 0.9 - 3 * np.sqrt(0.09 / len(pair))
@@ -71,7 +71,7 @@ def test_without_noise_or_with_one_arm_there_is_nothing_to_tell() -> None:
 
     silent = draw(scores.with_columns(stderr=None), None, case.design)
     assert signals(silent, case.design) == []
-    assert weighed(silent, [], pairs(silent.cells, case.design)) == []
+    assert weighed(silent, [], pairs(silent.cells, case.design), case.design) == []
     alone = scores.filter(objective="arm 0")
     assert signals(draw(alone, None, case.design), case.design) == []
     assert signal_claims([], [], case.design) == []
