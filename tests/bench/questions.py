@@ -60,10 +60,10 @@ def signal_rows(n: int) -> Iterator[Row]:
             for one, truth in zip(found, spread(true), strict=True):
                 low, high = (end * one.noise for end in one.interval)
                 (differ if truth < 1e-9 else ratios).append((low <= truth <= high, one.ratio))
-            two = weighed(draws, found, pairs(draws.cells, case.design), case.design)[0]
             w = np.array([one.weight for one in found])
-            apart = float(w @ (true[1, :, -1] - true[0, :, -1]) / w.sum())
-            pair.append((holds(two.weighed[1:], apart), two.weighed[0]))
+            for two in weighed(draws, found, pairs(draws.cells, case.design), case.design)[:1]:
+                apart = float(w @ (true[1, :, -1] - true[0, :, -1]) / w.sum())
+                pair.append((holds(two.weighed[1:], apart), two.weighed[0]))
         name = f"{case.arms} arms, {case.seeds} seeds, {case.useless} of {case.tasks} tasks useless"
         yield f"signal of a task, {name}", ratios
         if differ:

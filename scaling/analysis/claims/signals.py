@@ -94,9 +94,9 @@ def signals(draws: Draws, design: Design) -> list[Signal]:
     if design.x.scale == "nominal":
         return []
     main = draws.cells.filter(primary())
-    axes = ["x", *(axis.column for axis in design.axes[1:])]
-    places = main.select(axes).unique().sort(axes).with_row_index("place")
-    main = main.join(places, on=axes, maintain_order="left").with_columns(x=pl.col("place"))
+    second = [axis.column for axis in design.axes[1:]]
+    if second:
+        main = main.with_columns(x=pl.struct("x", *second).rank("dense"))
     there = arms(main, replace(design, axes=design.axes[:1]))
     if not 1 < len(there) <= _MOST_ARMS:
         return []
