@@ -40,7 +40,7 @@ class Signal:
         freedom: degrees of freedom of the spread and of the noise.
         spread: (signal² + noise²) / noise², as estimated before anything is taken for 0.
         weight: signal² / (signal² + noise²): the share of the spread that is no noise.
-        rows: of the cells behind it.
+        n_seeds, runs: behind it.
     """
 
     task: str

@@ -49,8 +49,8 @@ def method(n_seeds: int, curves: pl.DataFrame, paired: bool, axis: Axis) -> list
         f"Differences are paired: {shared}; probabilities are shares of resamples, "
         "and averages weigh tasks equally and take these tasks as given.",
         *_beyond(n_seeds),
-        "No interval knows of the probes’ training clips or of the retrieval pool, and only those of decisions and of two "
-        "stages know of the choice of tasks.",
+        "No interval knows of the probes’ training clips or of the retrieval pool, and only those of decisions and of "
+        "two stages know of the choice of tasks.",
     ]
     if law:
         return told
