@@ -1,10 +1,11 @@
-"""Tiny text models as the hub has them: a configuration, weights and a tokenizer with numbers of their own."""
+"""Tiny models as the hub has them: a configuration, weights, and a tokenizer with numbers of its own."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import scaling.models.library  # noqa: F401  # before transformers, whose torchaudio it leaves out
+# Before transformers, whose torchaudio it leaves out.
+from scaling.models.library import AUDIO, configuration
 
 # isort: split
 import torch
@@ -22,6 +23,35 @@ SHAPES: dict[str, dict[str, Any]] = {
     "bart": {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
              "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "max_position_embeddings": 40},
 }  # fmt: skip
+PROJECT_BINS: dict[str, dict[str, Any]] = {
+    "audio-spectrogram-transformer": {
+        "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+        "num_mel_bins": 80, "max_length": 100,
+    },
+    "whisper": {
+        "d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 16,
+        "max_source_positions": 50, "vocab_size": 60_000,
+    },
+    "clap_audio_model": {
+        "spec_size": 160, "num_mel_bins": 80, "patch_embeds_hidden_size": 8, "depths": [1, 1], "hidden_size": 16,
+        "num_attention_heads": [1, 2], "window_size": 5, "enable_fusion": False,
+    },
+}  # fmt: skip
+"""Audio encoders that see this project's 80 bins."""
+OWN_BINS: dict[str, dict[str, Any]] = {
+    "audio-spectrogram-transformer": {**PROJECT_BINS["audio-spectrogram-transformer"], "num_mel_bins": 128},
+    "whisper": {**PROJECT_BINS["whisper"], "num_mel_bins": 128, "max_source_positions": 1500},
+    "clap_audio_model": {
+        **PROJECT_BINS["clap_audio_model"], "spec_size": 256, "num_mel_bins": 64, "window_size": 8,
+    },
+}  # fmt: skip
+"""The same with as many as are usual for them."""
+SAMPLES: dict[str, Any] = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+    "conv_dim": [8, 8], "conv_kernel": [10, 8], "conv_stride": [5, 64], "num_feat_extract_layers": 2,
+    "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+"""wav2vec 2.0 and what has its form."""
 PIECES = ("bert", "distilbert")
 """Those with word pieces; the others have byte pairs."""
 
@@ -49,6 +79,14 @@ def write_public(folder: Path, kind: str, tokenizer: bool = True) -> Path:
         )
         said = {"cls_token": begin, "sep_token": end, "pad_token": padding, "unk_token": unknown, "mask_token": mask}
         (folder / "special_tokens_map.json").write_text(json.dumps(said))
+    return folder
+
+
+def write_audio(folder: Path, kind: str) -> Path:
+    """An audio encoder of a kind in a folder, without a description of its extractor."""
+    config = configuration({"model_type": kind, **OWN_BINS.get(kind, SAMPLES)})
+    torch.manual_seed(3)
+    AUDIO[kind](config).save_pretrained(folder)
     return folder
 
 

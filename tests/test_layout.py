@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = ("models", "objectives", "probes")
-LIGHT = ("options", "formats")
+LIGHT = ("options", "formats", "hub_options")
 """Packages whose options.py (with models/formats.py) stands by itself: `study` knows these, and nothing else of the
 packages."""
 
@@ -72,6 +72,8 @@ NO_TESTS_OF_THEIR_OWN = {
     "driver/report.py": "a study in a bucket is reported on in storage/test_objects.py",
     "driver/watch.py": "whole studies, in test_start.py and cluster/test_lanes.py",
     "models/batch.py": "a name of a type",
+    "models/fronts.py": "beside the extractors that they stand for, in test_hub.py",
+    "models/hub_options.py": "with the encoders, in test_hub.py and study/test_encoders.py",
     "models/library.py": "what its models do, in test_hub.py and test_hub_text.py",
     "models/tokens.py": "numbers of tokens, in data/test_subwords.py",
     "probes/score.py": "a row without behaviour",

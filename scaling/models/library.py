@@ -18,21 +18,40 @@ for library in (utils, import_utils):
     library.is_torchaudio_available = lambda: False  # type: ignore[attr-defined]
 logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
-from transformers import ASTModel, AutoConfig, AutoModel, BartConfig, ClapAudioModel  # noqa: E402
+from transformers import (  # noqa: E402
+    ASTModel,
+    AutoConfig,
+    AutoModel,
+    BartConfig,
+    ClapAudioModel,
+    HubertModel,
+    Wav2Vec2Model,
+    WavLMModel,
+)
+from transformers.audio_utils import mel_filter_bank, window_function  # noqa: E402
 from transformers.models.bart.modeling_bart import BartDecoder  # noqa: E402
 from transformers.models.whisper.modeling_whisper import WhisperEncoder  # noqa: E402
 
 __all__ = [
-    "ASTModel",
+    "AUDIO",
     "AutoModel",
     "BartConfig",
     "BartDecoder",
-    "ClapAudioModel",
-    "WhisperEncoder",
     "configuration",
+    "mel_filter_bank",
     "own_weights",
+    "window_function",
 ]
 
+AUDIO: dict[str, Any] = {
+    "audio-spectrogram-transformer": ASTModel,
+    "whisper": WhisperEncoder,
+    "clap_audio_model": ClapAudioModel,
+    "wav2vec2": Wav2Vec2Model,
+    "wavlm": WavLMModel,
+    "hubert": HubertModel,
+}
+"""Audio encoders by the library's name of their kind."""
 NO_SHAPE = ("model_type", "architectures", "torch_dtype", "special_tokens")
 
 
@@ -57,7 +76,7 @@ def own_weights(weights: Mapping[str, Any], model: Any) -> dict[str, torch.Tenso
     """
     kind, config = type(model), model.config
     loaded, found = kind.from_pretrained(
-        None, config=config, state_dict=dict(weights), output_loading_info=True, ignore_mismatched_sizes=True
+        None, config=config, state_dict=_part(weights, model), output_loading_info=True, ignore_mismatched_sizes=True
     )
     wrong = [f"no {name}" for name in sorted(found["missing_keys"])]
     wrong += [f"{name} of another shape" for name, *_ in sorted(found["mismatched_keys"])]
@@ -66,3 +85,13 @@ def own_weights(weights: Mapping[str, Any], model: Any) -> dict[str, torch.Tenso
         raise StudyError(f"these weights are of another model: {', '.join(wrong[:3])}{more}")
     state: dict[str, torch.Tensor] = loaded.state_dict()
     return state
+
+
+def _part(weights: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """Of the weights of a larger model those that have a model's names behind a prefix; all where none have."""
+    own = set(model.state_dict())
+    first = next(iter(model.state_dict()))
+    prefixes = {name.removesuffix(first) for name in weights if name.endswith(first)} or {""}
+    prefix = max(sorted(prefixes), key=lambda start: sum(start + name in weights for name in own))
+    found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    return found or dict(weights)

@@ -5,15 +5,14 @@ it is built. They may have a `label`: what a run's name calls them instead of ev
 format in which clips are handed to it, the project's usual log-mels if they say nothing (`formats.heard_by`).
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scaling.errors import StudyError
 from scaling.known import Known, Table, born
-from scaling.models.formats import FRAMES_A_SECOND, MEL_BINS, Format, LogMel
+from scaling.models.formats import MEL_BINS, Format, LogMel
+from scaling.models.hub_options import HubOptions
 
 
 @dataclass(frozen=True)
@@ -186,83 +185,10 @@ ZIPFORMERS = {
 }
 """Sizes by name: M is the CaptionStew toolkit's; S, L and M-icefall have icefall's widths; tiny is for tests."""
 
-LONGEST = {
-    "audio-spectrogram-transformer": "max_length",
-    "whisper": "max_source_positions",
-    "clap_audio_model": "spec_size",
-}
-"""The kinds of transformers' audio encoders that hear log-mels, and the field that says how many frames at most."""
-
-
-@dataclass(frozen=True)
-class HubOptions:
-    """An audio encoder of the `transformers` library (`hub.py`): its configuration as JSON, with `model_type`. Its
-    weights are random, or come by the run's initialization.
-
-    Raises `StudyError` for a kind that is not known here, and for one that hears other than this project's log-mels.
-    """
-
-    hears: ClassVar[Format] = LogMel()
-
-    config: str = '{"model_type": "whisper"}'
-
-    def __post_init__(self) -> None:
-        kind = self.fields.get("model_type", "")
-        if kind not in LONGEST:
-            raise StudyError(f"an encoder of the kind {kind or 'unnamed'}: known are {', '.join(LONGEST)}")
-        usual = {"audio-spectrogram-transformer": 128, "whisper": MEL_BINS, "clap_audio_model": 64}[kind]
-        if (bins := self.fields.get("num_mel_bins", usual)) != MEL_BINS:
-            raise StudyError(
-                f"this {kind} hears {bins} mel bins and the store holds {MEL_BINS}: give a configuration with "
-                f'"num_mel_bins": {MEL_BINS}'
-            )
-
-    @cached_property
-    def fields(self) -> dict[str, Any]:
-        """The configuration."""
-        try:
-            found = json.loads(self.config)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise StudyError(f"a configuration that is no JSON object: {self.config[:80]}")
-        return found
-
-    @property
-    def label(self) -> str:
-        """Its kind and width."""
-        return f"{self.fields['model_type']}-{self.width}"
-
-    @property
-    def width(self) -> int:
-        return int(self.fields.get("d_model", self.fields.get("hidden_size", 384)))
-
-    @property
-    def longest_seconds(self) -> float:
-        """What it can hear at once; clips are cropped to that."""
-        return self.longest_frames / FRAMES_A_SECOND
-
-    @property
-    def longest_frames(self) -> int:
-        """Log-mel frames that it hears."""
-        kind = self.fields["model_type"]
-        usual = {"audio-spectrogram-transformer": 1024, "whisper": 1500, "clap_audio_model": 256}[kind]
-        longest = int(self.fields.get(LONGEST[kind], usual))
-        if kind == "clap_audio_model":
-            return longest * (longest // MEL_BINS)
-        return 2 * longest if kind == "whisper" else longest
-
-    @property
-    def parameters(self) -> int:
-        """About how many: of its blocks alone."""
-        layers = self.fields.get("encoder_layers", self.fields.get("num_hidden_layers", 4))
-        return 12 * self.width**2 * int(layers)
-
-
 ENCODERS = Table(
     "encoder",
     {
-        "hub": Known(HubOptions, "scaling.models.hub:HubEncoder"),
+        "hub": Known(HubOptions, "scaling.models.hub:hub_encoder"),
         "transformer": Known(TransformerOptions, "scaling.models.transformer:Transformer"),
         "zipformer": Known(ZipformerOptions, "scaling.models.zipformer:Zipformer"),
     },

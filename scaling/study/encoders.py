@@ -6,10 +6,11 @@ from typing import Any
 
 from scaling.errors import StudyError
 from scaling.models.formats import Format, formats_in_order, heard_by
-from scaling.models.options import ZIPFORMERS, HubOptions, TransformerOptions
+from scaling.models.hub_options import HubOptions
+from scaling.models.options import ZIPFORMERS, TransformerOptions
+from scaling.study.extractors import TYPES, own_extractor
 from scaling.study.model_files import CONFIG, EXTRACTOR, WHERE, model_file, read_config, read_object
 
-SAMPLE_RATE = 16_000
 INSIDE = {"clap": "audio_config"}
 """Of models with several parts, where the encoder's configuration lies."""
 
@@ -27,12 +28,13 @@ def named_encoder(name: str) -> Any:
     if config is None:
         raise StudyError(f"no encoder {name}: give transformer, {', '.join(sizes)}, {WHERE}")
     fields = read_config(config)
-    fields = fields.get(INSIDE.get(str(fields.get("model_type")), ""), fields)
-    if (extractor := model_file(name, EXTRACTOR)) is not None:
-        rate = read_object(extractor).get("sampling_rate", SAMPLE_RATE)
-        if rate != SAMPLE_RATE:
-            raise StudyError(f"the encoder {name} hears audio of {rate} Hz, and the store holds {SAMPLE_RATE} Hz")
-    return HubOptions(json.dumps(fields, sort_keys=True))
+    if isinstance(inside := fields.get(INSIDE.get(str(fields.get("model_type")), "")), dict):
+        fields = {"model_type": f"{fields['model_type']}_audio_model", **inside}
+    if fields.get("model_type") not in TYPES:
+        return HubOptions(json.dumps(fields, sort_keys=True))
+    described = read_object(path) if (path := model_file(name, EXTRACTOR)) is not None else {}
+    own = own_extractor(name, fields, described)
+    return HubOptions(json.dumps(fields, sort_keys=True), json.dumps(own, sort_keys=True))
 
 
 def formats_of(names: Iterable[str]) -> tuple[Format, ...]:

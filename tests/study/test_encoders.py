@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scaling.errors import StudyError
-from scaling.models.formats import LogMel
+from scaling.models.formats import LogMel, Waveform
 from scaling.models.options import ZIPFORMERS, HubOptions, TransformerOptions
 from scaling.study.encoders import formats_of, named_encoder
 
@@ -23,6 +23,7 @@ def test_a_folder(tmp_path: Path) -> None:
     options = named_encoder(str(tmp_path))
     assert isinstance(options, HubOptions)
     assert (options.label, options.longest_seconds) == ("audio-spectrogram-transformer-32", 2.0)
+    assert options.hears == Waveform(16_000)
     # Not the folder: the same configuration elsewhere is the same encoder.
     assert str(tmp_path) not in options.config
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clap", "audio_config": AST}))
@@ -36,8 +37,7 @@ def test_a_folder(tmp_path: Path) -> None:
         ({"config.json": "{"}, "is no JSON object"),
         ({"config.json": "[]"}, "is no JSON object"),
         ({"config.json": "{}"}, "of the kind unnamed: known are"),
-        ({"config.json": json.dumps({"model_type": "wav2vec2"})}, "of the kind wav2vec2: known are"),
-        ({"config.json": json.dumps({**AST, "num_mel_bins": 128})}, "hears 128 mel bins and the store holds 80"),
+        ({"config.json": json.dumps({"model_type": "gpt2"})}, "of the kind gpt2: known are"),
         (
             {"config.json": json.dumps(AST), "preprocessor_config.json": json.dumps({"sampling_rate": 48_000})},
             "hears audio of 48000 Hz",
@@ -60,7 +60,16 @@ def test_a_name_that_is_not_there_is_one_line(name: str, tmp_path: Path, monkeyp
     assert "\n" not in str(refused.value)
 
 
-def test_what_named_encoders_hear_is_said_once():
+def test_what_named_encoders_hear_is_said_once(tmp_path: Path) -> None:
+    for name, kind in (("clap", "clap_audio_model"), ("whisper", "whisper"), ("hubert", "hubert")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"model_type": kind}))
+    whisper, hubert, clap = (str(tmp_path / name) for name in ("whisper", "hubert", "clap"))
+    formats = formats_of([hubert, whisper, whisper, "transformer"])
+    assert set(formats) == {LogMel(), Waveform(16_000), LogMel(80, fft=400, floor=1e-10, scale="slaney")}
+    assert formats_of([clap]) == (Waveform(48_000),)
+    with pytest.raises(StudyError, match="a study hears its clips at one sample rate"):
+        formats_of([clap, hubert])
     assert formats_of(["transformer", "zipformer-S", "zipformer-M"]) == (LogMel(),)
     with pytest.raises(StudyError, match="no encoder radio"):
         formats_of(["transformer", "radio"])

@@ -101,7 +101,7 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "warmup": 4000.0,
         "regularized": True,
     },
-    HubOptions: {"config": '{"model_type": "whisper"}'},
+    HubOptions: {"config": '{"model_type": "whisper"}', "extractor": ""},
     ContrastiveOptions: {"temperature": 0.07, **TEXT, "joint_width": 128},
     CaptioningOptions: {"label_smoothing": 0.1, "autoregressive": 0.25, **TEXT},
     SupervisedOptions: {},
@@ -194,7 +194,7 @@ def changed_part(part: Any, name: str) -> Any:
     if isinstance(part, ZipformerOptions) and isinstance(value, tuple):
         # Of its sizes not all go together.
         return replace(part, **{name: tuple(each - 2 if name == "unmasked" else each + 2 for each in value)})
-    if name in ("config", "text_config"):
+    if name in ("config", "text_config", "extractor"):
         return replace(part, **{name: '{"model_type": "whisper", "d_model": 8}'})
     if (part_name := {"optimizer": "scaled-adam", "schedule": "eden"}.get(name)) is not None:
         return replace(part, **{name: part_name})
