@@ -133,12 +133,13 @@ def _estimated(study: Study, options: Options) -> int:
     assert counts is not None
     if not options.dry_run:
         raise StudyError(f"--preset {study.preset} needs --manifests and --tasks; without them there is only --dry-run")
-    from scaling.driver.estimate import estimates
+    from scaling.driver.estimate import Given, estimates, measured_rates
 
+    rates = Given(options.tflops) if options.measured is None else measured_rates(absolute(options.measured))
     beside = sum(bool(cell.reference) or cell.run.objective.targets == "labels" for cell in study.cells)
     said = f"assumed: {counts.clips:,} clips of {counts.hours:,.0f} hours, float32"
     print(f"{said}; {beside} references and parents come on top", file=sys.stderr)
-    for line in estimates(study, options.resources().group, options.tflops, options.gpu_gb):
+    for line in estimates(study, options.resources().group, rates, options.gpu_gb):
         print(line, flush=True)
     return 0
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tyro
+
 from scaling.cli import run_study
 from scaling.errors import StudyError
 from scaling.models.options import ZIPFORMERS
@@ -99,6 +101,11 @@ class DataScale(Options):
     tokenizer: Annotated[str, default("the text model's own, or the preset's", "NAME")] = ""
     """What captions are read by: words, or bpe-<tokens> (byte pairs of the study's captions)."""
 
+    recompute: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Compute the encoder's layers again in the backward pass: less memory for a third more time."""
+    accumulate: int = 1
+    """Parts that a worker takes its share of a batch in, one after another: less memory."""
+
     def resources(self) -> Resources:
         found = super().resources()
         return replace(found, group=WORKERS) if self.preset == "paper" and self.group_workers == 1 else found
@@ -110,6 +117,8 @@ def data_scale(options: DataScale) -> Study:
     paper = options.preset == "paper"
     template = PAPER if paper else Run(ContrastiveOptions())
     template = with_fields(template, {"optimization.steps": options.steps or steps})
+    memory = {"optimization.recompute": options.recompute, "optimization.accumulate": options.accumulate}
+    template = with_fields(template, memory)
     if options.encoder:
         template = replace(template, encoder=named_encoder(options.encoder))
     audio, checkpoints = named_initialization(options.audio_init, ("supervised", "scratch"))

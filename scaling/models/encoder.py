@@ -25,10 +25,12 @@ class Encoder(nn.Module):
         stride: log-mel frames, or samples, an encoded frame stands for.
         log_mel_mean, log_mel_std: float32 [bins], the normalization of the data; buffers, so that an encoder takes it
             along wherever its weights go. An encoder of waveforms has none.
+        recompute: whether layers are computed again in the backward pass, for less memory; gradients are the same.
     """
 
     width: int
     stride: int
+    recompute: bool = False
     log_mel_mean: torch.Tensor
     log_mel_std: torch.Tensor
 
@@ -55,6 +57,10 @@ class Encoder(nn.Module):
         Raises `StudyError` where they do not fit.
         """
         return weights
+
+    def recompute_layers(self) -> None:
+        """Set `recompute`. Raises `StudyError` for an encoder that cannot."""
+        self.recompute = True
 
     def start_over(self) -> None:
         """What follows when weights are taken over for a run of its own: schedules go on where theirs have ended."""

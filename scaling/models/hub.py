@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from scaling.errors import StudyError
 from scaling.models.encoder import Encoder, valid
 from scaling.models.fronts import OWN, Filled
 from scaling.models.hub_options import SAMPLES, HubOptions
@@ -37,6 +38,14 @@ class HubEncoder(Encoder):
             return weights
         found = {f"model.{name}": value for name, value in own_weights(weights, self.model).items()}
         return {prefix + name: value for name, value in {**self.state_dict(), **found}.items()}
+
+    def recompute_layers(self) -> None:
+        if not self.model.supports_gradient_checkpointing:
+            raise StudyError(
+                f"the layers of a {self.kind} cannot be computed again: set optimization.recompute to false"
+            )
+        super().recompute_layers()
+        self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 class HubLogMels(HubEncoder):

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from scaling.models.encoder import Encoder, valid
 from scaling.models.formats import MEL_BINS
@@ -54,5 +55,6 @@ class Transformer(Encoder):
         x = self.stem_norm(x) + sinusoids(x.shape[1], self.width, x.device)
         inside = valid(lengths, x.shape[1])
         for block in self.blocks:
-            x = block(x, inside)
+            again = self.recompute and self.training
+            x = checkpoint(block, x, inside, use_reentrant=False) if again else block(x, inside)
         return self.norm(x), lengths

@@ -32,11 +32,9 @@ class Zipformer(Encoder):
     Attributes:
         leaks: whether what lies past a clip's end is heard by its last frames, as in the public implementation, where
             a clip in a batch is not quite the same clip alone. False in studies.
-        recompute: whether layers are computed again in the backward pass, to save memory.
     """
 
     leaks = False
-    recompute = False
 
     def __init__(self, options: ZipformerOptions) -> None:
         super().__init__()

@@ -56,6 +56,8 @@ class Options:
     """Say what the study will do and cost, from a minute of measuring, and do nothing."""
     tflops: float = 100.0
     """What a GPU does in training, in 10^12 operations a second: for the estimates of --dry-run without a corpus."""
+    measured: Annotated[str | None, default("--tflops", "PATH")] = None
+    """Folder of a study done on GPUs, whose runs say instead what a GPU does in training: for the same."""
     gpu_gb: float = 80.0
     """Memory of a GPU, in GB: for the same."""
     lanes: Annotated[int | None, default("as many as there is room for", "INT")] = None

@@ -59,6 +59,7 @@ class Optimization:
     `text_rate` multiplies the learning rate of all that is not the encoder: a text side from scratch must learn words
     before an encoder can learn anything from it. `warmup` is a share of the steps. A batch has `batch_size` clips, or,
     if `batch_seconds` is not 0, at most so many seconds of audio in clips of like length; both count over all workers.
+    With `recompute` the encoder's layers are computed again in the backward pass: less memory for a third more time.
     """
 
     steps: int = 0
@@ -78,6 +79,7 @@ class Optimization:
     clip: float = 1.0
     average_every: int = 0
     average_last: float = 0.2
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         for what, value, known in (

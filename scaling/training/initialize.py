@@ -115,6 +115,8 @@ def build(
     of classes of every labelled task.
     """
     encoder = first_encoder(run, statistics)
+    if run.optimization.recompute:
+        encoder.recompute_layers()
     objective: Objective = OBJECTIVES.builder_of(run.objective)(run.objective, encoder, vocabulary, classes)
     if statistics is not None:
         objective.start_from(torch.from_numpy(statistics.words))

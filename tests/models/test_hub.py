@@ -168,3 +168,27 @@ def test_weights_of_a_larger_model_are_taken(kind: str, whole: str, fields: dict
             assert torch.equal(weights[f"encoder.model.{name}"], value), name
     # Its own stay as they are.
     assert encoder.with_own_names(weights, "encoder.") is weights
+
+
+@pytest.mark.parametrize("kind", ["audio-spectrogram-transformer", "whisper", "wav2vec2", "wavlm", "hubert"])
+def test_layers_computed_again_give_the_same_gradients(kind: str, tmp_path: Path) -> None:
+    fields = OWN.get(kind, SAMPLES)
+    encoder = named(tmp_path, kind, {**fields, "max_source_positions": 50} if kind == "whisper" else fields).train()
+    shape = encoder.hears.shape(40)
+    features, lengths = torch.randn(2, *shape), torch.tensor([shape[0], shape[0] // 2])
+
+    def gradients() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        encoder.zero_grad()
+        encoder(features, lengths)[0].square().sum().backward()
+        return [parameter.grad.clone() for parameter in encoder.parameters() if parameter.grad is not None]
+
+    plain = gradients()
+    encoder.recompute_layers()
+    for one, other in zip(plain, gradients(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_that_cannot_be_computed_again_are_one_line() -> None:
+    with pytest.raises(StudyError, match="the layers of a clap_audio_model cannot be computed again"):
+        hub_encoder(options("clap_audio_model")).recompute_layers()

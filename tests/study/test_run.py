@@ -83,6 +83,7 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "clip": 1.0,
         "average_every": 0,
         "average_last": 0.2,
+        "recompute": False,
     },
     TransformerOptions: {"width": 64, "layers": 1, "heads": 4},
     ZipformerOptions: {

@@ -249,6 +249,13 @@ def test_parts_of_a_batch_add_up_to_it(store: Store, tmp_path: Path) -> None:
     assert parts == pytest.approx(whole, rel=1e-4)
 
 
+@pytest.mark.parametrize("encoder", [tiny.ENCODER, tiny.ZIPFORMER], ids=["transformer", "zipformer"])
+def test_layers_computed_again_change_no_bit(store: Store, tmp_path: Path, encoder: object) -> None:
+    run = tiny_run("captioning", steps=3, encoder=encoder, accumulate=2)
+    plain = trained(run, store, tmp_path / "plain").weights
+    assert trained(with_fields(run, {"optimization.recompute": True}), store, tmp_path / "again").weights == plain
+
+
 def test_parts_that_cannot_be_shared_out_are_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="a batch of 8 clips does not divide into 3 parts"):
         tiny_run(accumulate=3)
