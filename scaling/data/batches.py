@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling.data.order import WINDOW, Order, Places, uniforms
+from scaling.errors import StudyError
+from scaling.study.run import Run
 
 FRAMES_A_SECOND = 100
 WIDEST = 1.06
@@ -192,6 +194,23 @@ def unit_of(budget: int, longest: int) -> int:
     powers = 2 ** np.arange(20)
     eight = powers[(powers <= room) & (powers <= 8)].max()
     return int(max(eight, powers[powers <= max(room // 4, 1)].max()))
+
+
+def check_shares(run: Run, workers: int) -> None:
+    """Raise `StudyError` for a run whose batches cannot be shared out to so many workers equally, whatever its clips
+    are. Batches of seconds are of a power of two of clips, or of a multiple of one."""
+    of = run.optimization
+    parts = workers * of.accumulate
+    if of.batch_size % parts if not of.batch_seconds else parts & (parts - 1):
+        raise unshared(run, workers)
+
+
+def unshared(run: Run, workers: int) -> StudyError:
+    """What is said of a run whose batches cannot be shared out."""
+    of = run.optimization
+    batch = f"{of.batch_seconds:g} s" if of.batch_seconds else f"{of.batch_size} clips"
+    into = f", in {of.accumulate} parts each" if of.accumulate > 1 else ""
+    return StudyError(f"a batch of {batch} cannot be shared out equally to {workers} workers{into}")
 
 
 def _buckets(clips: Places, budget: int, unit: int) -> tuple[Places, Places, Places]:

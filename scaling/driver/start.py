@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
+from scaling.data.batches import check_shares
 from scaling.data.corpus import Contents, Source, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, check_places, identity, mark, output_folder
@@ -55,6 +56,9 @@ class Start:
         self.study, self.options, self.display, self.signals = study, options, display, signals
         if study.corpus.manifests and not study.corpus.tasks:
             raise StudyError("a study of own manifests needs probe tasks: name a tasks.toml with --tasks")
+        for run in study.runs:
+            if run.objective is not None:
+                check_shares(run, options.resources().group)
         self.source: Source = open_source(study.corpus, study.formats)
         path = output_folder(study, options, self.source)
         self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))

@@ -14,7 +14,7 @@ from scaling.errors import StudyError
 from scaling.models.encoder import Encoder, valid
 from scaling.models.fronts import OWN, Filled
 from scaling.models.hub_options import SAMPLES, HubOptions
-from scaling.models.library import AUDIO, configuration, own_weights
+from scaling.models.library import AUDIO, configuration, making, own_weights
 
 PLAIN = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "add_adapter": False}
 """Of models that hear samples: see `HubSamples`."""
@@ -31,7 +31,8 @@ class HubEncoder(Encoder):
     def __init__(self, options: HubOptions, **fixed: Any) -> None:
         super().__init__(options.hears)
         self.kind = options.kind
-        self.model = AUDIO[self.kind](configuration({**options.fields, **fixed}))
+        with making(self.kind):
+            self.model = AUDIO[self.kind](configuration({**options.fields, **fixed}))
 
     def with_own_names(self, weights: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         if f"{prefix}model.{next(iter(self.model.state_dict()))}" in weights:
@@ -65,7 +66,7 @@ class HubLogMels(HubEncoder):
             for name, parameter in self.model.named_parameters():
                 if "fusion" in name or "mel_conv2d" in name:
                     parameter.requires_grad_(False)
-        with torch.no_grad():
+        with torch.no_grad(), making(self.kind):
             self.model.eval()
             frames = self._frames(torch.zeros(1, self.longest, self.bins))
         self.width, self.frames = frames.shape[2], frames.shape[1]

@@ -18,6 +18,7 @@ LONGEST = {
 BINS = {"audio-spectrogram-transformer": 128, "whisper": MEL_BINS, "clap_audio_model": 64}
 SAMPLES = ("wav2vec2", "wavlm", "hubert")
 """The kinds that hear samples."""
+NUMBERS = ("d_model", "hidden_size", "encoder_layers", "num_hidden_layers", "num_mel_bins", *LONGEST.values())
 RATE = 16_000
 
 
@@ -41,6 +42,10 @@ class HubOptions:
         known = (*LONGEST, *SAMPLES)
         if self.kind not in known:
             raise StudyError(f"an encoder of the kind {self.kind or 'unnamed'}: known are {', '.join(known)}")
+        for name in NUMBERS:
+            value = self.fields.get(name, 1)
+            if not isinstance(value, int) or value < 1:
+                raise StudyError(f"a {self.kind} with {name} {value}: it must be a positive number")
         if self.kind in LONGEST and not self.own and self.bins != MEL_BINS:
             raise StudyError(
                 f"this {self.kind} hears {self.bins} mel bins and the store holds {MEL_BINS}: give a configuration "

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from scaling.errors import StudyError
-from scaling.models.library import AutoModel, BartConfig, BartDecoder, configuration, own_weights
+from scaling.models.library import AutoModel, BartConfig, BartDecoder, configuration, making, own_weights
 from scaling.models.tokens import MASK, PAD, own_numbers
 
 
@@ -27,7 +27,8 @@ class HubTextEncoder(nn.Module):
     def __init__(self, config: str, vocabulary: int = 0) -> None:
         super().__init__()
         fields = json.loads(config)
-        self.model = AutoModel.from_config(configuration(fields))  # type: ignore[no-untyped-call]
+        with making(fields["model_type"]):
+            self.model = AutoModel.from_config(configuration(fields))  # type: ignore[no-untyped-call]
         # It would be learned by nobody, which a group of workers does not bear.
         self.model.pooler = None
         self.width = int(self.model.config.hidden_size)
@@ -70,7 +71,8 @@ class HubDecoder(nn.Module):
         found = configuration(fields)
         if not isinstance(found, BartConfig):
             raise StudyError(f"a decoder of the kind {found.model_type}: it must be bart")
-        self.model = BartDecoder(found)
+        with making("bart"):
+            self.model = BartDecoder(found)
         words, width = self.model.embed_tokens.weight.shape
         self.memory, self.output = nn.Linear(memory_width, width), Words(words)
         numbers = _numbers(fields, words, vocabulary)

@@ -3,11 +3,11 @@
 All of the project has it from here: it must be told something before its models are imported. Nothing is fetched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from transformers import utils
 from transformers.utils import import_utils, logging
 
@@ -38,6 +38,7 @@ __all__ = [
     "BartConfig",
     "BartDecoder",
     "configuration",
+    "making",
     "mel_filter_bank",
     "own_weights",
     "window_function",
@@ -61,11 +62,21 @@ def configuration(fields: Mapping[str, Any]) -> Any:
     Raises `StudyError` for a kind that the library does not know, or fields that make no model.
     """
     others = {key: value for key, value in fields.items() if key not in NO_SHAPE}
-    try:
+    with making(str(fields.get("model_type", "unnamed"))):
         return AutoConfig.for_model(fields["model_type"], **others)
-    except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
-        said = str(error).strip().splitlines()[0][:200]
-        raise StudyError(f"no model of the kind {fields.get('model_type', 'unnamed')} can be made: {said}") from None
+
+
+@contextmanager
+def making(kind: str) -> Iterator[None]:
+    """Whatever the library says of sizes that do not go together, as one line."""
+    try:
+        yield
+    except StudyError:
+        raise
+    # Sizes are divided by, indexed with and compared wherever a model's author did.
+    except Exception as error:
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+        raise StudyError(f"no model of the kind {kind} can be made: {said}") from None
 
 
 def own_weights(weights: Mapping[str, Any], model: Any) -> dict[str, torch.Tensor]:

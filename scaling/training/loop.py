@@ -12,6 +12,7 @@ from contextlib import nullcontext
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling.data.batches import unshared
 from scaling.data.feed import Feed
 from scaling.data.keyed import keyed_generator
 from scaling.errors import StudyError
@@ -71,9 +72,7 @@ def train(
     """
     of = run.optimization
     if not feed.batches.shares(workers() * of.accumulate):
-        batch = f"{of.batch_seconds:g} s" if of.batch_seconds else f"{of.batch_size} clips"
-        into = f", in {of.accumulate} parts each" if of.accumulate > 1 else ""
-        raise StudyError(f"a batch of {batch} cannot be shared out equally to {workers()} workers{into}")
+        raise unshared(run, workers())
     training = Training(run, feed, module, attempt, device or torch.device("cpu"), checkpoint_seconds)
     try:
         training.work(progress)

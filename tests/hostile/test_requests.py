@@ -102,6 +102,20 @@ def folder(name: str) -> Before:
 
 
 OUT = ["--out", "{}/out"]
+
+
+def another_shape(root: Path) -> None:
+    """Weights of an encoder of another width."""
+    from safetensors.torch import save_file
+    from tiny import ENCODER
+
+    from scaling.models.transformer import Transformer
+
+    state = Transformer(ENCODER).state_dict()
+    save_file({f"encoder.{name}": value for name, value in state.items()}, root / "w.safetensors")
+
+
+MODEL = '{"model_type": "%s"}'
 ROWS = {
     "out: a new folder": Row(OUT, ""),
     "out: an empty folder": Row(OUT, "", folder("out")),
@@ -206,6 +220,44 @@ ROWS = {
     "init: the home of nobody": Row([*OUT, "--text-init", "~nobody-of-that-name/x"], "no checkpoint at ~nobody"),
     "init: empty": Row([*OUT, "--audio-init", "{}/w"], "is not a safetensors file", file("w", "")),
     "init: words": Row([*OUT, "--audio-init", "{}/w"], "is not a safetensors file", file("w", "words " * 50)),
+    "init: of another shape": Row(
+        [*OUT, "--audio-init", "{}/w.safetensors"], "this model needs [128, 320]", another_shape
+    ),
+    "init: of another family": Row(
+        [*OUT, "--audio-init", "{}/w.safetensors", "--encoder", "zipformer-tiny"], "it has no tensor", another_shape
+    ),
+    "init: public weights of no model": Row([*OUT, "--text-init", "public"], "name the model of contrastive with"),
+    "encoder: not there": Row([*OUT, "--encoder", "nobody/nothing"], "no encoder nobody/nothing: give transformer"),
+    "encoder: of another kind": Row([*OUT, "--encoder", "{}/m"], "known are", file("m/config.json", MODEL % "t5")),
+    "encoder: another rate": Row(
+        [*OUT, "--encoder", "{}/m"],
+        "hears audio of 44100 Hz",
+        both(file("m/config.json", MODEL % "hubert"), file("m/preprocessor_config.json", '{"sampling_rate": 44100}')),
+    ),
+    "encoder: what cannot be made": Row(
+        [*OUT, "--encoder", "{}/m"],
+        "no model of the kind hubert can be made",
+        file("m/config.json", '{"model_type": "hubert", "conv_dim": [1], "conv_kernel": []}'),
+    ),
+    "encoder: of a wide width": Row(
+        [*OUT, "--encoder", "{}/m"],
+        "a hubert with hidden_size wide: it must be a positive number",
+        file("m/config.json", '{"model_type": "hubert", "hidden_size": "wide"}'),
+    ),
+    "encoder: shorter than the clips": Row(
+        [*OUT, "--encoder", "{}/m"],
+        "hears 1 s at most, and clips are cropped to 4 s",
+        file("m/config.json", '{"model_type": "whisper", "max_source_positions": 50}'),
+    ),
+    "text: not there": Row([*OUT, "--text-encoder", "nobody/nothing"], "no text encoder nobody/nothing: give a folder"),
+    "text: of another kind": Row(
+        [*OUT, "--text-decoder", "{}/m"], "known are bart", file("m/config.json", MODEL % "t5")
+    ),
+    "tokenizer: of no kind": Row([*OUT, "--tokenizer", "letters"], "no tokenizer letters: give words, bpe or"),
+    "batch: that does not divide": Row([*OUT, "--accumulate", "5"], "64 clips does not divide into 5 parts"),
+    "batch: that cannot be shared out": Row(
+        [*OUT, "--group-workers", "3"], "64 clips cannot be shared out equally to 3 workers"
+    ),
     "tasks: nothing there": Row([*OUT, "--tasks", "{}/absent.toml"], "absent.toml"),
     "tasks: in a bucket": Row([*OUT, "--tasks", "s3://bucket/tasks.toml"], "must be a path on a filesystem"),
     "audio root: the home of nobody": Row([*OUT, "--audio-root", "~nobody-of-that-name"], "cannot be found"),

@@ -189,6 +189,18 @@ def test_layers_computed_again_give_the_same_gradients(kind: str, tmp_path: Path
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("kind", "odd"),
+    [("hubert", {"hidden_size": 15}), ("whisper", {"encoder_attention_heads": 3}), ("wavlm", {"conv_stride": [5]}),
+     ("clap_audio_model", {"num_attention_heads": [3, 2]}), ("audio-spectrogram-transformer", {"patch_size": 900})],
+)  # fmt: skip
+def test_sizes_that_do_not_go_together_are_one_line(kind: str, odd: dict[str, Any]) -> None:
+    fields = {**ENCODERS.get(kind, SAMPLES), **odd}
+    with pytest.raises(StudyError, match=f"no model of the kind {kind} can be made: ") as refused:
+        hub_encoder(HubOptions(json.dumps({"model_type": kind, **fields})))
+    assert "\n" not in str(refused.value)
+
+
 def test_layers_that_cannot_be_computed_again_are_one_line() -> None:
     with pytest.raises(StudyError, match="the layers of a clap_audio_model cannot be computed again"):
         hub_encoder(options("clap_audio_model")).recompute_layers()
