@@ -101,6 +101,7 @@ class Training:
         self.not_finite = torch.full((), math.inf, device=device)
         self.group = DistributedDataParallel(module) if workers() > 1 else module
         self.group.train()
+        self.parameters = list(self.group.parameters())
         self.meetings = Meetings(self.before.step)
         self.checkpoint_seconds = self.until_checkpoint = checkpoint_seconds
         self.began = self.saved = time.monotonic()
@@ -133,7 +134,11 @@ class Training:
         """One update; the losses of this worker and the norm of the group's gradient."""
         generator = torch.Generator().manual_seed(int(keyed_generator("step", self.run.seed, step).integers(2**62)))
         # What networks draw for themselves.
-        torch.manual_seed(int(keyed_generator("network", self.run.seed, step, self.attempt.worker).integers(2**62)))
+        seed = int(keyed_generator("network", self.run.seed, step, self.attempt.worker).integers(2**62))
+        # torch.manual_seed would look for devices of every kind, which takes longer than a layer.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         self.module.encoder.at_step(step)
         features, lengths = batch["features"], batch["lengths"]
         masked = spec_augment(
@@ -145,7 +150,7 @@ class Training:
             parameters["lr"] = rate * parameters["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         losses = self._backward(batch, generator)
-        norm = clipped(self.group, self.optimizer, self.run)
+        norm = clipped(self.parameters, self.optimizer, self.run)
         self.optimizer.step()
         self.average.after(step + 1)
         finite = (losses["loss"] + norm).isfinite()

@@ -1,5 +1,7 @@
 """What updates the weights."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -32,8 +34,8 @@ def build_optimizer(module: Objective, run: Run) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=optimization.learning_rate, betas=BETAS, fused=True)
 
 
-def clipped(module: nn.Module, optimizer: torch.optim.Optimizer, run: Run) -> torch.Tensor:
+def clipped(parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer, run: Run) -> torch.Tensor:
     """The norm of the gradient, which is then cut to the run's greatest one unless the optimizer cuts it itself."""
     if isinstance(optimizer, ScaledAdam):
-        return nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
-    return nn.utils.clip_grad_norm_(module.parameters(), run.optimization.clip)
+        return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    return nn.utils.clip_grad_norm_(parameters, run.optimization.clip, foreach=True)

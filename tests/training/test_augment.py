@@ -16,7 +16,7 @@ def augmented(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     batch = {key: value[worker::workers] for key, value in random_batch(clips, frames=frames).items()}
     generator = torch.Generator().manual_seed(seed)
-    out = spec_augment(batch["features"], batch["lengths"], RUN.data, generator, worker, workers)
+    out = spec_augment(batch["features"].clone(), batch["lengths"], RUN.data, generator, worker, workers)
     return batch["features"], batch["lengths"], out
 
 
