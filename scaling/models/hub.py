@@ -4,6 +4,7 @@ Nothing is fetched here: a configuration is data, and weights come as any others
 """
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -46,7 +47,10 @@ class HubEncoder(Encoder):
                 f"the layers of a {self.kind} cannot be computed again: set optimization.recompute to false"
             )
         super().recompute_layers()
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        with warnings.catch_warnings():
+            # Of its name, which a later version of the library has changed.
+            warnings.simplefilter("ignore", FutureWarning)
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 class HubLogMels(HubEncoder):
