@@ -1,4 +1,4 @@
-"""The commands: a study, `scaling prepare`, `verify`, `report`, `plan` and `sync`; and their exit codes.
+"""The commands: a study, `scaling rank`, `prepare`, `verify`, `report`, `plan` and `sync`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -106,6 +106,40 @@ def prepare(
         from scaling.driver.preparing import prepare_alone
 
         prepare_alone(corpus.corpus(), encoders, clips, place, display, signals)
+        return 0
+
+    return _ended(work)
+
+
+def rank(
+    manifests: tuple[str, ...],
+    store: str,
+    audio_root: str = "",
+    tasks: str = "",
+    min_seconds: float = 1.0,
+    max_seconds: float = 60.0,
+) -> int:
+    """Read, clean and rank manifests, and say what they hold: the first step of `scaling prepare`, which goes on from
+    it with the same arguments. No audio is needed yet.
+
+    Args:
+        manifests: Lhotse CutSet manifests (.jsonl.gz, .jsonl), paths or quoted globs.
+        store: folder of the catalogue, or s3://bucket/folder; made if absent.
+        audio_root: folder that relative paths in the manifests start from.
+        tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
+        min_seconds: clips shorter than this are rejected.
+        max_seconds: clips longer than this are rejected.
+    """
+    corpus = Options(
+        manifests=manifests, audio_root=audio_root, tasks=tasks, min_seconds=min_seconds, max_seconds=max_seconds
+    )
+    corpus.check()
+    place = absolute(store)
+
+    def work(display: Display, signals: Signals) -> int:
+        from scaling.driver.ranking import rank_alone
+
+        rank_alone(corpus.corpus(), place, display)
         return 0
 
     return _ended(work)
@@ -260,6 +294,7 @@ def sync(
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "prepare": prepare,
+    "rank": rank,
     "verify": verify,
     "report": report,
     "plan": plan,

@@ -14,9 +14,10 @@ from scaling.data.catalogue import catalogue
 from scaling.data.description import Description, seal
 from scaling.data.index import write_index
 from scaling.data.labelled import LabelledStore, task_files
+from scaling.data.manifests import manifest_files
 from scaling.data.parts import prepared_parts, write_part
 from scaling.data.prepare import catalogue_rows
-from scaling.data.readers.lhotse import manifest_files, read_manifest
+from scaling.data.readers.lhotse import read_manifest
 from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.data.tasks.task import Labelled, Task
 from scaling.data.tokenizer import normalized

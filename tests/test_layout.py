@@ -68,6 +68,7 @@ NEVER_IN = {
 NO_TESTS_OF_THEIR_OWN = {
     "cluster/measure.py": "a dry run measures, in driver/test_forecast.py",
     "data/clip.py": "what may be said of a clip, in hostile/test_clips.py",
+    "data/reader.py": "the process that reading.py starts, in data/test_reading.py",
     "data/decoder.py": "what recordings may be, in hostile/test_clips.py; how it ends, in test_decoding.py",
     "driver/report.py": "a study in a bucket is reported on in storage/test_objects.py",
     "driver/watch.py": "whole studies, in test_start.py and cluster/test_lanes.py",

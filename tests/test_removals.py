@@ -26,6 +26,7 @@ ALLOWED = {
     "data/description.py begun": (2, "files of a store that this process has begun, by their names"),
     "data/index.py _remove_superseded": (2, "indexes and parts by their full names with digests, in a store"),
     "data/prepare.py prepare": (1, "a part that a killed writer has not finished, by its full name, in a store"),
+    "data/reading.py read_manifests": (1, "columns for a moment, in a folder of its own"),
     "driver/forecast.py forecast": (1, "a catalogue for a moment, in a folder of its own"),
     "driver/report.py report_on": (1, "a copy of a study for a moment, in a folder of its own"),
     "record/tracker.py _make_database": (1, "the new database that it has not finished, by its random name"),

@@ -6,7 +6,6 @@ mixture of S sources. The order depends on ids and salt alone: not on file order
 """
 
 import functools
-import hashlib
 import os
 from collections.abc import Iterable, Set
 from pathlib import Path
@@ -14,7 +13,9 @@ from pathlib import Path
 import polars as pl
 from pyarrow import parquet
 
-from scaling.data.clip import Clip, Reject, refusal
+from scaling.data.clip import Clip, Reject
+from scaling.data.columns import Cleaning, audio_place, batches
+from scaling.data.reading import Tables, tables
 from scaling.errors import StudyError
 
 COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -46,8 +47,12 @@ def write_catalogue(path: Path, ranked: pl.DataFrame, part_clips: int) -> None:
 
     By pyarrow: polars' writer takes time that grows with the square of the row groups.
     """
-    table = ranked.to_arrow(compat_level=pl.CompatLevel.oldest())
-    parquet.write_table(table, path, row_group_size=GROUP_PARTS * part_clips, compression="zstd")
+    clips = GROUP_PARTS * part_clips
+    schema = ranked.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for first in range(0, len(ranked), clips):
+            # Piece by piece: as Arrow wants it, it is a copy.
+            writer.write_table(ranked[first : first + clips].to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def read_catalogue(path: Path, part: int, part_clips: int) -> pl.DataFrame:
@@ -64,20 +69,6 @@ def _row_group(path: Path, written: int, group: int) -> pl.DataFrame:
         return pl.DataFrame(pl.from_arrow(file.read_row_group(group)))
 
 
-def audio_place(audio: str, audio_root: str = "") -> str:
-    """Where a clip's recording lies, written in one way however its manifest writes it.
-
-    Links are not followed: that would ask the file system about every clip.
-    """
-    return os.path.normpath(os.path.join(audio_root, audio))  # noqa: PTH118
-
-
-def rank_key(clip_id: str, salt: str) -> int:
-    """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
-    digest = hashlib.blake2b(clip_id.encode(), key=salt.encode()[:64], digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
 def catalogue(
     lines: Iterable[Clip | Reject],
     *,
@@ -86,51 +77,50 @@ def catalogue(
     max_seconds: float,
     test_audio: Set[str] = frozenset(),
     audio_root: str = "",
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Clean and rank what manifests hold.
+) -> Tables:
+    """Clean and rank what readers find.
 
     `test_audio` names the recordings of labelled test and validation clips by their `audio_place`: a clip of
     the mixture, under `audio_root`, that plays one of them is a leak. Returns the ranked clips (`rank`, then
     `COLUMNS`) and the rejected ones (`REJECTS`). A clip is rejected for one reason, the first that holds: what
     `clip.refusal` finds, leak, duplicate id.
     """
-    clips: list[Clip] = []
-    refused: list[Reject] = []
-    for line in lines:
-        if isinstance(line, Reject):
-            refused.append(line)
-        elif reason := refusal(line, min_seconds, max_seconds):
-            refused.append(Reject(_shown(line.id), line.source, _shown(line.audio), reason))
-        elif audio_place(line.audio, audio_root) in test_audio:
-            reason = "leak: a recording of the labelled test or validation clips"
-            refused.append(Reject(line.id, line.source, line.audio, reason))
-        else:
-            clips.append(line)
-    # Which of two clips of one id stays must not depend on which file was read first.
-    kept = clip_table(clips).sort("id", "audio", "start", "seconds", "channel", pl.col("captions").list.join("\n"))
-    first = kept["id"].is_first_distinct()
-    twins = (
-        kept.filter(~first).with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
-    )
-    rows = [(one.id, one.source, one.audio, "manifest", one.reason) for one in refused]
-    rejects = pl.concat([pl.DataFrame(rows, schema=REJECTS, orient="row"), twins])
-    kept = kept.filter(first)
-    keys = pl.Series("key", [rank_key(clip_id, salt) for clip_id in kept["id"]], dtype=pl.Int64)
-    ranked = (
-        kept.with_columns(keys)
-        .sort("source", "key", "id")
+    cleaning = Cleaning(salt, min_seconds, max_seconds, audio_root, frozenset(test_audio))
+    return ranked(*tables(list(batches(lines, cleaning))))
+
+
+def ranked(clips: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
+    """Rank what was read and cleaned, whatever the order in which it was read; see `catalogue`.
+
+    Keys are looked at and nothing else, but where two are equal: the clips are gathered last, in one go. Numbers of
+    `clips` (its rows) stand for clips until then.
+    """
+    keys = clips.select("source", "key").with_row_index("row")
+    keys = keys.with_columns(pl.col("source").cast(pl.Enum(keys["source"].unique().sort())))
+    twins, ties = _same_key(clips, keys.filter(pl.col("key").is_duplicated())["row"])
+    order = (
+        keys.join(twins.select("row"), on="row", how="anti")
+        .join(ties, on="row", how="left")
+        .with_columns(pl.col("tie").fill_null(0))
+        .sort("source", "key", "tie")
         .with_columns(place=(pl.int_range(pl.len()).over("source") + 0.5) / pl.len().over("source"))
-        .sort("place", "key", "id")
-        .drop("place", "key")
-        .with_row_index("rank")
-        .with_columns(pl.col("rank").cast(pl.Int64))
+        .sort("place", "key", "tie")["row"]
     )
-    return ranked, rejects.sort("id", "reason")
+    taken = clips.select(list(COLUMNS))[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
+    doubled = twins.with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
+    return taken, pl.concat([rejects, doubled]).sort("id", "reason", "source", "audio")
 
 
-def _shown(text: str) -> str:
-    """As much of a name that may be anything as can be written down."""
-    return text[:200].encode(errors="backslashreplace").decode()
+def _same_key(clips: pl.DataFrame, rows: pl.Series) -> Tables:
+    """Of the clips in these rows, which share their keys, those that have the id of another and are left out; and of
+    all the order of their ids (`row`, `tie`).
+
+    Which of two clips of one id stays must not depend on which file was read first.
+    """
+    among = clips[rows].with_columns(row=rows)
+    among = among.sort("id", "audio", "start", "seconds", "channel", pl.col("captions").list.join("\n"))
+    twins = among.filter(~among["id"].is_first_distinct())
+    return twins, among.select("row", tie=pl.int_range(pl.len(), dtype=pl.UInt32) + 1)
 
 
 def check_audio_is_there(ranked: pl.DataFrame, audio_root: str) -> None:

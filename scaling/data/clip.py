@@ -3,11 +3,14 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
+
+SAMPLE_RATE = 16_000
+"""Of all that is heard, in hertz."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A piece of audio with its captions, from one source corpus.
+class Clip(NamedTuple):
+    """A piece of audio with its captions, from one source corpus. (A tuple, as millions of them are made.)
 
     `audio` says where the samples are: a path, absolute or relative to the corpus's audio root, or, in the embedded
     corpus, `SEED/SPLIT/INDEX`. `start` and `seconds` cut the clip out of a longer recording; `channel` is the place of
@@ -60,6 +63,31 @@ def refusal(clip: Clip, min_seconds: float, max_seconds: float) -> str | None:
     if clip.seconds > max_seconds:
         return f"longer than {max_seconds:g} s"
     return None
+
+
+def is_plain(clip: Clip, min_seconds: float, max_seconds: float) -> bool:
+    """Whether a clip is so ordinary that `refusal` finds nothing; of one that is not, `refusal` is to be asked.
+
+    A third of the time of `refusal`: every bound is a plain one that lies within the true one.
+    """
+    name, _, domain, seconds, captions, audio, start, _ = clip
+    if not (
+        captions
+        and min_seconds <= seconds <= max_seconds
+        and 0 <= start <= LATEST_START
+        and 0 < len(audio) <= LONGEST_NAME
+        and audio.isascii()
+        and audio.isprintable()
+        and len(name) <= LONGEST["id"]
+        and name.isprintable()
+        and len(domain) <= LONGEST["domain"]
+        and domain.isprintable()
+    ):
+        return False
+    for caption in captions:  # noqa: SIM110 (twice as fast as all())
+        if len(caption) > LONGEST["caption"] or not caption.isprintable():
+            return False
+    return True
 
 
 def flaw(clip: Clip) -> str | None:

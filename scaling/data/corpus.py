@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from scaling.data import keyed
-from scaling.data.catalogue import audio_place, catalogue, check_audio_is_there, clip_table
-from scaling.data.clip import Clip, Reject
+from scaling.data.catalogue import check_audio_is_there, clip_table, ranked
+from scaling.data.clip import Clip
+from scaling.data.columns import Cleaning, audio_place, batches
 from scaling.data.description import (
     CATALOGUE,
     Description,
@@ -27,7 +28,10 @@ from scaling.data.description import (
 from scaling.data.embedded import sounds
 from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
-from scaling.data.readers.lhotse import manifest_digest, manifest_files, read_manifest, source_name
+from scaling.data.manifests import manifest_digest, manifest_files, source_name
+from scaling.data.parts import prepared_parts
+from scaling.data.prepare import catalogue_rows
+from scaling.data.reading import Report, Tables, read_manifests, tables
 from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
 from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
@@ -55,11 +59,14 @@ class Source:
     digest: str
     formats: tuple[Format, ...] = (LOG_MEL,)
 
-    def clips(self) -> Iterator[Clip | Reject]:
-        """Every clip of the mixture, and what stands in the manifests beside them."""
-        if self.corpus.embedded:
-            return embedded_clips()
-        return (clip for manifest in self.manifests for clip in read_manifest(manifest))
+    def catalogue(self, report: Report = lambda lines, files: None) -> Tables:
+        """The clips of the mixture, cleaned and ranked, and what was rejected. Raises `StudyError`."""
+        corpus = self.corpus
+        held_out = frozenset(_held_out_audio(self.labelled))
+        cleaning = Cleaning(corpus.salt, corpus.min_seconds, corpus.max_seconds, audio_root(corpus), held_out)
+        if corpus.embedded:
+            return ranked(*tables(list(batches(embedded_clips(), cleaning))))
+        return ranked(*read_manifests(self.manifests, cleaning, report))
 
 
 def embedded_clips() -> Iterator[Clip]:
@@ -114,50 +121,55 @@ Check = Callable[[Contents], None]
 """Raises `StudyError` where a study asks for what such a store cannot have."""
 
 
-def ensure_catalogues(source: Source, folder: Location, check: Check = lambda contents: None) -> Description:
+def ensure_catalogues(
+    source: Source,
+    folder: Location,
+    check: Check = lambda contents: None,
+    report: Report = lambda lines, files: None,
+    audio: bool = True,
+) -> Description:
     """Lay down the catalogues of the mixture and of the labelled clips where the store has none yet.
 
-    Raises `StudyError` where the folder holds something else or a store of another corpus or in other formats, where
-    the corpus cannot be used, or where `check` refuses the request; then nothing is written.
+    Without `audio` nobody looks yet whether the recordings are there. Raises `StudyError` where the folder holds
+    something else or a store of another corpus or in other formats, where the corpus cannot be used, or where `check`
+    refuses the request; then nothing is written.
     """
+    corpus = source.corpus
+    root = audio_root(corpus)
+    audio = audio and not corpus.embedded
     there = checked_store(source, folder)
     if there is not None:
+        if audio and not prepared_parts(folder):
+            # It may have been ranked where no audio was.
+            check_audio_is_there(catalogue_rows(folder, 0, there.part_clips), root)
         sources = read_parquet(intact(folder, CATALOGUE), ["source"])["source"]
         check(Contents(there, sources, len(read_tokenizer(folder))))
         return there
-    corpus = source.corpus
-    root = audio_root(corpus)
-    ranked, rejects = catalogue(
-        source.clips(),
-        salt=corpus.salt,
-        min_seconds=corpus.min_seconds,
-        max_seconds=corpus.max_seconds,
-        test_audio=_held_out_audio(source.labelled),
-        audio_root=root,
-    )
-    if ranked.is_empty():
+    clips, rejects = source.catalogue(report)
+    if clips.is_empty():
         reasons = ", ".join(f"{row['count']} {row['reason']}" for row in rejects["reason"].value_counts().to_dicts())
         raise StudyError(f"no clip of the corpus can be used: {reasons or 'the manifests are empty'}")
     labelled = clip_table(source.labelled.clips).with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
-    if not corpus.embedded:
-        check_audio_is_there(ranked, root)
+    if audio:
+        check_audio_is_there(clips, root)
         check_audio_is_there(labelled, source.labelled.root)
+    if not corpus.embedded:
         labelled = labelled.with_columns(seconds=pl.lit(None, pl.Float64))
     begun_before = read_store_file(folder)
     formats = source.formats if begun_before is None else begun_before.description.formats
     description = Description(
         source.digest,
-        len(ranked),
-        holdout_size(len(ranked), corpus.holdout),
+        len(clips),
+        holdout_size(len(clips), corpus.holdout),
         corpus.min_seconds,
         corpus.max_seconds,
         formats=formats,
     )
-    check(Contents(description, ranked["source"], len(tokenizer_of(ranked))))
+    check(Contents(description, clips["source"], len(tokenizer_of(clips))))
     taken_whole = Description(source.digest, len(labelled), 0, 0.0, LABELLED_SECONDS, formats=formats)
     with begun(folder, description), begun(folder / "labelled", taken_whole):
         create_store(folder / "labelled", labelled, rejects.clear(), taken_whole, task_files(source.labelled))
-        create_store(folder, ranked, rejects, description)
+        create_store(folder, clips, rejects, description)
     return description
 
 

@@ -14,6 +14,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from scaling.data.clip import SAMPLE_RATE as SAMPLE_RATE
 from scaling.data.clip import UnusableClipError
 from scaling.data.decoder import Wanted
 from scaling.data.decoding import decoded
@@ -22,8 +23,6 @@ from scaling.models.formats import LogMel
 
 SYNTHETIC = "synthetic:"
 """The audio root of the embedded corpus, which no path is: its clips are made and not read."""
-SAMPLE_RATE = 16_000
-"""Of what is heard, if nothing else is said."""
 LOG_MEL = LogMel()
 SILENCE = 1e-5
 """Peak below which a clip counts as silent: -100 dB of full scale, under the rounding of 16-bit audio."""

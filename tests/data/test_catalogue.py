@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling.data.catalogue import catalogue, check_audio_is_there
+from scaling.data.catalogue import REJECTS, catalogue, check_audio_is_there, ranked
 from scaling.data.clip import Clip
+from scaling.data.columns import Cleaning, batches, rank_key
+from scaling.data.reading import tables
 from scaling.errors import StudyError
 
 LIMITS = {"min_seconds": 1.0, "max_seconds": 60.0}
@@ -142,3 +144,32 @@ def test_an_audio_root_is_refused_only_where_most_files_are_missing(tmp_path: Pa
         check("a", "b", "gone", "lost", "away")
     assert "\n" not in str(refused.value)
     check(*np.repeat("a", 200), *np.repeat("gone", 1000))
+
+
+def former(clips: list[Clip], salt: str) -> list[str]:
+    """The order as its definition says it, clip by clip."""
+    kept: dict[str, Clip] = {}
+    for one in sorted(clips, key=lambda c: (c.id, c.audio, c.start, c.seconds, c.channel or -1, "\n".join(c.captions))):
+        kept.setdefault(one.id, one)
+    placed = []
+    for source in {c.source for c in kept.values()}:
+        of_it = sorted((rank_key(c.id, salt), c.id) for c in kept.values() if c.source == source)
+        placed += [((k + 0.5) / len(of_it), key, name) for k, (key, name) in enumerate(of_it)]
+    return [name for _, _, name in sorted(placed)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), st.sampled_from("xy")), min_size=1, max_size=60))
+def test_the_order_is_that_of_its_definition(drawn):
+    """Sources of one size, whose clips fall on the same places, and ids that are there twice among them."""
+    clips = [clip(source, index, audio=audio) for source, index, audio in drawn]
+    assert order(clips) == former(clips, "salt")
+
+
+def test_ids_of_one_key_go_by_the_alphabet():
+    """Two of ten million have one key by accident once in hundreds of thousands of catalogues."""
+    found, _ = tables(list(batches([clip("a", i) for i in (3, 1, 2)] + [clip("b", 0)], Cleaning("s", 1.0, 60.0))))
+    of_one_key = found.with_columns(key=pl.lit(7, pl.Int64))
+    rejects = pl.DataFrame(schema=dict.fromkeys(REJECTS, pl.String))
+    for mixed in (of_one_key, of_one_key.reverse()):
+        assert ranked(mixed, rejects)[0]["id"].to_list() == ["a/1", "a/2", "b/0", "a/3"]

@@ -189,12 +189,12 @@ CLIPS: dict[str, tuple[dict[str, object], str | None]] = {
 @pytest.mark.parametrize("name", CLIPS)
 def test_what_a_manifest_may_say_of_a_clip(name: str):
     changes, reason = CLIPS[name]
-    fields = {field: changes.get(field, getattr(CLIP, field)) for field in Clip.__slots__}
+    fields = {field: changes.get(field, getattr(CLIP, field)) for field in Clip._fields}
     assert refusal(Clip(**fields), 1.0, 60.0) == reason
 
 
 def test_every_bad_clip_is_written_down_with_its_reason(tmp_path: Path):
-    clips = [Clip(**{field: c.get(field, getattr(CLIP, field)) for field in Clip.__slots__}) for c, _ in CLIPS.values()]
+    clips = [Clip(**{field: c.get(field, getattr(CLIP, field)) for field in Clip._fields}) for c, _ in CLIPS.values()]
     ranked, rejects = catalogue(clips, salt="s", min_seconds=1.0, max_seconds=60.0)
     rejects.write_parquet(tmp_path / "rejects.parquet")
     assert ranked["id"].sort().to_list() == ["a/1", "a/ä 犬 🐕"]

@@ -18,7 +18,7 @@ from task_files import ENTRY, ROWS
 from scaling.data.catalogue import catalogue
 from scaling.data.clip import Clip, Reject, UnusableClipError
 from scaling.data.features import Cut, log_mel, waveforms
-from scaling.data.readers.lhotse import read_manifest
+from scaling.data.readers.lhotse import _checked_clip, _plain_clip, read_manifest
 from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
@@ -101,6 +101,31 @@ def test_lines_of_manifests(tmp_path: Path, lines: list[bytes]):
 @given(st.lists(cuts(), min_size=1, max_size=20))
 def test_many_lines_of_manifests(tmp_path: Path, lines: list[bytes]):
     check_lines(lines, tmp_path)
+
+
+@FEW
+@given(st.lists(cuts(), min_size=1, max_size=20))
+def test_what_is_read_fast_is_read_as_it_is_slowly(lines: list[bytes]):
+    check_fast(lines)
+
+
+@pytest.mark.long
+@MANY
+@given(st.lists(cuts(), min_size=1, max_size=20))
+def test_of_many_lines_what_is_read_fast_is_read_as_it_is_slowly(lines: list[bytes]):
+    check_fast(lines)
+
+
+def check_fast(lines: list[bytes]) -> None:
+    for line in lines:
+        fast = _plain_clip(line, "a")
+        if fast is not None:
+            # Of numbers too: 1 and 1.0 would be the same clip, but not the same text.
+            assert repr(fast) == repr(_checked_clip(line, "a"))
+
+
+def test_most_lines_are_read_fast():
+    assert _plain_clip(json.dumps(GOOD).encode(), "a") is not None
 
 
 FORMS = [("WAV", "PCM_16"), ("WAV", "IMA_ADPCM"), ("FLAC", None), ("OGG", None), ("OGG", "OPUS")]

@@ -18,7 +18,9 @@ from task_files import ENTRY, write_tasks
 from scaling.data.catalogue import catalogue
 from scaling.data.clip import Reject
 from scaling.data.corpus import ensure_catalogues, open_source
-from scaling.data.readers.lhotse import LONGEST_LINE, NO_CUT, manifest_files, read_manifest
+from scaling.data.manifests import manifest_files
+from scaling.data.readers.lhotse import NO_CUT, _checked_clip, _plain_clip, read_manifest
+from scaling.data.readers.lines import LONGEST_LINE
 from scaling.study.study import Corpus
 
 GOOD = lhotse_cut("1", "x/1.flac", 2.5, ["a dog barks"])
@@ -163,6 +165,13 @@ def test_a_line_is_a_clip_or_has_its_reason(name: str, outcomes: dict[str, str |
         assert found == expected
     else:
         assert re.fullmatch(f"({NO_CUT}: )?{expected}", found)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_what_is_read_fast_is_read_as_it_is_slowly(name: str):
+    line = LINES[name][0]
+    fast = _plain_clip(line, "a")
+    assert fast is None or repr(fast) == repr(_checked_clip(line, "a"))
 
 
 def zipped(*lines: bytes) -> bytes:

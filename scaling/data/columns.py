@@ -1,0 +1,111 @@
+"""Clips as columns: what readers find, cleaned line by line and laid down batch by batch.
+
+A batch holds what the catalogue needs of its clips and the key by which each is ranked, so that whoever ranks looks at
+keys alone, and gathers the rest last.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from scaling.data.clip import Clip, Reject, is_plain, refusal
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("source", pa.large_string()),
+        ("domain", pa.large_string()),
+        ("seconds", pa.float64()),
+        ("captions", pa.large_list(pa.large_string())),
+        ("audio", pa.large_string()),
+        ("start", pa.float64()),
+        ("channel", pa.int64()),
+        ("key", pa.int64()),
+    ]
+)
+REJECTS = pa.schema([(name, pa.large_string()) for name in ("id", "source", "audio", "stage", "reason")])
+BATCH = 2**15
+"""Clips of a batch: some ten megabytes."""
+LEAK = "leak: a recording of the labelled test or validation clips"
+_ABOVE = ("", ".", "..")
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What a clip must be, by what its manifest says of it, and what it is ranked by.
+
+    salt: keys the ranking. min_seconds, max_seconds: bounds of a clip's duration. audio_root: the folder that relative
+    paths start from. held_out: recordings of labelled test and validation clips, by their `audio_place`; a clip that
+    plays one of them is a leak.
+    """
+
+    salt: str
+    min_seconds: float
+    max_seconds: float
+    audio_root: str = ""
+    held_out: frozenset[str] = frozenset()
+
+
+def audio_place(audio: str, audio_root: str = "") -> str:
+    """Where a clip's recording lies, written in one way however its manifest writes it.
+
+    Links are not followed: that would ask the file system about every clip.
+    """
+    return os.path.normpath(os.path.join(audio_root, audio))  # noqa: PTH118
+
+
+def rank_key(clip_id: str, salt: str) -> int:
+    """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
+    digest = hashlib.blake2b(clip_id.encode(), key=salt.encode()[:64], digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some of the clips of a manifest (`SCHEMA`), and some of its rejects (`REJECTS`)."""
+
+    clips: pa.RecordBatch
+    rejects: pa.RecordBatch
+
+
+def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATCH) -> Iterator[Batch]:
+    """Clean what a reader finds. A clip is rejected for one reason, the first that holds: what `clip.refusal` finds,
+    then a leak."""
+    low, high, salt = cleaning.min_seconds, cleaning.max_seconds, cleaning.salt
+    # A file's own name is looked at first: paths are put together for few.
+    names = {place.rpartition("/")[2] for place in cleaning.held_out}
+    names.update(_ABOVE if names else ())
+    clips: list[tuple[Any, ...]] = []
+    rejects: list[tuple[str, ...]] = []
+    for line in lines:
+        if isinstance(line, Reject):
+            rejects.append((line.id, line.source, line.audio, "manifest", line.reason))
+        elif not is_plain(line, low, high) and (reason := refusal(line, low, high)):
+            rejects.append((_shown(line.id), line.source, _shown(line.audio), "manifest", reason))
+        elif (
+            names
+            and line.audio.rpartition("/")[2] in names
+            and audio_place(line.audio, cleaning.audio_root) in cleaning.held_out
+        ):
+            rejects.append((line.id, line.source, line.audio, "manifest", LEAK))
+        else:
+            clips.append((*line, rank_key(line.id, salt)))
+        if len(clips) + len(rejects) >= size:
+            yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
+            clips, rejects = [], []
+    yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
+
+
+def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
+
+
+def _shown(text: str) -> str:
+    """As much of a name that may be anything as can be written down."""
+    return text[:200].encode(errors="backslashreplace").decode()
