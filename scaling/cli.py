@@ -82,10 +82,11 @@ def prepare(
     tasks, whose encoders hear what these do, finds it by --store.
 
     Args:
-        manifests: Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs.
+        manifests: Lhotse CutSets (.jsonl.gz, .jsonl), tables beside audio (.csv, .parquet), Parquet with audio in it,
+            WebDataset archives (.tar): paths, s3:// URIs or quoted globs, each alone or as SOURCE=PATH.
         store: folder of the prepared clips, or s3://bucket/folder; made if absent.
         clips: how many clips to prepare beside the holdout, or all.
-        audio_root: folder that relative paths in the manifests start from.
+        audio_root: folder that relative paths in the manifests start from, or s3://bucket/folder.
         tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.
@@ -123,9 +124,10 @@ def rank(
     it with the same arguments. No audio is needed yet.
 
     Args:
-        manifests: Lhotse CutSet manifests (.jsonl.gz, .jsonl), paths or quoted globs.
+        manifests: Lhotse CutSets (.jsonl.gz, .jsonl), tables beside audio (.csv, .parquet), Parquet with audio in it,
+            WebDataset archives (.tar): paths, s3:// URIs or quoted globs, each alone or as SOURCE=PATH.
         store: folder of the catalogue, or s3://bucket/folder; made if absent.
-        audio_root: folder that relative paths in the manifests start from.
+        audio_root: folder that relative paths in the manifests start from, or s3://bucket/folder.
         tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.

@@ -68,6 +68,10 @@ NEVER_IN = {
 NO_TESTS_OF_THEIR_OWN = {
     "cluster/measure.py": "a dry run measures, in driver/test_forecast.py",
     "data/clip.py": "what may be said of a clip, in hostile/test_clips.py",
+    "data/fetching.py": "recordings in an object store, in data/readers/test_known.py",
+    "data/pieces.py": "pieces of archives and Parquet files, in data/readers/test_known.py and test_parquet.py",
+    "data/readers/fields.py": "in the forms that have them, in data/readers/test_tables.py and test_webdataset.py",
+    "data/readers/places.py": "in data/readers/test_known.py",
     "data/reader.py": "the process that reading.py starts, in data/test_reading.py",
     "data/decoder.py": "what recordings may be, in hostile/test_clips.py; how it ends, in test_decoding.py",
     "driver/report.py": "a study in a bucket is reported on in storage/test_objects.py",

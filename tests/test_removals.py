@@ -24,6 +24,8 @@ ALLOWED = {
     "cluster/measure.py _measure_step": (1, "a run for a moment, in a folder of its own"),
     "cluster/nodes.py check_nodes": (1, "the marks that it has made itself, by their random names"),
     "data/description.py begun": (2, "files of a store that this process has begun, by their names"),
+    "data/fetching.py _fetched": (1, "recordings that it has fetched itself, in a folder of its own"),
+    "data/fetching.py fetched": (1, "recordings for a moment, in a folder of its own"),
     "data/index.py _remove_superseded": (2, "indexes and parts by their full names with digests, in a store"),
     "data/prepare.py prepare": (1, "a part that a killed writer has not finished, by its full name, in a store"),
     "data/reading.py read_manifests": (1, "columns for a moment, in a folder of its own"),

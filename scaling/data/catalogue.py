@@ -6,8 +6,8 @@ mixture of S sources. The order depends on ids and salt alone: not on file order
 """
 
 import functools
-import os
 from collections.abc import Iterable, Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from scaling.data.clip import Clip, Reject
 from scaling.data.columns import Cleaning, audio_place, batches
+from scaling.data.fetching import exists
 from scaling.data.reading import Tables, tables
 from scaling.errors import StudyError
 
@@ -34,11 +35,12 @@ GROUP_PARTS = 64
 """Parts whose clips stand in one row group of the catalogue's file."""
 # A folder of which this many of the first clips are asked for, and most are missing, is the wrong folder.
 LOOKED_FOR = 200
+LOOKING = 8
 
 
 def clip_table(clips: Iterable[Clip]) -> pl.DataFrame:
     """One row a clip, the columns of `COLUMNS`."""
-    rows = [(c.id, c.source, c.domain, c.seconds, list(c.captions), c.audio, c.start, c.channel) for c in clips]
+    rows = [(*c[:4], list(c.captions), c.audio, c.start, c.channel) for c in clips]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
 
 
@@ -106,7 +108,9 @@ def ranked(clips: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
         .with_columns(place=(pl.int_range(pl.len()).over("source") + 0.5) / pl.len().over("source"))
         .sort("place", "key", "tie")["row"]
     )
-    taken = clips.select(list(COLUMNS))[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
+    # Files of their own need no place in a file.
+    inside = ["within"] if (clips["within"] != "").any() else []
+    taken = clips.select(*COLUMNS, *inside)[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
     doubled = twins.with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
     return taken, pl.concat([rejects, doubled]).sort("id", "reason", "source", "audio")
 
@@ -118,7 +122,7 @@ def _same_key(clips: pl.DataFrame, rows: pl.Series) -> Tables:
     Which of two clips of one id stays must not depend on which file was read first.
     """
     among = clips[rows].with_columns(row=rows)
-    among = among.sort("id", "audio", "start", "seconds", "channel", pl.col("captions").list.join("\n"))
+    among = among.sort("id", "audio", "within", "start", "seconds", "channel", pl.col("captions").list.join("\n"))
     twins = among.filter(~among["id"].is_first_distinct())
     return twins, among.select("row", tie=pl.int_range(pl.len(), dtype=pl.UInt32) + 1)
 
@@ -129,7 +133,9 @@ def check_audio_is_there(ranked: pl.DataFrame, audio_root: str) -> None:
     Single missing files are no reason to stop: preparation rejects and counts them.
     """
     wanted = ranked["audio"].head(LOOKED_FOR)
-    missing = [audio for audio in wanted if not os.path.isfile(audio_place(audio, audio_root))]  # noqa: PTH113
+    with ThreadPoolExecutor(LOOKING) as several:
+        there = several.map(exists, (audio_place(audio, audio_root) for audio in wanted))
+        missing = [audio for audio, found in zip(wanted, there, strict=True) if not found]
     if 2 * len(missing) > len(wanted):
         raise StudyError(
             f"{len(missing)} of the first {len(wanted)} recordings are not under the audio root "

@@ -1,6 +1,7 @@
 """The row that every stage of the data speaks of, and what its manifest may say of it."""
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,18 +14,20 @@ class Clip(NamedTuple):
     """A piece of audio with its captions, from one source corpus. (A tuple, as millions of them are made.)
 
     `audio` says where the samples are: a path, absolute or relative to the corpus's audio root, or, in the embedded
-    corpus, `SEED/SPLIT/INDEX`. `start` and `seconds` cut the clip out of a longer recording; `channel` is the place of
-    one of the file's channels, or None for the mean of all.
+    corpus, `SEED/SPLIT/INDEX`. `within` says which piece of that file the recording is: "" for all of it, `bytes FIRST
+    COUNT` of an archive, `row GROUP ROW` of a Parquet file. `start` and `seconds` (None: what is there) cut the clip
+    out of a longer recording; `channel` is the place of one of its channels, or None for the mean of all.
     """
 
     id: str
     source: str
     domain: str
-    seconds: float
+    seconds: float | None
     captions: tuple[str, ...]
     audio: str
     start: float = 0.0
     channel: int | None = None
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,15 @@ class Reject:
     source: str
     audio: str
     reason: str
+
+
+REMOTE = "s3://"
+"""What the places in an object store begin with."""
+
+
+def audio_path(audio: str, audio_root: str = "") -> str:
+    """The file, or the object of a store, that a manifest calls `audio`."""
+    return audio if audio.startswith(REMOTE) else os.path.join(audio_root, audio)  # noqa: PTH118
 
 
 class UnusableClipError(Exception):
@@ -58,6 +70,9 @@ def refusal(clip: Clip, min_seconds: float, max_seconds: float) -> str | None:
         return found
     if not clip.captions:
         return "no caption"
+    if clip.seconds is None:
+        # It shows when it is decoded.
+        return None
     if math.isnan(clip.seconds) or clip.seconds < min_seconds:
         return f"shorter than {min_seconds:g} s"
     if clip.seconds > max_seconds:
@@ -70,9 +85,10 @@ def is_plain(clip: Clip, min_seconds: float, max_seconds: float) -> bool:
 
     A third of the time of `refusal`: every bound is a plain one that lies within the true one.
     """
-    name, _, domain, seconds, captions, audio, start, _ = clip
+    name, _, domain, seconds, captions, audio, start, _, _ = clip
     if not (
         captions
+        and seconds is not None
         and min_seconds <= seconds <= max_seconds
         and 0 <= start <= LATEST_START
         and 0 < len(audio) <= LONGEST_NAME

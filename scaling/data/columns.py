@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scaling.data.clip import Clip, Reject, is_plain, refusal
+from scaling.data.clip import REMOTE, Clip, Reject, audio_path, is_plain, refusal
 
 SCHEMA = pa.schema(
     [
@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         ("audio", pa.large_string()),
         ("start", pa.float64()),
         ("channel", pa.int64()),
+        ("within", pa.large_string()),
         ("key", pa.int64()),
     ]
 )
@@ -55,7 +56,10 @@ def audio_place(audio: str, audio_root: str = "") -> str:
 
     Links are not followed: that would ask the file system about every clip.
     """
-    return os.path.normpath(os.path.join(audio_root, audio))  # noqa: PTH118
+    place = audio_path(audio, audio_root)
+    if place.startswith(REMOTE):
+        return REMOTE + os.path.normpath(place.removeprefix(REMOTE))
+    return os.path.normpath(place)
 
 
 def rank_key(clip_id: str, salt: str) -> int:

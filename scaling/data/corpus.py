@@ -28,7 +28,7 @@ from scaling.data.description import (
 from scaling.data.embedded import sounds
 from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
-from scaling.data.manifests import manifest_digest, manifest_files, source_name
+from scaling.data.manifests import Manifest, find_manifests, manifest_digest
 from scaling.data.parts import prepared_parts
 from scaling.data.prepare import catalogue_rows
 from scaling.data.reading import Report, Tables, read_manifests, tables
@@ -38,7 +38,7 @@ from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
 from scaling.models.formats import Format
-from scaling.storage.files import Location, local
+from scaling.storage.files import Location, absolute, local
 from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
 
@@ -54,7 +54,7 @@ class Source:
     what is to be heard of them."""
 
     corpus: Corpus
-    manifests: tuple[Path, ...]
+    manifests: tuple[Manifest, ...]
     labelled: Labelled
     digest: str
     formats: tuple[Format, ...] = (LOG_MEL,)
@@ -85,7 +85,7 @@ def source_names(corpus: Corpus) -> tuple[str, ...]:
     """
     if corpus.embedded:
         return tuple(source.name for source in sounds.SOURCES)
-    return tuple(dict.fromkeys(source_name(manifest) for manifest in manifest_files(corpus.manifests)))
+    return tuple(dict.fromkeys(manifest.source for manifest in find_manifests(corpus.manifests)))
 
 
 def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Source:
@@ -99,7 +99,7 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
         # The rules that make the clips are code: other code is another corpus.
         code = b"".join(file.read_bytes() for file in _embedded_code())
         return Source(corpus, (), labelled, _digest(repr(fields), code), formats)
-    manifests = tuple(manifest_files(corpus.manifests))
+    manifests = tuple(find_manifests(corpus.manifests))
     labelled = read_tasks(local(corpus.tasks)) if corpus.tasks else NO_TASKS
     rows = labelled.rows.sort("task", "id").write_csv().encode()
     return Source(
@@ -194,7 +194,7 @@ def checked_store(source: Source, folder: Location) -> Description | None:
 def audio_root(corpus: Corpus) -> str:
     """The folder that the manifests' relative paths start from, absolute: workers have other working
     directories. Of the embedded corpus, what makes its clips."""
-    return SYNTHETIC if corpus.embedded else str(local(corpus.audio_root or "."))
+    return SYNTHETIC if corpus.embedded else str(absolute(corpus.audio_root or "."))
 
 
 def _held_out_audio(labelled: Labelled) -> set[str]:

@@ -22,6 +22,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from scaling.data.clip import UnusableClipError
+from scaling.data.pieces import piece
 
 RATES = (1_000, 768_000)
 """Sample rates that are read, up to those of recorders of bats."""
@@ -54,13 +55,14 @@ class Bounds:
 @dataclass(frozen=True)
 class Wanted:
     """What is to be decoded: `seconds` from `start` of the file at `path`, or all that follows; one channel, or the
-    mean of all. More than `max_seconds` are too many."""
+    mean of all. More than `max_seconds` are too many. `within` says which piece of the file that is (`pieces.py`)."""
 
     path: str
     start: float = 0.0
     seconds: float | None = None
     channel: int | None = None
     max_seconds: float = 60.0
+    within: str = ""
 
 
 class _NoRoomError(Exception):
@@ -83,7 +85,7 @@ def decode(wanted: Wanted, samples: NDArray[np.float32]) -> tuple[int, int]:
     if not status.st_size:
         raise UnusableClipError("unreadable audio")
     try:
-        with _Forwards(wanted.path) as file:
+        with _Forwards(piece(wanted.path, wanted.within) if wanted.within else wanted.path) as file:
             return _read(file, wanted, samples), file.samplerate
     except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError, OSError) as error:
         if getattr(error, "code", None) == OUT_OF_MEMORY:

@@ -1,11 +1,11 @@
 """From a clip's place to what an encoder hears of it: read, cut, resample, transform."""
 
 import importlib
-import os
 import sys
 import types
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,11 +14,12 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from scaling.data.clip import REMOTE, UnusableClipError, audio_path
 from scaling.data.clip import SAMPLE_RATE as SAMPLE_RATE
-from scaling.data.clip import UnusableClipError
 from scaling.data.decoder import Wanted
 from scaling.data.decoding import decoded
 from scaling.data.embedded import sounds as synthetic
+from scaling.data.fetching import fetched
 from scaling.models.formats import LogMel
 
 SYNTHETIC = "synthetic:"
@@ -33,12 +34,14 @@ LOUDEST = 1e15
 @dataclass(frozen=True)
 class Cut:
     """Where a clip's samples are: `seconds` from `start` of a recording (None: all that follows), and which of its
-    channels (None: their mean). A cut that runs over the end is as long as what is there."""
+    channels (None: their mean); `within` as that of a `Clip`. A cut that runs over the end is as long as what is
+    there."""
 
     audio: str
     start: float = 0.0
     seconds: float | None = None
     channel: int | None = None
+    within: str = ""
 
 
 def _import_torchaudio() -> types.ModuleType:
@@ -98,18 +101,21 @@ def waveforms(
     the limits. What lies in the file counts, not what its manifest says of its rate and length.
     """
     found: Iterator[tuple[NDArray[np.float32], int] | UnusableClipError]
-    if audio_root == SYNTHETIC:
-        found = ((_synthetic(cut.audio), SAMPLE_RATE) for cut in cuts)
-    else:
-        found = decoded(
-            Wanted(os.path.join(audio_root, cut.audio), cut.start, cut.seconds, cut.channel, max_seconds)  # noqa: PTH118
-            for cut in cuts
-        )
-    for one in found:
-        try:
-            yield one if isinstance(one, UnusableClipError) else _usable(*one, rate, min_seconds, max_seconds)
-        except UnusableClipError as error:
-            yield error
+    with ExitStack() as until_used:
+        if audio_root == SYNTHETIC:
+            found = ((_synthetic(cut.audio), SAMPLE_RATE) for cut in cuts)
+        else:
+            wanted = [
+                Wanted(audio_path(cut.audio, audio_root), cut.start, cut.seconds, cut.channel, max_seconds, cut.within)
+                for cut in cuts
+            ]
+            remote = any(one.path.startswith(REMOTE) for one in wanted)
+            found = decoded(until_used.enter_context(fetched(wanted)) if remote else wanted)
+        for one in found:
+            try:
+                yield one if isinstance(one, UnusableClipError) else _usable(*one, rate, min_seconds, max_seconds)
+            except UnusableClipError as error:
+                yield error
 
 
 def _synthetic(audio: str) -> NDArray[np.float32]:

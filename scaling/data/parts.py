@@ -87,7 +87,8 @@ def write_part(
     schema, rate = part_schema(formats), formats[0].rate
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     rejects = []
-    cuts = starmap(Cut, rows.select("audio", "start", "seconds", "channel").iter_rows())
+    inside = ["within"] if "within" in rows.columns else []
+    cuts = starmap(Cut, rows.select("audio", "start", "seconds", "channel", *inside).iter_rows())
     bounds: dict[str, Any] = {"min_seconds": limits.min_seconds, "max_seconds": limits.max_seconds, "rate": rate}
     for row, samples in zip(rows.iter_rows(named=True), waveforms(cuts, audio_root, **bounds), strict=True):
         if isinstance(samples, UnusableClipError):

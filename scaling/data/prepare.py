@@ -18,6 +18,8 @@ from scaling.storage.tables import read_parquet
 
 HALF_A_PART = re.compile(TEMPORARY.format(PART))
 """What a writer that was killed has left."""
+UNKNOWN_SECONDS = 10.0
+"""What a clip is taken for whose manifest does not say how long it is."""
 INDEXED_PARTS = 1024
 """How many parts are written before they are indexed."""
 WriteParts = Callable[[Location, str, Description, list[int]], Iterable[object]]
@@ -166,7 +168,8 @@ def _check_space(folder: Location, description: Description, parts: list[int]) -
         return
     catalogue = pl.scan_parquet(intact(folder, CATALOGUE)).select("rank", "seconds")
     numbers = pl.col("rank") // description.part_clips
-    seconds = catalogue.filter(numbers.is_in(parts)).select(pl.col("seconds").sum()).collect().item()
+    known = pl.col("seconds").fill_null(UNKNOWN_SECONDS)
+    seconds = catalogue.filter(numbers.is_in(parts)).select(known.sum()).collect().item()
     needed = int(seconds * sum(one.bytes_a_second for one in description.formats))
     if needed > free:
         raise StudyError(

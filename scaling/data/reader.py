@@ -13,20 +13,23 @@ from typing import Any
 from pyarrow import ipc
 
 from scaling.data.columns import REJECTS, SCHEMA, Cleaning, batches
-from scaling.data.readers.lhotse import read_manifest
+from scaling.data.readers.known import READERS
 from scaling.errors import StudyError
+from scaling.storage.files import Location, location
+from scaling.storage.objects import is_outage
 from scaling.storage.space import room_for
 
 
-def read_to(manifest: Path, cleaning: Cleaning, clips: Path, rejects: Path) -> None:
+def read_to(manifest: Location, source: str, reader: str, cleaning: Cleaning, clips: Path, rejects: Path) -> None:
     """Write what a manifest holds to two Arrow files. Raises `StudyError`."""
+    lines = READERS[reader].load().read(manifest, source, cleaning.audio_root)
     read = 0
     with (
         room_for(f"the clips of {manifest.name} in {clips.parent}"),
         ipc.new_file(str(clips), SCHEMA) as good,
         ipc.new_file(str(rejects), REJECTS) as bad,
     ):
-        for batch in batches(read_manifest(manifest), cleaning):
+        for batch in batches(lines, cleaning):
             good.write_batch(batch.clips)
             bad.write_batch(batch.rejects)
             read += len(batch.clips) + len(batch.rejects)
@@ -44,10 +47,15 @@ def main() -> None:
     asked = json.loads(sys.stdin.readline())
     cleaning = Cleaning(**{**asked["cleaning"], "held_out": frozenset(asked["cleaning"]["held_out"])})
     try:
-        read_to(Path(asked["manifest"]), cleaning, Path(asked["clips"]), Path(asked["rejects"]))
+        place = location(asked["place"])
+        read_to(place, asked["source"], asked["reader"], cleaning, Path(asked["clips"]), Path(asked["rejects"]))
         _say({"done": True})
     except StudyError as error:
         _say({"error": str(error)})
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        _say({"error": f"{asked['place']} cannot be read, the object store does not answer: start it again"})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from pyarrow import ipc
 
 from scaling.data import reader
 from scaling.data.columns import REJECTS, SCHEMA, Batch, Cleaning, batches
-from scaling.data.readers.lhotse import read_manifest
+from scaling.data.manifests import Manifest
+from scaling.data.readers.known import READERS
 from scaling.errors import StudyError
 
 LARGE = 2**23
@@ -38,17 +39,19 @@ def tables(found: Sequence[Batch]) -> Tables:
 
 
 def read_manifests(
-    files: Sequence[Path], cleaning: Cleaning, report: Report = lambda lines, files: None, large: int = LARGE
+    files: Sequence[Manifest], cleaning: Cleaning, report: Report = lambda lines, files: None, large: int = LARGE
 ) -> Tables:
     """What manifests hold, in the order of the files.
 
     The columns of large ones lie in files that are mapped into memory and have no name any more: the system takes and
-    brings their pages as it needs. Raises `StudyError` as `read_manifest` does, for the first file that cannot be read.
+    brings their pages as it needs. Raises `StudyError` as its reader does, for the first file that cannot be read.
     """
-    if sum(file.stat().st_size for file in files) < large:
+    alone = any(READERS[file.reader].alone for file in files)
+    if not alone and sum(file.size for file in files) < large:
         found: list[Batch] = []
         for done, file in enumerate(files, start=1):
-            found += batches(read_manifest(file), cleaning)
+            lines = READERS[file.reader].load().read(file.place, file.source, cleaning.audio_root)
+            found += batches(lines, cleaning)
             report(sum(len(batch.clips) + len(batch.rejects) for batch in found), done)
         return tables(found)
     with tempfile.TemporaryDirectory(prefix="scaling-") as folder:
@@ -78,9 +81,9 @@ class _Readers:
         self._done = 0
         self._stopped = False
 
-    def read(self, files: Sequence[Path]) -> None:
+    def read(self, files: Sequence[Manifest]) -> None:
         # The longest first, so that none is left alone at the end.
-        order = sorted(range(len(files)), key=lambda number: -files[number].stat().st_size)
+        order = sorted(range(len(files)), key=lambda number: -files[number].size)
         failed: dict[int, StudyError] = {}
 
         def read(number: int) -> None:
@@ -106,7 +109,7 @@ class _Readers:
             for process in self._processes:
                 process.kill()
 
-    def _read(self, number: int, file: Path) -> None:
+    def _read(self, number: int, file: Manifest) -> None:
         with self._lock:
             if self._stopped:
                 return
@@ -122,7 +125,9 @@ class _Readers:
             self._processes.append(process)
         place = self._folder / str(number)
         asked = {
-            "manifest": str(file),
+            "place": str(file.place),
+            "source": file.source,
+            "reader": file.reader,
             "cleaning": self._cleaning,
             "clips": str(place.with_suffix(".clips")),
             "rejects": str(place.with_suffix(".rejects")),
@@ -143,7 +148,7 @@ class _Readers:
             raise StudyError(said["error"])
         if "done" not in said and not stopped:
             raise StudyError(
-                f"reading {file} ended without a word (exit {process.returncode}; -9: killed, for memory say): "
+                f"reading {file.place} ended without a word (exit {process.returncode}; -9: killed, for memory say): "
                 "start the same command again"
             )
 

@@ -91,7 +91,7 @@ def known_digest(path: Path, digest: Callable[[Path], str]) -> str:
         return digest(path)
     seen = path.stat()
     state = [seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
-    place = blake2b(f"{digest.__qualname__} {path.resolve()}".encode(), digest_size=16).hexdigest()
+    place = blake2b(f"{digest.__module__} {digest.__qualname__} {path.resolve()}".encode(), digest_size=16).hexdigest()
     note = folder / f"digest-{place}.json"
     with suppress(OSError, ValueError, RecursionError):
         known = json.loads(note.read_text())

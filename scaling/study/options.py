@@ -35,9 +35,10 @@ class Options:
     seeds: tuple[int, ...] = (0,)
     """Seeds; every further one repeats the grid."""
     manifests: Annotated[tuple[str, ...], default("the embedded corpus")] = ()
-    """Lhotse CutSet manifests (.jsonl.gz), paths or quoted globs."""
+    """Lhotse CutSets (.jsonl.gz, .jsonl), tables beside audio (.csv, .parquet), Parquet with audio in it, WebDataset
+    archives (.tar): paths, s3:// URIs or quoted globs, each alone or as SOURCE=PATH."""
     audio_root: Annotated[str, default("the working directory", "PATH")] = ""
-    """Folder that relative paths in the manifests start from."""
+    """Folder that relative paths in the manifests start from, or s3://bucket/folder."""
     tasks: Annotated[str, default("the tasks of the embedded corpus", "PATH")] = ""
     """tasks.toml that names the labelled clips to probe on; needed with --manifests."""
     min_seconds: float = 1.0

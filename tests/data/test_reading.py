@@ -10,19 +10,19 @@ from corpora import lhotse_cut, write_manifest
 
 from scaling.data import reader
 from scaling.data.columns import Cleaning
+from scaling.data.manifests import Manifest, find_manifests
 from scaling.data.reading import read_manifests
 from scaling.errors import StudyError
 
 CLEANING = Cleaning("salt", 1.0, 60.0, "/root", frozenset({"/root/b/7.flac"}))
 
 
-def manifests(folder: Path) -> list[Path]:
-    files = []
+def manifests(folder: Path) -> list[Manifest]:
     for source, clips in (("a", 20), ("b", 50), ("c", 5)):
         cuts = [lhotse_cut(str(n), f"{source}/{n}.flac", 2.0 if n % 9 else 0.1, ["a", "ä 犬"]) for n in range(clips)]
         cuts[3]["type"] = "MixedCut"
-        files.append(write_manifest(folder / f"{source}.train.jsonl.gz", cuts))
-    return files
+        write_manifest(folder / f"{source}.train.jsonl.gz", cuts)
+    return find_manifests([str(folder / "*.jsonl.gz")])
 
 
 def test_processes_find_what_this_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -45,7 +45,8 @@ def test_processes_find_what_this_one_finds(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_manifest_that_is_cut_off_is_named_with_its_line(tmp_path: Path):
     files = manifests(tmp_path)
-    files[1].write_bytes(files[1].read_bytes()[:-5])
+    damaged = tmp_path / "b.train.jsonl.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-5])
     for large in (0, 2**30):
         with pytest.raises(StudyError, match=r"b.train.jsonl.gz is not a whole gzip file \(after line \d+\)"):
             read_manifests(files, CLEANING, large=large)
@@ -96,5 +97,6 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path):
     # /dev/full takes no byte.
     clips = tmp_path / "0.clips"
     clips.symlink_to("/dev/full")
+    place = manifests(tmp_path)[0].place
     with pytest.raises(StudyError, match=r"no space left for the clips of a.train.jsonl.gz"):
-        reader.read_to(manifests(tmp_path)[0], CLEANING, clips, tmp_path / "0.rejects")
+        reader.read_to(place, "a", "lhotse", CLEANING, clips, tmp_path / "0.rejects")

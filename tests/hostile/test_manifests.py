@@ -18,7 +18,7 @@ from task_files import ENTRY, write_tasks
 from scaling.data.catalogue import catalogue
 from scaling.data.clip import Reject
 from scaling.data.corpus import ensure_catalogues, open_source
-from scaling.data.manifests import manifest_files
+from scaling.data.manifests import find_manifests, manifest_files
 from scaling.data.readers.lhotse import NO_CUT, _checked_clip, _plain_clip, read_manifest
 from scaling.data.readers.lines import LONGEST_LINE
 from scaling.study.study import Corpus
@@ -252,7 +252,7 @@ def test_a_pattern_that_names_nothing(pattern: str):
 )
 def test_a_manifest_that_names_no_source(name: str, tmp_path: Path):
     (tmp_path / name).write_bytes(LONG)
-    assert "has no name of a source" in str(outcome(lambda: manifest_files([str(tmp_path / "*gz")])))
+    assert "has no name of a source" in str(outcome(lambda: find_manifests([str(tmp_path / "*gz")])))
 
 
 def test_bad_lines_of_a_study_are_rejects_of_its_store(tmp_path: Path):

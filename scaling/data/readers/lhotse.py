@@ -6,8 +6,8 @@ A line that is as most are is decoded by msgspec, in a tenth of the time. Any ot
 wrong with it; what msgspec takes, pydantic takes, and both read the same from it (the tests hold that).
 """
 
+import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
 import msgspec
@@ -18,14 +18,36 @@ from scaling.data.clip import SAMPLE_RATE, Clip, Reject, UnusableClipError
 from scaling.data.readers.lines import LONGEST_LINE, numbered_lines
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
+from scaling.storage.files import Location, on_disk, opened
 
-ENDINGS = (".jsonl.gz", ".jsonl")
+READ_BYTES = 2**20
 NO_CUT = "not a Lhotse MonoCut with one audio file"
 NESTED = 100
 """Brackets of a line that msgspec may see: pydantic goes 200 deep, msgspec further."""
 
 
-def read_manifest(file: Path, source: str | None = None) -> Iterator[Clip | Reject]:
+def read(file: Location, source: str, root: str) -> Iterator[Clip | Reject]:
+    """See `read_manifest`: paths are left as they are, relative to the audio root."""
+    return read_manifest(file, source)
+
+
+def digest(file: Location) -> str:
+    """A digest of a manifest's bytes."""
+    try:
+        with opened(file, READ_BYTES) as content:
+            whole = hashlib.blake2b(digest_size=16)
+            while piece := content.read(READ_BYTES):
+                whole.update(piece)
+            return whole.hexdigest()
+    except FileNotFoundError:
+        raise StudyError(f"no manifest at {file}") from None
+    except OSError as error:
+        if not on_disk(file):
+            raise
+        raise StudyError(f"the manifest {file} cannot be read: {error.strerror}") from None
+
+
+def read_manifest(file: Location, source: str | None = None) -> Iterator[Clip | Reject]:
     """The clips of one manifest, lazily, in file order; captions come from `supervisions[0].custom.caption`.
 
     `source` is the corpus that it belongs to; without one, what its name has before the first dot. A line that is no

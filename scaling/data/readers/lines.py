@@ -4,28 +4,28 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from isal import igzip, isal_zlib
 
 from scaling.errors import StudyError
+from scaling.storage.files import Location, on_disk, opened
 
 LONGEST_LINE = 2**20
 """Bytes that a line may have; one that has more comes cut short, one byte longer than this."""
-READ_BYTES = 2**18
+READ_BYTES = 2**22
 PACKED = ".gz"
 
 
-def numbered_lines(file: Path, form: str) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(file: Location, form: str) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers from 1; a file whose name ends in .gz is unpacked.
 
     Raises `StudyError`, saying after which line, where the file is not whole gzip; `form` says what it should be.
     """
     number = 0
     try:
-        with _opened(file) as opened:
-            for number, line in enumerate(_lines(opened), start=1):
+        with _opened(file) as content:
+            for number, line in enumerate(_lines(content), start=1):
                 if not line.isspace():
                     yield number, line
     except FileNotFoundError:
@@ -33,20 +33,24 @@ def numbered_lines(file: Path, form: str) -> Iterator[tuple[int, bytes]]:
     except (gzip.BadGzipFile, EOFError, zlib.error, isal_zlib.error):
         raise StudyError(f"{file} is not a whole gzip file (after line {number}): manifests are {form}") from None
     except OSError as error:
+        if not on_disk(file):
+            raise
         raise StudyError(f"the manifest {file} cannot be read: {error.strerror or error}") from None
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def _opened(file: Location) -> Iterator[BinaryIO]:
     if not file.name.endswith(PACKED):
-        with file.open("rb", buffering=READ_BYTES) as plain:
+        with opened(file, READ_BYTES) as plain:
             yield plain
         return
-    if file.stat().st_size == 0:
-        # An empty file is taken for an empty archive.
-        raise EOFError
-    with igzip.open(file, "rb") as unpacked:
-        yield unpacked
+    with opened(file, READ_BYTES) as packed:
+        if not packed.read(1):
+            # An empty file is taken for an empty archive.
+            raise EOFError
+        packed.seek(0)
+        with igzip.open(packed, "rb") as unpacked:
+            yield unpacked
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
