@@ -74,6 +74,8 @@ def prepare(
     clips: int | Literal["all"] = "all",
     audio_root: str = "",
     tasks: str = "",
+    leaks: tuple[str, ...] = (),
+    weights: tuple[str, ...] = (),
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
     encoders: tuple[str, ...] = ("transformer",),
@@ -88,6 +90,9 @@ def prepare(
         clips: how many clips to prepare beside the holdout, or all.
         audio_root: folder that relative paths in the manifests start from, or s3://bucket/folder.
         tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
+        leaks: lists of evaluation clips to keep out, as AudioCaps, MusicCaps, VGGSound, Clotho and ESC-50 publish
+            theirs, or an id or a file's name a line.
+        weights: SOURCE=W: sources that stand W times as dense as others in small subsets.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.
         encoders: the store holds what these hear, named as in a study: transformer, zipformer-M, or a folder with a
@@ -96,7 +101,13 @@ def prepare(
     if isinstance(clips, int) and clips < 1:
         raise StudyError(f"--clips {clips}: it must be at least 1")
     corpus = Options(
-        manifests=manifests, audio_root=audio_root, tasks=tasks, min_seconds=min_seconds, max_seconds=max_seconds
+        manifests=manifests,
+        audio_root=audio_root,
+        tasks=tasks,
+        leaks=leaks,
+        weights=weights,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
     )
     corpus.check()
     if not encoders:
@@ -117,6 +128,8 @@ def rank(
     store: str,
     audio_root: str = "",
     tasks: str = "",
+    leaks: tuple[str, ...] = (),
+    weights: tuple[str, ...] = (),
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
 ) -> int:
@@ -129,11 +142,20 @@ def rank(
         store: folder of the catalogue, or s3://bucket/folder; made if absent.
         audio_root: folder that relative paths in the manifests start from, or s3://bucket/folder.
         tasks: tasks.toml that names the labelled clips to probe on: what they test on is kept out of the clips.
+        leaks: lists of evaluation clips to keep out, as AudioCaps, MusicCaps, VGGSound, Clotho and ESC-50 publish
+            theirs, or an id or a file's name a line.
+        weights: SOURCE=W: sources that stand W times as dense as others in small subsets.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.
     """
     corpus = Options(
-        manifests=manifests, audio_root=audio_root, tasks=tasks, min_seconds=min_seconds, max_seconds=max_seconds
+        manifests=manifests,
+        audio_root=audio_root,
+        tasks=tasks,
+        leaks=leaks,
+        weights=weights,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
     )
     corpus.check()
     place = absolute(store)
@@ -160,6 +182,28 @@ def verify(store: tyro.conf.Positional[str]) -> int:
         print(line)
         found += 1
     print(f"{found} files of {store} are damaged" if found else f"all of {store} is as it was written")
+    return 1 if found else 0
+
+
+def leaks(store: tyro.conf.Positional[str], tasks: str = "", lists: tuple[str, ...] = (), audio_root: str = "") -> int:
+    """Which clips of a prepared store are test or validation clips too, and from which size on a subset has them.
+
+    Args:
+        store: its folder, or s3://bucket/folder.
+        tasks: tasks.toml that names labelled clips: found by file, by name and by sound.
+        lists: lists of evaluation clips, as for `scaling rank --leaks`: found by name.
+        audio_root: folder that relative paths of the store's clips start from.
+    """
+    if not tasks and not lists:
+        raise StudyError("scaling leaks looks for the clips of --tasks or --lists: give one")
+    from scaling.driver.leaking import leaks as found_leaks
+
+    found = 0
+    named = local(tasks) if tasks else None
+    for line in found_leaks(absolute(store), named, [local(path) for path in lists], str(absolute(audio_root or "."))):
+        print(line)
+        found += 1
+    print(f"{found} clips of {store} are in evaluation sets" if found else f"no clip of {store} is in one of them")
     return 1 if found else 0
 
 
@@ -298,6 +342,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "prepare": prepare,
     "rank": rank,
     "verify": verify,
+    "leaks": leaks,
     "report": report,
     "plan": plan,
     "sync": sync,

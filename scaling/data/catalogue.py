@@ -6,7 +6,7 @@ mixture of S sources. The order depends on ids and salt alone: not on file order
 """
 
 import functools
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,14 +91,20 @@ def catalogue(
     return ranked(*tables(list(batches(lines, cleaning))))
 
 
-def ranked(clips: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
+def ranked(clips: pl.DataFrame, rejects: pl.DataFrame, weights: Mapping[str, float] | None = None) -> Tables:
     """Rank what was read and cleaned, whatever the order in which it was read; see `catalogue`.
+
+    A source of weight w stands w times as dense: clip k of its n sorts at (k + 1/2) / (n w). Raises `StudyError` for
+    the weight of a source that is not there.
 
     Keys are looked at and nothing else, but where two are equal: the clips are gathered last, in one go. Numbers of
     `clips` (its rows) stand for clips until then.
     """
     keys = clips.select("source", "key").with_row_index("row")
-    keys = keys.with_columns(pl.col("source").cast(pl.Enum(keys["source"].unique().sort())))
+    sources = keys["source"].unique().sort()
+    if unknown := set(weights or ()) - set(sources):
+        raise StudyError(f"no clips of source {', '.join(sorted(unknown))} to weigh: there are {', '.join(sources)}")
+    keys = keys.with_columns(pl.col("source").cast(pl.Enum(sources)))
     twins, ties = _same_key(clips, keys.filter(pl.col("key").is_duplicated())["row"])
     order = (
         keys.join(twins.select("row"), on="row", how="anti")
@@ -106,6 +112,7 @@ def ranked(clips: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
         .with_columns(pl.col("tie").fill_null(0))
         .sort("source", "key", "tie")
         .with_columns(place=(pl.int_range(pl.len()).over("source") + 0.5) / pl.len().over("source"))
+        .with_columns(pl.col("place") / _weight(weights or {}))
         .sort("place", "key", "tie")["row"]
     )
     # Files of their own need no place in a file.
@@ -113,6 +120,13 @@ def ranked(clips: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
     taken = clips.select(*COLUMNS, *inside)[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
     doubled = twins.with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
     return taken, pl.concat([rejects, doubled]).sort("id", "reason", "source", "audio")
+
+
+def _weight(weights: Mapping[str, float]) -> pl.Expr:
+    found = pl.lit(1.0)
+    for source, weight in weights.items():
+        found = pl.when(pl.col("source") == source).then(pl.lit(float(weight))).otherwise(found)
+    return found
 
 
 def _same_key(clips: pl.DataFrame, rows: pl.Series) -> Tables:

@@ -6,13 +6,14 @@ keys alone, and gathers the rest last.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from scaling.data.clip import REMOTE, Clip, Reject, audio_path, is_plain, refusal
+from scaling.data.leaks import keys_of, leak
 
 SCHEMA = pa.schema(
     [
@@ -41,7 +42,7 @@ class Cleaning:
 
     salt: keys the ranking. min_seconds, max_seconds: bounds of a clip's duration. audio_root: the folder that relative
     paths start from. held_out: recordings of labelled test and validation clips, by their `audio_place`; a clip that
-    plays one of them is a leak.
+    plays one of them is a leak. leaks: what clips of evaluation lists are known by, and the list's name (`leaks.py`).
     """
 
     salt: str
@@ -49,6 +50,7 @@ class Cleaning:
     max_seconds: float
     audio_root: str = ""
     held_out: frozenset[str] = frozenset()
+    leaks: Mapping[str, str] = field(default_factory=dict)
 
 
 def audio_place(audio: str, audio_root: str = "") -> str:
@@ -78,7 +80,7 @@ class Batch:
 
 def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATCH) -> Iterator[Batch]:
     """Clean what a reader finds. A clip is rejected for one reason, the first that holds: what `clip.refusal` finds,
-    then a leak."""
+    then a leak of the labelled clips, then one of a list."""
     low, high, salt = cleaning.min_seconds, cleaning.max_seconds, cleaning.salt
     # A file's own name is looked at first: paths are put together for few.
     names = {place.rpartition("/")[2] for place in cleaning.held_out}
@@ -96,12 +98,18 @@ def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATC
             and audio_place(line.audio, cleaning.audio_root) in cleaning.held_out
         ):
             rejects.append((line.id, line.source, line.audio, "manifest", LEAK))
+        elif cleaning.leaks and (listed := _listed(line, cleaning.leaks)):
+            rejects.append((line.id, line.source, line.audio, "manifest", f"leak: in the list {listed}"))
         else:
             clips.append((*line, rank_key(line.id, salt)))
         if len(clips) + len(rejects) >= size:
             yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
             clips, rejects = [], []
     yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
+
+
+def _listed(clip: Clip, leaks: Mapping[str, str]) -> str | None:
+    return leak(keys_of(clip.id.removeprefix(f"{clip.source}/"), clip.audio, bool(clip.within)), leaks)
 
 
 def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +29,7 @@ from scaling.data.description import (
 from scaling.data.embedded import sounds
 from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
+from scaling.data.leaks import lists_digest, read_lists
 from scaling.data.manifests import Manifest, find_manifests, manifest_digest
 from scaling.data.parts import prepared_parts
 from scaling.data.prepare import catalogue_rows
@@ -63,10 +65,11 @@ class Source:
         """The clips of the mixture, cleaned and ranked, and what was rejected. Raises `StudyError`."""
         corpus = self.corpus
         held_out = frozenset(_held_out_audio(self.labelled))
-        cleaning = Cleaning(corpus.salt, corpus.min_seconds, corpus.max_seconds, audio_root(corpus), held_out)
+        leaks = read_lists([local(path) for path in corpus.leaks])
+        cleaning = Cleaning(corpus.salt, corpus.min_seconds, corpus.max_seconds, audio_root(corpus), held_out, leaks)
         if corpus.embedded:
             return ranked(*tables(list(batches(embedded_clips(), cleaning))))
-        return ranked(*read_manifests(self.manifests, cleaning, report))
+        return ranked(*read_manifests(self.manifests, cleaning, report), dict(corpus.weights))
 
 
 def embedded_clips() -> Iterator[Clip]:
@@ -93,7 +96,7 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
 
     Raises `StudyError` where one of them cannot be used.
     """
-    fields = {key: value for key, value in asdict(corpus).items() if key not in ("manifests", "audio_root", "tasks")}
+    fields = _identity(corpus)
     if corpus.embedded:
         labelled = embedded_tasks(EMBEDDED_SEED)
         # The rules that make the clips are code: other code is another corpus.
@@ -105,6 +108,17 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
     return Source(
         corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows), formats
     )
+
+
+def _identity(corpus: Corpus) -> dict[str, Any]:
+    """What decides the catalogue beside the manifests; what came later is left out where it says nothing."""
+    fields = {key: value for key, value in asdict(corpus).items() if key not in ("manifests", "audio_root", "tasks")}
+    leaks, weights = fields.pop("leaks"), fields.pop("weights")
+    if leaks:
+        fields["leaks"] = lists_digest([local(path) for path in leaks])
+    if weights:
+        fields["weights"] = weights
+    return fields
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Options:
     """Folder that relative paths in the manifests start from, or s3://bucket/folder."""
     tasks: Annotated[str, default("the tasks of the embedded corpus", "PATH")] = ""
     """tasks.toml that names the labelled clips to probe on; needed with --manifests."""
+    leaks: Annotated[tuple[str, ...], default("none", "PATH")] = ()
+    """Lists of evaluation clips to keep out of the clips, as AudioCaps, MusicCaps, VGGSound, Clotho and ESC-50 publish
+    theirs, or an id or a file's name a line."""
+    weights: Annotated[tuple[str, ...], default("1 each", "SOURCE=W")] = ()
+    """Sources that stand W times as dense as others in small subsets, until their clips run out."""
     min_seconds: float = 1.0
     """Clips shorter than this are rejected."""
     max_seconds: float = 60.0
@@ -89,7 +94,8 @@ class Options:
         for name in ("tflops", "gpu_gb"):
             if not 0 < getattr(self, name) < math.inf:
                 raise StudyError(f"--{name.replace('_', '-')} {getattr(self, name):g}: it must be positive")
-        for name in ("audio_root", "tasks"):
+        self.corpus()
+        for name in ("audio_root", "tasks", "leaks", "weights"):
             if getattr(self, name) and not self.manifests:
                 raise StudyError(
                     f"--{name.replace('_', '-')} goes with --manifests: the embedded corpus brings its own"
@@ -104,11 +110,25 @@ class Options:
             tasks=self.tasks,
             min_seconds=self.min_seconds,
             max_seconds=self.max_seconds,
+            leaks=self.leaks,
+            weights=tuple(sorted(map(_weight, self.weights))),
         )
 
     def resources(self) -> Resources:
         """What the study may use."""
         return Resources(self.threads, self.group_workers, self.gpus_per_worker, self.lanes, self.accelerator_type)
+
+
+def _weight(text: str) -> tuple[str, float]:
+    """Raises `StudyError`."""
+    name, _, number = text.rpartition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not name or not 0 < weight < math.inf:
+        raise StudyError(f"--weights {text[:100]}: write SOURCE=W, such as clotho=2")
+    return name, weight
 
 
 LEAST = {"seeds": 0, "gpus_per_worker": 0}

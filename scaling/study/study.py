@@ -27,7 +27,8 @@ class Corpus:
 
     Clips outside `min_seconds` to `max_seconds` are rejected. `holdout` is the share of the usable clips that
     no subset contains, kept for the fixed loss that every run logs; it is bounded to 32 to 512 clips. `salt`
-    keys the ranking.
+    keys the ranking. `leaks` are lists of evaluation clips that are kept out (`data/leaks.py`). `weights` say of some
+    sources how much denser than in their own proportion they stand in small subsets.
     """
 
     manifests: tuple[str, ...] = ()
@@ -37,6 +38,8 @@ class Corpus:
     max_seconds: float = 60.0
     holdout: float = 0.01
     salt: str = "scaling"
+    leaks: tuple[str, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
 
     @property
     def embedded(self) -> bool:

@@ -173,3 +173,18 @@ def test_ids_of_one_key_go_by_the_alphabet():
     rejects = pl.DataFrame(schema=dict.fromkeys(REJECTS, pl.String))
     for mixed in (of_one_key, of_one_key.reverse()):
         assert ranked(mixed, rejects)[0]["id"].to_list() == ["a/1", "a/2", "b/0", "a/3"]
+
+
+def test_a_source_of_weight_two_is_twice_as_dense_until_it_runs_out():
+    clips = [clip("a", i) for i in range(100)] + [clip("b", i) for i in range(100)]
+    found = tables(list(batches(clips, Cleaning("s", 1.0, 60.0))))
+    weighed, _ = ranked(*found, {"b": 2.0})
+    counts = weighed["source"].head(90).value_counts().sort("source")["count"].to_list()
+    assert counts == [30, 60]
+    assert len(weighed) == 200
+    # Its own order is what it was.
+    plain, _ = ranked(*found)
+    for source in "ab":
+        assert weighed.filter(source=source)["id"].equals(plain.filter(source=source)["id"])
+    with pytest.raises(StudyError, match="no clips of source c to weigh: there are a, b"):
+        ranked(*found, {"c": 2.0})
