@@ -1,4 +1,5 @@
-"""The commands: a study, `scaling rank`, `prepare`, `verify`, `report`, `plan` and `sync`; and their exit codes.
+"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan` and `sync`; and their
+exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -207,6 +208,21 @@ def leaks(store: tyro.conf.Positional[str], tasks: str = "", lists: tuple[str, .
     return 1 if found else 0
 
 
+def card(store: tyro.conf.Positional[str], clips: tuple[int, ...] = (), out: str = "") -> int:
+    """Write the data card of a prepared store: what its clips and captions are, size by size, and what was left out.
+
+    Args:
+        store: its folder, or s3://bucket/folder.
+        clips: sizes to describe beside that of all clips.
+        out: folder that gets card.md, tables and figures. Without one: card/ in the store's folder.
+    """
+    from scaling.driver.card import write_card
+
+    place = absolute(store)
+    print(write_card(place, clips, absolute(out) if out else place / "card"))
+    return 0
+
+
 def _estimated(study: Study, options: Options) -> int:
     """The runs and their costs, a line each; a study whose corpus is assumed cannot do more."""
     counts = study.assumed
@@ -343,6 +359,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "rank": rank,
     "verify": verify,
     "leaks": leaks,
+    "card": card,
     "report": report,
     "plan": plan,
     "sync": sync,

@@ -203,6 +203,7 @@ class Start:
             grid.close(wait=not self.signals.arrived)
 
     def _report(self, tracker: Any, recorder: Any, entries: list[Entry]) -> int:
+        from scaling.driver.card import PART, card_files
         from scaling.driver.report import report_on
 
         undone = [entry for entry in entries if entry.state != "done"]
@@ -213,6 +214,9 @@ class Start:
             tracker.scores(self.study, self.folder).write_parquet(scores)
             self._publish(SCORES, scores.getvalue())
             if any(cell.run in done and not cell.reference for cell in self.study.cells):
+                sizes = [size for size in self.study.sizes if isinstance(size, int) and size]
+                files = card_files(self.folder.store, sizes)
+                publish(self.folder.report, self._owner, PART, files)
                 report_on(self.folder.path)
         for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")
@@ -235,8 +239,9 @@ class Start:
         """Refuse, before hours go into it, a study whose report could not be written, or with files of runs that are
         damaged."""
         from scaling.analysis.report.write import FIXED
+        from scaling.driver.card import FILES
 
-        check_publishable(self.folder.report, self._owner, (*FIXED, SCORES, STAMP))
+        check_publishable(self.folder.report, self._owner, (*FIXED, *FILES, SCORES, STAMP))
         self.folder.results(self.study.runs)
         for run in self.study.runs:
             folder = self.folder.run(run.name)
