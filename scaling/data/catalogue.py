@@ -115,9 +115,10 @@ def ranked(clips: pl.DataFrame, rejects: pl.DataFrame, weights: Mapping[str, flo
         .with_columns(pl.col("place") / _weight(weights or {}))
         .sort("place", "key", "tie")["row"]
     )
-    # Files of their own need no place in a file.
-    inside = ["within"] if (clips["within"] != "").any() else []
-    taken = clips.select(*COLUMNS, *inside)[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
+    # Files of their own need no place in a file, and of most captions nothing is said.
+    more = ["within"] if (clips["within"] != "").any() else []
+    more += ["styles"] if (clips["styles"].list.len() > 0).any() else []
+    taken = clips.select(*COLUMNS, *more)[order].with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
     doubled = twins.with_columns(stage=pl.lit("manifest"), reason=pl.lit("duplicate id")).select(list(REJECTS))
     return taken, pl.concat([rejects, doubled]).sort("id", "reason", "source", "audio")
 

@@ -10,6 +10,10 @@ SAMPLE_RATE = 16_000
 """Of all that is heard, in hertz."""
 
 
+STYLES = ("human", "rewritten", "attribute")
+"""Of captions: people wrote them; a language model did, from what is known of the clip; they are made of tags."""
+
+
 class Clip(NamedTuple):
     """A piece of audio with its captions, from one source corpus. (A tuple, as millions of them are made.)
 
@@ -17,6 +21,7 @@ class Clip(NamedTuple):
     corpus, `SEED/SPLIT/INDEX`. `within` says which piece of that file the recording is: "" for all of it, `bytes FIRST
     COUNT` of an archive, `row GROUP ROW` of a Parquet file. `start` and `seconds` (None: what is there) cut the clip
     out of a longer recording; `channel` is the place of one of its channels, or None for the mean of all.
+    `styles` says how each caption came about (`STYLES`, or "" for nobody knows); none where nothing is said of any.
     """
 
     id: str
@@ -28,6 +33,7 @@ class Clip(NamedTuple):
     start: float = 0.0
     channel: int | None = None
     within: str = ""
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def is_plain(clip: Clip, min_seconds: float, max_seconds: float) -> bool:
 
     A third of the time of `refusal`: every bound is a plain one that lies within the true one.
     """
-    name, _, domain, seconds, captions, audio, start, _, _ = clip
+    name, _, domain, seconds, captions, audio, start, _, _, _ = clip
     if not (
         captions
         and seconds is not None

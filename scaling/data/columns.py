@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("start", pa.float64()),
         ("channel", pa.int64()),
         ("within", pa.large_string()),
+        ("styles", pa.large_list(pa.large_string())),
         ("key", pa.int64()),
     ]
 )
@@ -43,6 +44,7 @@ class Cleaning:
     salt: keys the ranking. min_seconds, max_seconds: bounds of a clip's duration. audio_root: the folder that relative
     paths start from. held_out: recordings of labelled test and validation clips, by their `audio_place`; a clip that
     plays one of them is a leak. leaks: what clips of evaluation lists are known by, and the list's name (`leaks.py`).
+    styles: of the captions of sources whose manifests do not say it.
     """
 
     salt: str
@@ -51,6 +53,7 @@ class Cleaning:
     audio_root: str = ""
     held_out: frozenset[str] = frozenset()
     leaks: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, str] = field(default_factory=dict)
 
 
 def audio_place(audio: str, audio_root: str = "") -> str:
@@ -101,6 +104,8 @@ def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATC
         elif cleaning.leaks and (listed := _listed(line, cleaning.leaks)):
             rejects.append((line.id, line.source, line.audio, "manifest", f"leak: in the list {listed}"))
         else:
+            if not line.styles and line.source in cleaning.styles:
+                line = line._replace(styles=(cleaning.styles[line.source],) * len(line.captions))
             clips.append((*line, rank_key(line.id, salt)))
         if len(clips) + len(rejects) >= size:
             yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))

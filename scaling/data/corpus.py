@@ -26,7 +26,8 @@ from scaling.data.description import (
     not_held,
     read_store_file,
 )
-from scaling.data.embedded import sounds
+from scaling.data.embedded import sounds, styled
+from scaling.data.embedded.styled import styled_captions
 from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
 from scaling.data.leaks import lists_digest, read_lists
@@ -34,6 +35,7 @@ from scaling.data.manifests import Manifest, find_manifests, manifest_digest
 from scaling.data.parts import prepared_parts
 from scaling.data.prepare import catalogue_rows
 from scaling.data.reading import Report, Tables, read_manifests, tables
+from scaling.data.sources.known import known_source
 from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
 from scaling.data.tasks.embedded import embedded_tasks
 from scaling.data.tasks.task import Labelled
@@ -66,19 +68,26 @@ class Source:
         corpus = self.corpus
         held_out = frozenset(_held_out_audio(self.labelled))
         leaks = read_lists([local(path) for path in corpus.leaks])
-        cleaning = Cleaning(corpus.salt, corpus.min_seconds, corpus.max_seconds, audio_root(corpus), held_out, leaks)
+        known = {name: known_source(name) for name in dict.fromkeys(one.source for one in self.manifests)}
+        styles = {name: source.style for name, source in known.items() if source is not None}
+        bounds = (corpus.min_seconds, corpus.max_seconds)
+        cleaning = Cleaning(corpus.salt, *bounds, audio_root(corpus), held_out, leaks, styles)
         if corpus.embedded:
-            return ranked(*tables(list(batches(embedded_clips(), cleaning))))
+            return ranked(*tables(list(batches(embedded_clips(corpus.styled), cleaning))))
         return ranked(*read_manifests(self.manifests, cleaning, report), dict(corpus.weights))
 
 
-def embedded_clips() -> Iterator[Clip]:
-    """The pretraining clips of the embedded corpus."""
+def embedded_clips(every_style: bool = False) -> Iterator[Clip]:
+    """The pretraining clips of the embedded corpus, with captions of their source's styles or of every style."""
     for index in range(sounds.SIZE):
         sound = sounds.sound(index, seed=EMBEDDED_SEED, split=sounds.PRETRAIN)
         place = f"{EMBEDDED_SEED}/{sounds.PRETRAIN}/{index}"
         name = f"{sound.source}/{index:05d}"
-        yield Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
+        clip = Clip(name, sound.source, sound.domain, sound.seconds, sound.captions, place)
+        if every_style:
+            captions, styles = styled_captions(index, seed=EMBEDDED_SEED)
+            clip = clip._replace(captions=captions, styles=styles)
+        yield clip
 
 
 def source_names(corpus: Corpus) -> tuple[str, ...]:
@@ -100,7 +109,7 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
     if corpus.embedded:
         labelled = embedded_tasks(EMBEDDED_SEED)
         # The rules that make the clips are code: other code is another corpus.
-        code = b"".join(file.read_bytes() for file in _embedded_code())
+        code = b"".join(file.read_bytes() for file in _embedded_code(corpus.styled))
         return Source(corpus, (), labelled, _digest(repr(fields), code), formats)
     manifests = tuple(find_manifests(corpus.manifests))
     labelled = read_tasks(local(corpus.tasks)) if corpus.tasks else NO_TASKS
@@ -113,11 +122,13 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
 def _identity(corpus: Corpus) -> dict[str, Any]:
     """What decides the catalogue beside the manifests; what came later is left out where it says nothing."""
     fields = {key: value for key, value in asdict(corpus).items() if key not in ("manifests", "audio_root", "tasks")}
-    leaks, weights = fields.pop("leaks"), fields.pop("weights")
+    leaks, weights, styled = fields.pop("leaks"), fields.pop("weights"), fields.pop("styled")
     if leaks:
         fields["leaks"] = lists_digest([local(path) for path in leaks])
     if weights:
         fields["weights"] = weights
+    if styled:
+        fields["styled"] = styled
     return fields
 
 
@@ -218,8 +229,10 @@ def _held_out_audio(labelled: Labelled) -> set[str]:
     return places | {os.path.realpath(place) for place in places}
 
 
-def _embedded_code() -> list[Path]:
-    return [*sorted(Path(sounds.__file__).parent.glob("*.py")), Path(keyed.__file__)]
+def _embedded_code(styled_too: bool) -> list[Path]:
+    files = sorted(Path(sounds.__file__).parent.glob("*.py"))
+    # What makes captions of every style changes nothing where there are none.
+    return [*(file for file in files if styled_too or file != Path(styled.__file__)), Path(keyed.__file__)]
 
 
 def _digest(*pieces: str | bytes) -> str:

@@ -80,8 +80,9 @@ class Feed:
     `places` are the clips of its subset, `holdout_places` those its fixed loss is measured on; `batch_size`
     counts clips over all workers, or `batch_seconds` the seconds of audio, if it is not 0. A clip longer than
     `crop_seconds` is cropped at a random place, drawn from (clip, epoch, seed), the same whatever is heard of it. With
-    `labels` (int64 [clips of the store, tasks]) the batches carry labels, without they carry captions: their words as
-    the store's parts hold them, or as `subwords` reads them. `heard` is the format in which the clips are handed out.
+    `labels` (int64 [clips of the store, tasks]) the batches carry labels, without they carry captions: one drawn of a
+    clip's, or its first, of all or of one style; their words as the store's parts hold them, or as `subwords` reads
+    them. `heard` is the format in which the clips are handed out.
 
     Raises `StudyError` where the store does not hold them in it.
     """
@@ -97,6 +98,8 @@ class Feed:
     batch_seconds: float = 0.0
     heard: Format = LOG_MEL
     subwords: Subwords | None = None
+    caption_style: str = ""
+    first_caption: bool = False
 
     def __post_init__(self) -> None:
         self.store.check_holds(self.heard)
@@ -137,13 +140,16 @@ class Feed:
         if self.labels is not None:
             return {"labels": torch.from_numpy(self.labels[places])}
         parts, rows = self.store.index.part[places].tolist(), self.store.index.row[places].tolist()
+        if self.first_caption:
+            draws = np.zeros_like(draws)
         which = [
-            (self.store.part(part), row, draw) for part, row, draw in zip(parts, rows, draws.tolist(), strict=True)
+            (self.store.part(part), row, draw, self.caption_style)
+            for part, row, draw in zip(parts, rows, draws.tolist(), strict=True)
         ]
-        drawn = [part.caption(row, draw) for part, row, draw in which]
+        drawn = [part.caption(*which_one) for part, *which_one in which]
         found: Iterable[Sequence[int] | NDArray[np.uint16]] = (some for some, _ in drawn)
         if self.subwords is not None:
-            found = (self.subwords.words_of(normalized(part.written(row, draw))) for part, row, draw in which)
+            found = (self.subwords.words_of(normalized(part.written(*which_one))) for part, *which_one in which)
         words = [some[: self.max_tokens - 2] for some in found]
         tokens = np.full((len(words), 2 + max(map(len, words))), PAD, np.int64)
         tokens[:, 0] = BEGIN

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count, takewhile
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from scaling.data.catalogue import REJECTS
+from scaling.data.clip import STYLES
 from scaling.data.description import MANIFEST_REJECTS, REJECTS_FILE, StoreFile, intact, read_store_file, seal
 from scaling.data.parts import describe, prepared_parts
 from scaling.errors import StudyError
@@ -35,6 +37,7 @@ SCHEMA = pa.schema(
         ("source", pa.int32()),
         ("seconds", pa.float32()),
         ("audio_hash", pa.binary(16)),
+        ("styles", pa.uint8()),
     ]
 )
 
@@ -49,7 +52,7 @@ NEEDED: dict[str, Any] = {
     "numbers": pl.List(pl.Int64),
 }
 """Of a part, to index it."""
-FOUND: dict[str, Any] = {**NEEDED, "part": pl.Int32, "row": pl.UInt8}
+FOUND: dict[str, Any] = {**NEEDED, "part": pl.Int32, "row": pl.UInt8, "styles": pl.UInt8}
 
 
 class Index:
@@ -61,19 +64,24 @@ class Index:
         frames, seconds: how long it is: int32 and float32 [clips].
         captions: how many it has: int32 [clips].
         source: the number of its source among `sources`: int32 [clips].
+        styles: a bit for each of `STYLES` that it has a caption of: uint8 [clips].
         parts: the names of the parts, by their numbers.
         leaks: a digest of the audio that was kept out.
     """
 
     def __init__(self, batch: pa.RecordBatch) -> None:
+        if "styles" not in batch.schema.names:
+            # An index of before there were any.
+            batch = batch.append_column("styles", pa.array(np.zeros(len(batch), np.uint8)))
         self.batch = batch
         metadata = batch.schema.metadata or {}
         self.parts: tuple[str, ...] = tuple(json.loads(metadata.get(b"parts", b"[]")))
         self.sources: tuple[str, ...] = tuple(json.loads(metadata.get(b"sources", b"[]")))
         self.leaks: str = metadata.get(b"leaks", b"").decode()
         self.place, self.part, self.row, self.frames, self.captions, self.source, self.seconds = (
-            self._column(name) for name in SCHEMA.names[:-1]
+            self._column(name) for name in SCHEMA.names[:-2]
         )
+        self.styles = self._column("styles")
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -170,10 +178,10 @@ def _described(
     rejects = [pl.DataFrame(schema={**REJECTS, "part": pl.Int32})]
     # Object stores take their time for each part, and their client's retries are for all threads together.
     with ThreadPoolExecutor(1 if on_disk(folder) else 4) as several:
-        described = several.map(lambda name: describe(folder / name, list(NEEDED)), new)
+        described = several.map(lambda name: describe(folder / name, [*NEEDED, "styles"]), new)
         for number, (table, rejected) in enumerate(described, start=len(index.parts)):
             place = {"part": pl.lit(number, pl.Int32), "row": pl.int_range(len(table)).cast(pl.UInt8)}
-            tables.append(table.with_columns(**place).select(list(FOUND)))
+            tables.append(table.with_columns(**place, styles=_styles(table)).select(list(FOUND)))
             rejects.append(rejected.with_columns(part=pl.lit(number, pl.Int32)))
     clips = pl.concat(tables)
     earlier = pl.Series("audio_hash", pl.from_arrow(index.batch.column("audio_hash")), pl.Binary)
@@ -197,6 +205,7 @@ def _described(
         pl.col("source").replace_strict(numbers, return_dtype=pl.Int32),
         "seconds",
         "audio_hash",
+        "styles",
     )
     arrays = [columns[name].to_arrow().cast(SCHEMA.field(name).type) for name in SCHEMA.names]
     return (
@@ -204,6 +213,16 @@ def _described(
         pl.concat(rejects).sort("part", maintain_order=True).drop("part"),
         sources,
     )
+
+
+def _styles(table: pl.DataFrame) -> pl.Expr:
+    """The bits of `Index.styles`."""
+    found = pl.lit(0, pl.UInt8)
+    if "styles" in table.columns:
+        for number, style in enumerate(STYLES):
+            has = pl.col("styles").list.contains(style).fill_null(False)
+            found = found | (has.cast(pl.UInt8) * 2**number).cast(pl.UInt8)
+    return found
 
 
 def _remove_superseded(folder: Location, index: str, parts: list[str]) -> None:

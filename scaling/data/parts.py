@@ -48,6 +48,8 @@ SCHEMA = pa.schema(
 )
 """Of what describes the clips; after it comes what is heard of them, a column for each format (`part_schema`)."""
 DESCRIBING = SCHEMA.names[:-2]
+STYLES = pa.field("styles", pa.list_(pa.string()))
+"""Of each caption, in parts of catalogues that know it; last, so that all else lies where it does in other parts."""
 _REJECTS = b"rejects"
 PART = rf"part-(\d{{6,}})-{DIGEST}\.arrow"
 """The full name of a part, as a regular expression."""
@@ -85,6 +87,8 @@ def write_part(
     the audio alone, to the byte.
     """
     schema, rate = part_schema(formats), formats[0].rate
+    if "styles" in rows.columns:
+        schema = schema.append(STYLES)
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     rejects = []
     inside = ["within"] if "within" in rows.columns else []
@@ -105,6 +109,8 @@ def write_part(
         columns["audio_hash"].append(hashlib.blake2b(samples.numpy().tobytes(), digest_size=16).digest())
         for one in formats:
             columns[str(one)].append(_heard(samples, one))
+        if "styles" in columns:
+            columns["styles"].append(row["styles"])
     batch = pa.record_batch(columns, schema=schema.with_metadata({_REJECTS: json.dumps(rejects).encode()}))
     columns.clear()
     return write_named(folder, f"part-{number:06d}", batch)
@@ -120,18 +126,22 @@ def _heard(samples: torch.Tensor, of: Format) -> bytes:
 def describe(path: Location, columns: Sequence[str] = DESCRIBING) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Some columns of a part, and the clips of its ranks that decoding rejected.
 
-    Of a part in an object store the features, nearly all of its bytes, are not read; its digest is then looked at by
-    those who fetch it. Raises `StudyError` where it is damaged.
+    Styles are left out where it has none. Of a part in an object store the features, nearly all of its bytes, are not
+    read; its digest is then looked at by those who fetch it. Raises `StudyError` where it is damaged.
     """
     if on_disk(path):
         check_named(path, path)
-    options = ipc.IpcReadOptions(included_fields=[SCHEMA.get_field_index(name) for name in columns])
     with opened(path, DESCRIBED_BYTES) as file:
         try:
+            with ipc.open_file(file) as reader:
+                there = reader.schema.names
+            columns = [name for name in columns if name in there or name in SCHEMA.names]
+            options = ipc.IpcReadOptions(included_fields=[there.index(name) for name in columns])
+            file.seek(0)
             with ipc.open_file(file, options=options) as reader:
                 rejects = json.loads(reader.schema.metadata[_REJECTS])
                 table = pl.DataFrame(pl.from_arrow(reader.get_batch(0)))
-        except pa.ArrowInvalid:
+        except (pa.ArrowInvalid, ValueError):
             raise changed(path) from None
     return table.select(columns), pl.DataFrame(rejects, schema=REJECTS)
 
@@ -157,6 +167,9 @@ class Part:
         self._words_from = _numbers(words.values.offsets, np.int32)
         self._words = _numbers(words.values.values, np.uint16)
         self._numbers = _numbers(batch.column("numbers").values, np.int64)
+        styled = batch.schema.get_field_index("styles") >= 0
+        self._styles = np.array(batch.column("styles").values.to_pylist() if styled else [])
+        self._styles_from = _numbers(batch.column("styles").offsets, np.int32) if styled else None
 
     def log_mel(self, row: int, of: LogMel) -> NDArray[np.float16]:
         """float16 [frames, bins], read-only, straight from the file."""
@@ -178,15 +191,23 @@ class Part:
         captions: list[str] = self._captions[row].as_py()
         return captions
 
-    def written(self, row: int, draw: float) -> str:
+    def written(self, row: int, draw: float, style: str = "") -> str:
         """The same caption as `caption` draws, as it was written."""
-        return str(self._captions[row][int(draw * len(self._captions[row]))])
+        return str(self._captions[row][self._drawn(row, draw, style)])
 
-    def caption(self, row: int, draw: float) -> tuple[NDArray[np.uint16], int]:
-        """The words of one of a clip's captions, by a number from 0 to below 1, and its `caption_number`."""
-        first, beyond = int(self._captions_from[row]), int(self._captions_from[row + 1])
-        number = first + int(draw * (beyond - first))
+    def caption(self, row: int, draw: float, style: str = "") -> tuple[NDArray[np.uint16], int]:
+        """The words of one of a clip's captions, by a number from 0 to below 1, and its `caption_number`; of one of
+        this style, where there is one."""
+        number = int(self._captions_from[row]) + self._drawn(row, draw, style)
         return self._words[self._words_from[number] : self._words_from[number + 1]], int(self._numbers[number])
+
+    def _drawn(self, row: int, draw: float, style: str) -> int:
+        """The place of a caption among those of its clip."""
+        if style and self._styles_from is not None:
+            styles = self._styles[self._styles_from[row] : self._styles_from[row + 1]]
+            if len(fitting := np.flatnonzero(styles == style)):
+                return int(fitting[int(draw * len(fitting))])
+        return int(draw * int(self._captions_from[row + 1] - self._captions_from[row]))
 
 
 def _numbers(column: pa.Array, dtype: type[Any]) -> NDArray[Any]:

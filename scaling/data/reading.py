@@ -74,7 +74,12 @@ class _Readers:
 
     def __init__(self, folder: Path, cleaning: Cleaning, report: Report) -> None:
         self._folder, self._report = folder, report
-        self._cleaning = {**asdict(cleaning), "held_out": sorted(cleaning.held_out), "leaks": dict(cleaning.leaks)}
+        self._cleaning = {
+            **asdict(cleaning),
+            "held_out": sorted(cleaning.held_out),
+            "leaks": dict(cleaning.leaks),
+            "styles": dict(cleaning.styles),
+        }
         self._lock = threading.Lock()
         self._processes: list[subprocess.Popen[str]] = []
         self._lines: dict[int, int] = {}

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from scaling.data.catalogue import write_catalogue
+from scaling.data.clip import STYLES
 from scaling.data.description import CATALOGUE, MANIFEST_REJECTS, TOKENIZER, Description, begun, intact, not_held, seal
 from scaling.data.features import log_mel
 from scaling.data.index import read_index
@@ -144,14 +145,18 @@ class Store:
         """The clips that no subset contains."""
         return self.index.place[: self.description.holdout]
 
-    def subset(self, clips: int, without: Sequence[str] = ()) -> NDArray[np.int32]:
-        """The first `clips` usable clips by rank after the holdout, of all sources but those named.
+    def subset(self, clips: int, without: Sequence[str] = (), style: str = "") -> NDArray[np.int32]:
+        """The first `clips` usable clips by rank after the holdout, of all sources but those named; with a style, of
+        those that have a caption of it.
 
         Raises `StudyError` where there are fewer, naming the largest possible size.
         """
         places = self._places(without)
+        if style:
+            places = places[self.index.styles[places] & 2 ** STYLES.index(style) > 0]
         if clips > len(places):
-            raise StudyError(f"{clips} clips asked for, the largest possible size here is {len(places)}")
+            of = f" with a caption of style {style}" if style else ""
+            raise StudyError(f"{clips} clips{of} asked for, the largest possible size here is {len(places)}")
         return places[:clips]
 
     def available(self, without: Sequence[str] = ()) -> int:

@@ -119,10 +119,24 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore, vocabulary: Vocabul
         places = np.setdiff1d(train_places, fixed)
         return Feed(labelled.store, places, fixed, run.seed, batch_size, crop, 0, labels, seconds, heard), classes
     assert isinstance(run.data.clips, int)
-    subset = store.subset(run.data.clips, run.data.without)
+    subset = store.subset(run.data.clips, run.data.without, run.data.caption_style)
     tokens = run.objective.max_tokens
-    subwords = vocabulary if isinstance(vocabulary, Subwords) else None
-    return Feed(store, subset, store.holdout, run.seed, batch_size, crop, tokens, None, seconds, heard, subwords), {}
+    feed = Feed(
+        store,
+        subset,
+        store.holdout,
+        run.seed,
+        batch_size,
+        crop,
+        tokens,
+        None,
+        seconds,
+        heard,
+        vocabulary if isinstance(vocabulary, Subwords) else None,
+        caption_style=run.data.caption_style,
+        first_caption=run.data.caption_choice == "first",
+    )
+    return feed, {}
 
 
 def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:

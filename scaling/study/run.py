@@ -19,6 +19,7 @@ from scaling.probes.options import REFERENCES
 
 Protocol = Literal["equal-steps", "equal-passes"]
 OptimizerName = Literal["adamw", "scaled-adam"]
+CAPTION_STYLES = ("human", "rewritten", "attribute")
 ScheduleName = Literal["cosine", "eden"]
 
 
@@ -27,7 +28,9 @@ class Data:
     """Which clips a run is trained on, and what is cut and masked of them.
 
     `clips` counts unique clips ("all" until the store knows how many there are), of all sources but those that are
-    named in `without`. Masks are SpecAugment's: how many of time and of mel bins, and the widest.
+    named in `without`. With a `caption_style` only clips that have captions of this style count, and only those
+    captions are learned; `caption_choice` says whether one of them is drawn each time or the first is taken. Masks are
+    SpecAugment's: how many of time and of mel bins, and the widest.
     """
 
     clips: int | Literal["all"] = 0
@@ -37,6 +40,8 @@ class Data:
     time_mask_frames: int = 5
     mel_masks: int = 1
     mel_mask_bins: int = 4
+    caption_style: str = born("")
+    caption_choice: Literal["all", "first"] = born("all")
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,11 @@ class Run:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise `StudyError` for batches that cannot be, and where the encoder cannot hear as much as is cut of a
-        clip."""
+        """Raise `StudyError` for batches that cannot be, captions of no known style, and where the encoder cannot hear as
+        much as is cut of a clip."""
+        if self.data.caption_style not in ("", *CAPTION_STYLES):
+            known = ", ".join(CAPTION_STYLES)
+            raise StudyError(f"there is no style of captions {self.data.caption_style}: known are {known}")
         seconds, crop = self.optimization.batch_seconds, self.data.crop_seconds
         if seconds and seconds < crop:
             raise StudyError(f"batches of {seconds:g} s hold no clip of {crop:g} s: raise optimization.batch_seconds")

@@ -28,7 +28,8 @@ class Corpus:
     Clips outside `min_seconds` to `max_seconds` are rejected. `holdout` is the share of the usable clips that
     no subset contains, kept for the fixed loss that every run logs; it is bounded to 32 to 512 clips. `salt`
     keys the ranking. `leaks` are lists of evaluation clips that are kept out (`data/leaks.py`). `weights` say of some
-    sources how much denser than in their own proportion they stand in small subsets.
+    sources how much denser than in their own proportion they stand in small subsets. `styled` gives every clip of the
+    embedded corpus captions of every style.
     """
 
     manifests: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Corpus:
     salt: str = "scaling"
     leaks: tuple[str, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
+    styled: bool = False
 
     @property
     def embedded(self) -> bool:

@@ -34,7 +34,7 @@ def test_batches_are_of_clips_and_rejects_together_in_their_order():
     assert [len(batch.clips) + len(batch.rejects) for batch in found] == [4, 4, 2]
     clips = [row for batch in found for row in batch.clips.to_pylist()]
     assert clips == [
-        {**line._asdict(), "captions": list(line.captions), "key": rank_key(line.id, "salt")}
+        {**line._asdict(), "captions": list(line.captions), "styles": [], "key": rank_key(line.id, "salt")}
         for line in lines
         if isinstance(line, Clip)
     ]

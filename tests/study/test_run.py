@@ -63,6 +63,8 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "time_mask_frames": 5,
         "mel_masks": 1,
         "mel_mask_bins": 4,
+        "caption_style": "",
+        "caption_choice": "all",
     },
     Initialization: {"audio": "scratch", "text": "scratch", "parent": ""},
     Optimization: {

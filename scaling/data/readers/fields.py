@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from scaling.data.clip import Clip, UnusableClipError
-from scaling.data.tokenizer import normalized
+from scaling.data.styles import is_caption, styles_of
 
 IDS = ("clip_id", "id", "audio_id", "key")
 FILES = ("file", "file_name", "path", "audio_path", "audio")
@@ -15,7 +15,8 @@ SECONDS = ("duration_s", "duration", "seconds")
 STARTS = ("start_s", "start")
 DOMAINS = ("domain",)
 SPLITS = ("split",)
-USED = (*IDS, *FILES, *CAPTIONS, *SECONDS, *STARTS, *DOMAINS, *SPLITS)
+STYLED = ("caption_style", "caption_kind", "style")
+USED = (*IDS, *FILES, *CAPTIONS, *SECONDS, *STARTS, *DOMAINS, *SPLITS, *STYLED)
 """Every name that means something."""
 TRAIN = ("train", "training", "pretrain")
 
@@ -29,16 +30,18 @@ def clip_of(fields: Mapping[str, Any], source: str, name: str, audio: str, withi
     split = first(fields, SPLITS)
     if split is not None and str(split).lower() not in TRAIN:
         raise UnusableClipError(f"of split {str(split)[:50]}, not of train")
+    captions = captions_of(fields)
     return Clip(
         f"{source}/{_text(fields, IDS) or name}",
         source,
         _text(fields, DOMAINS) or source,
         _number(fields, SECONDS),
-        captions_of(fields),
+        captions,
         audio,
         _number(fields, STARTS) or 0.0,
         None,
         within,
+        styles_of(first(fields, STYLED), _several(fields), captions),
     )
 
 
@@ -65,10 +68,13 @@ def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
 
 def captions_of(fields: Mapping[str, Any]) -> tuple[str, ...]:
     """Texts with a word in them: of a list, of a JSON list written as text, or one."""
+    return tuple(text.strip() for text in _several(fields) if is_caption(text))
+
+
+def _several(fields: Mapping[str, Any]) -> list[Any]:
     found = first(fields, CAPTIONS)
     if isinstance(found, str) and found.lstrip().startswith("["):
         # A text in brackets that is no JSON is a text.
         with suppress(ValueError, RecursionError):
             found = json.loads(found)
-    several = found if isinstance(found, list | tuple) else [found]
-    return tuple(text.strip() for text in several if isinstance(text, str) and normalized(text))
+    return list(found) if isinstance(found, list | tuple) else [found]

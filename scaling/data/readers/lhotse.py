@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from scaling.data.clip import SAMPLE_RATE, Clip, Reject, UnusableClipError
 from scaling.data.readers.lines import LONGEST_LINE, numbered_lines
+from scaling.data.styles import styles_of
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.storage.files import Location, on_disk, opened
@@ -158,7 +159,9 @@ def _made(
     channel: int | None,
 ) -> Clip:
     domain = str(custom.get("domain") or source)
-    return Clip(f"{source}/{name}", source, domain, seconds, _captions(custom), audio, start, channel)
+    captions = _captions(custom)
+    styles = styles_of(custom["caption_style"], custom.get("caption"), captions) if "caption_style" in custom else ()
+    return Clip(f"{source}/{name}", source, domain, seconds, captions, audio, start, channel, "", styles)
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
