@@ -123,8 +123,8 @@ class Run:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise `StudyError` for batches that cannot be, captions of no known style, and where the encoder cannot hear as
-        much as is cut of a clip."""
+        """Raise `StudyError` for batches that cannot be, captions of no known style, and where the encoder cannot hear
+        as much as is cut of a clip."""
         if self.data.caption_style not in ("", *CAPTION_STYLES):
             known = ", ".join(CAPTION_STYLES)
             raise StudyError(f"there is no style of captions {self.data.caption_style}: known are {known}")

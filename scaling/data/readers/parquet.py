@@ -18,6 +18,7 @@ from scaling.data.readers.fields import USED, clip_of
 from scaling.data.readers.places import beside
 from scaling.errors import StudyError
 from scaling.storage.files import Location, opened
+from scaling.storage.objects import is_outage
 
 AUDIO = "audio"
 READ_BYTES = 2**20
@@ -71,10 +72,9 @@ def rows(file: Location, more: tuple[str, ...] = ()) -> Iterator[tuple[int, int,
                         yield group, row, {**fields, "bytes there": there} if more else fields
                         row += 1
             except (pa.ArrowException, OSError, ValueError) as error:
-                if isinstance(error, OSError) and error.__cause__ is not None:
-                    # An object store that does not answer.
+                if is_outage(error):
                     raise
-                reason = f"its row group does not decode: {str(error).splitlines()[0][:200]}"
+                reason = f"its row group does not decode: {' '.join(str(error).split())[:200]}"
                 for rest in range(row, described.num_rows):
                     yield group, rest, reason
 
@@ -96,8 +96,12 @@ def whole(file: Location) -> Iterator[parquet.ParquetFile]:
             yield found
     except FileNotFoundError:
         raise StudyError(f"no manifest at {file}") from None
-    except pa.ArrowException as error:
-        raise StudyError(f"{file} is not whole Parquet ({str(error).splitlines()[0][:200]}): {FORM}") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # A footer that makes no sense is an error of the system to Arrow.
+        if is_outage(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise StudyError(f"{file} is not whole Parquet ({said}): {FORM}") from None
 
 
 def digest(file: Location) -> str:
