@@ -49,7 +49,8 @@ def digest(file: Location) -> str:
 
 
 def read_manifest(file: Location, source: str | None = None) -> Iterator[Clip | Reject]:
-    """The clips of one manifest, lazily, in file order; captions come from `supervisions[0].custom.caption`.
+    """The clips of one manifest, lazily, in file order; captions come from `custom.caption` of its supervisions,
+    the domain from the first.
 
     `source` is the corpus that it belongs to; without one, what its name has before the first dot. A line that is no
     cut of one channel of one audio file is a reject, and so is one that is not JSON. Raises `StudyError`, naming file
@@ -145,22 +146,27 @@ def _plain_clip(line: bytes, source: str) -> Clip | None:
             _check_transform(transform)
     except UnusableClipError:
         return None
-    custom = (cut.supervisions[0].custom if cut.supervisions else None) or {}
-    return _made(cut.id, source, cut.duration, custom, sources[0].source, cut.start, None)
+    customs = [one.custom for one in cut.supervisions or () if one.custom]
+    return _made(cut.id, source, cut.duration, customs, sources[0].source, cut.start, None)
 
 
 def _made(
     name: str | int,
     source: str,
     seconds: float,
-    custom: dict[str, Any],
+    customs: list[dict[str, Any]],
     audio: str,
     start: float,
     channel: int | None,
 ) -> Clip:
-    domain = str(custom.get("domain") or source)
-    captions = _captions(custom)
-    styles = styles_of(custom["caption_style"], custom.get("caption"), captions) if "caption_style" in custom else ()
+    """A clip; `customs` is what its supervisions have as custom."""
+    domain = str((customs[0].get("domain") if customs else None) or source)
+    captions, styles = _captions(customs[0] if customs else {})
+    for custom in customs[1:]:
+        more, theirs = _captions(custom)
+        if styles or theirs:
+            styles = (*(styles or ("",) * len(captions)), *(theirs or ("",) * len(more)))
+        captions += more
     return Clip(f"{source}/{name}", source, domain, seconds, captions, audio, start, channel, "", styles)
 
 
@@ -221,8 +227,8 @@ def _checked_clip(line: bytes, source: str) -> Clip:
     [audio] = holding
     # Where the manifest knows of one channel and the file has more, they are taken for one sound.
     place = audio["channels"].index(channel) if len(audio["channels"]) > 1 else None
-    custom = ((cut.get("supervisions") or [{}])[0]).get("custom") or {}
-    return _made(cut["id"], source, cut["duration"], custom, audio["source"], cut["start"], place)
+    customs = [custom for one in cut.get("supervisions") or () if (custom := one.get("custom"))]
+    return _made(cut["id"], source, cut["duration"], customs, audio["source"], cut["start"], place)
 
 
 def _channels(recording: _Recording) -> str:
@@ -249,12 +255,13 @@ def _cause(error: ValidationError) -> str:
     return f"{NO_CUT}: {where}{first['msg']}{found}"
 
 
-def _captions(custom: dict[str, Any]) -> tuple[str, ...]:
-    """What is no text, or text without a word, is no caption."""
+def _captions(custom: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The captions of a supervision and their styles. What is no text, or text without a word, is no caption."""
     found = custom.get("caption")
     captions = []
     for text in found if isinstance(found, list) else [found]:
         # A text that begins with a letter has a word: no need to take it apart.
         if isinstance(text, str) and (text[:1].isalnum() or normalized(text)):
             captions.append(text.strip())
-    return tuple(captions)
+    styles = styles_of(custom["caption_style"], found, tuple(captions)) if "caption_style" in custom else ()
+    return tuple(captions), styles

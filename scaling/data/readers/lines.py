@@ -30,7 +30,7 @@ def numbered_lines(file: Location, form: str) -> Iterator[tuple[int, bytes]]:
                     yield number, line
     except FileNotFoundError:
         raise StudyError(f"no manifest at {file}") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error, isal_zlib.error):
+    except (gzip.BadGzipFile, EOFError, zlib.error, isal_zlib.error):  # type: ignore[misc]
         raise StudyError(f"{file} is not a whole gzip file (after line {number}): manifests are {form}") from None
     except OSError as error:
         if not on_disk(file):
@@ -49,7 +49,7 @@ def _opened(file: Location) -> Iterator[BinaryIO]:
             # An empty file is taken for an empty archive.
             raise EOFError
         packed.seek(0)
-        with igzip.open(packed, "rb") as unpacked:
+        with igzip.open(packed, "rb") as unpacked:  # type: ignore[no-untyped-call]
             yield unpacked
 
 

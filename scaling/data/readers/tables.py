@@ -75,13 +75,11 @@ def _rows(file: Location) -> Iterator[tuple[str, dict[str, Any] | str]]:
                     f"{file} has no column of file names ({', '.join(FILES)}); it has {', '.join(head)[:500]}"
                 )
             line = table.line_num
-            for row in table:
-                if row:
-                    right = len(row) == len(head)
-                    yield (
-                        f"line {line + 1}",
-                        dict(zip(head, row, strict=True)) if right else f"{len(row)} fields, not {len(head)}",
-                    )
+            for values in table:
+                if len(values) == len(head):
+                    yield f"line {line + 1}", dict(zip(head, values, strict=True))
+                elif values:
+                    yield f"line {line + 1}", f"{len(values)} fields, not {len(head)}"
                 line = table.line_num
     except FileNotFoundError:
         raise StudyError(f"no manifest at {file}") from None

@@ -109,7 +109,7 @@ def _members(file: Location) -> Iterator[tuple[BinaryIO, tarfile.TarInfo]]:
         with opened(file, READ_BYTES) as archive, tarfile.open(fileobj=archive, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 # What it remembers of every member would grow with the archive.
-                tar.members = []
+                tar.members = []  # type: ignore[attr-defined]
                 last = member.name[-100:]
                 if not member.isdir():
                     yield archive, member

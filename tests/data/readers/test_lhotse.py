@@ -14,7 +14,7 @@ from scaling.data.clip import Clip, Reject
 from scaling.data.decoder import Wanted
 from scaling.data.decoding import decoded
 from scaling.data.manifests import manifest_files
-from scaling.data.readers.lhotse import NO_CUT, read_manifest
+from scaling.data.readers.lhotse import NO_CUT, _checked_clip, read_manifest
 from scaling.errors import StudyError
 
 GOOD = lhotse_cut("1", "x/1.flac", 2.5, ["a dog barks"])
@@ -55,6 +55,18 @@ def test_captions_of_other_forms(tmp_path: Path, caption: Any, read: tuple[str, 
     (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [cut]))
     assert isinstance(clip, Clip)
     assert clip.captions == read
+
+
+def test_captions_of_several_supervisions_are_all_the_clips(tmp_path: Path):
+    cut = lhotse_cut("1", "x.flac", 2.0, ["rain"])
+    second, third = json.loads(json.dumps(cut["supervisions"] * 2))
+    second["custom"] = {"caption": "falling water", "caption_style": "human", "domain": "other"}
+    third["custom"] = None
+    cut["supervisions"] += [second, third]
+    (clip,) = read_manifest(write_manifest(tmp_path / "a.jsonl.gz", [cut]))
+    assert isinstance(clip, Clip)
+    assert (clip.captions, clip.styles, clip.domain) == (("rain", "falling water"), ("", "human"), "a")
+    assert repr(clip) == repr(_checked_clip(json.dumps(cut).encode(), "a"))
 
 
 def test_a_cut_without_supervisions_is_a_clip_without_captions(tmp_path: Path):
