@@ -20,7 +20,7 @@ from scaling.errors import ClusterLostError, StudyError, without_secrets
 from scaling.storage.files import absolute, check_writable, local, on_disk
 from scaling.storage.objects import is_outage
 from scaling.study.options import Kind, Options, default, parse
-from scaling.study.study import Study
+from scaling.study.study import Corpus, Study
 
 
 def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str | None) -> int:
@@ -69,6 +69,29 @@ def _ended(work: Callable[[Display, Signals], int]) -> int:
         display.close()
 
 
+def _corpus(
+    manifests: tuple[str, ...],
+    audio_root: str,
+    tasks: str,
+    leaks: tuple[str, ...],
+    weights: tuple[str, ...],
+    min_seconds: float,
+    max_seconds: float,
+) -> Corpus:
+    """Raises `StudyError` for values that make no sense."""
+    options = Options(
+        manifests=manifests,
+        audio_root=audio_root,
+        tasks=tasks,
+        leaks=leaks,
+        weights=weights,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
+    )
+    options.check()
+    return options.corpus()
+
+
 def prepare(
     manifests: tuple[str, ...],
     store: str,
@@ -101,16 +124,7 @@ def prepare(
     """
     if isinstance(clips, int) and clips < 1:
         raise StudyError(f"--clips {clips}: it must be at least 1")
-    corpus = Options(
-        manifests=manifests,
-        audio_root=audio_root,
-        tasks=tasks,
-        leaks=leaks,
-        weights=weights,
-        min_seconds=min_seconds,
-        max_seconds=max_seconds,
-    )
-    corpus.check()
+    corpus = _corpus(manifests, audio_root, tasks, leaks, weights, min_seconds, max_seconds)
     if not encoders:
         raise StudyError("--encoders needs at least one encoder")
     place = absolute(store)
@@ -118,7 +132,7 @@ def prepare(
     def work(display: Display, signals: Signals) -> int:
         from scaling.driver.preparing import prepare_alone
 
-        prepare_alone(corpus.corpus(), encoders, clips, place, display, signals)
+        prepare_alone(corpus, encoders, clips, place, display, signals)
         return 0
 
     return _ended(work)
@@ -133,6 +147,7 @@ def rank(
     weights: tuple[str, ...] = (),
     min_seconds: float = 1.0,
     max_seconds: float = 60.0,
+    encoders: tuple[str, ...] = ("transformer",),
 ) -> int:
     """Read, clean and rank manifests, and say what they hold: the first step of `scaling prepare`, which goes on from
     it with the same arguments. No audio is needed yet.
@@ -148,23 +163,17 @@ def rank(
         weights: SOURCE=W: sources that stand W times as dense as others in small subsets.
         min_seconds: clips shorter than this are rejected.
         max_seconds: clips longer than this are rejected.
+        encoders: what the store is for, as for `scaling prepare`.
     """
-    corpus = Options(
-        manifests=manifests,
-        audio_root=audio_root,
-        tasks=tasks,
-        leaks=leaks,
-        weights=weights,
-        min_seconds=min_seconds,
-        max_seconds=max_seconds,
-    )
-    corpus.check()
+    corpus = _corpus(manifests, audio_root, tasks, leaks, weights, min_seconds, max_seconds)
+    if not encoders:
+        raise StudyError("--encoders needs at least one encoder")
     place = absolute(store)
 
     def work(display: Display, signals: Signals) -> int:
         from scaling.driver.ranking import rank_alone
 
-        rank_alone(corpus.corpus(), place, display)
+        rank_alone(corpus, encoders, place, display)
         return 0
 
     return _ended(work)

@@ -34,8 +34,8 @@ def leaks(folder: Location, tasks: Path | None, lists: Sequence[Path], audio_roo
     by_key = read_lists(lists)
     by_hash: dict[bytes, str] = {}
     if tasks is not None:
-        labelled = read_tasks(tasks)
-        for clip, hashed in zip(held_out(labelled), _hashes(labelled), strict=True):
+        labelled, rate = read_tasks(tasks), store.description.formats[0].rate
+        for clip, hashed in zip(held_out(labelled), _hashes(labelled, rate), strict=True):
             by_file[audio_place(clip.audio, labelled.root)] = clip.id
             by_key[f"name:{clip.id.rpartition('/')[2].rpartition('.')[0]}"] = clip.id
             if hashed is not None:
@@ -57,10 +57,10 @@ def held_out(labelled: Labelled) -> list[Clip]:
     return [clip for clip in labelled.clips if clip.id in ids]
 
 
-def _hashes(labelled: Labelled) -> Iterator[bytes | None]:
+def _hashes(labelled: Labelled, rate: int) -> Iterator[bytes | None]:
     """What a part says of the samples of each of them; None of one that cannot be heard."""
     cuts = [Cut(clip.audio) for clip in held_out(labelled)]
-    for samples in waveforms(cuts, labelled.root, max_seconds=LABELLED_SECONDS):
+    for samples in waveforms(cuts, labelled.root, rate=rate, max_seconds=LABELLED_SECONDS):
         if isinstance(samples, UnusableClipError):
             yield None
         else:

@@ -1,7 +1,7 @@
 """A catalogue laid down without preparing a clip of it, and what it holds, told a line a source."""
 
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import polars as pl
@@ -13,10 +13,11 @@ from scaling.data.sources.known import known_source
 from scaling.driver.display import Display, clock
 from scaling.storage.files import Location, check_folder, check_writable, local
 from scaling.storage.lease import Lease
+from scaling.study.encoders import formats_of
 from scaling.study.study import Corpus
 
 
-def rank_alone(corpus: Corpus, folder: Location, display: Display) -> None:
+def rank_alone(corpus: Corpus, encoders: Sequence[str], folder: Location, display: Display) -> None:
     """Lay down the catalogue of a corpus, and say what it holds. The audio need not be there.
 
     Raises `StudyError` where the corpus or the folder cannot be used.
@@ -27,7 +28,7 @@ def rank_alone(corpus: Corpus, folder: Location, display: Display) -> None:
         rate = lines / max(time.monotonic() - began, 1e-9)
         display.counting(f"read {lines:,} lines, {rate:,.0f} a second; {files} of {len(source.manifests)} files done")
 
-    source = open_source(corpus)
+    source = open_source(corpus, formats_of(encoders))
     check_folder(folder)
     if checked_store(source, folder) is None:
         check_writable(folder)

@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def drawn(store: Store, style: str, first: bool) -> list[tuple[int, int]]:
     places = store.subset(8, (), style)
-    feed = Feed(store, places, store.holdout, 0, 8, 0.3, 16, None, 0.0, style, first)
+    feed = Feed(store, places, store.holdout, 0, 8, 0.3, 16, caption_style=style, first_caption=first)
     found = []
     for step in range(20):
         batch, (clips, _) = feed.batch(step), feed.drawn(step)
