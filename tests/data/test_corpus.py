@@ -202,7 +202,7 @@ def test_manifests_that_have_not_changed_are_not_read_again(
 
     unread.__module__, unread.__qualname__ = lhotse.__name__, lhotse.digest.__qualname__
     monkeypatch.setattr(lhotse, "digest", unread)
-    monkeypatch.setattr("scaling.data.corpus.read_manifest", unread)
+    monkeypatch.setattr("scaling.data.corpus.read_manifests", unread)
     again = open_source(corpus)
     assert again.digest == source.digest
     ensure_catalogues(again, tmp_path / "store")
