@@ -112,3 +112,12 @@ runpy.run_path("studies/data_scale.py", run_name="__main__")
         assert PAPER_NAME.match(line)
         for what in (" M parameters", " FLOPs", " audio-hours", " passes", " GB a worker", " GPU-hours at 100 TFLOP/s"):
             assert what in line
+
+
+def test_arms_of_captions_share_their_references_and_say_their_style() -> None:
+    study = study_of(importlib.import_module("studies.captions"), "--seeds", "0").resolve(10_000)
+    assert [run.reference for run in study.runs if run.reference] == ["chance", "log-mel", "untrained"]
+    styles = {run.data.caption_style for run in study.runs} - {""}
+    assert styles == {"human", "rewritten", "attribute"}
+    assert all(f"{style}-captions" in run.name for run in study.runs if (style := run.data.caption_style))
+    assert study.corpus.styled

@@ -203,6 +203,7 @@ class Run:
         else:
             parts = [self.objective_name, str(self.data.clips), self.initialization.audio, *encoder]
             parts += [f"without-{source}" for source in self.data.without]
+            parts += [f"{self.data.caption_style}-captions"] if self.data.caption_style else []
         return "-".join([*parts, f"s{self.seed}", self.hash])
 
 

@@ -240,7 +240,7 @@ class Study:
 
 def _features(data: Data) -> Data:
     """What decides how a clip is heard, and not which clips there are."""
-    return replace(data, clips=0, without=())
+    return replace(data, clips=0, without=(), caption_style="", caption_choice="all")
 
 
 def _references(runs: list[Run]) -> list[Run]:
