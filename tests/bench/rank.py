@@ -98,7 +98,7 @@ import psutil
 most, done = [0], threading.Event()
 def watch():
     me = psutil.Process()
-    while not done.wait(0.1):
+    while not done.wait(1.0):
         total = 0
         for one in (me, *me.children(recursive=True)):
             try:
