@@ -304,13 +304,17 @@ def plan(
     Example: scaling plan --arms contrastive:0.1,6,0.4 captioning:0.1,2,0.25 --clips 400000 1000000 4000000 10000000
     --noise 0.02 --samples-seen 64e6 --hours-per-million 2.5
 
+    Where you cannot guess laws (--arms contrastive captioning), what is told is what such a grid would have found of
+    two arms of public learning curves.
+
     Args:
-        arms: a guess of each arm's law, NAME:E,A,a for error = E + A size^-a (a share: 0.1 is 10 %). With --results:
-            the names of the two arms to compare, needed where there are more.
+        arms: a guess of each arm's law, NAME:E,A,a for error = E + A size^-a (a share: 0.1 is 10 %), or names alone.
+            With --results: the names of the two arms to compare, needed where there are more.
         sizes: places on the axis.
         unit: what sizes count.
         seeds: runs of each arm and size.
-        noise: how much ln error varies from seed to seed (0.02: by about 2 %). With --results it is taken from there.
+        noise: how much ln error varies from seed to seed (0.02: by about 2 %); without, as in public curves. With
+            --results it is taken from there.
         samples_seen: clips seen in training by one run, the same at every size. With --results it is taken from there.
         hours_per_million: GPU-hours for a million clips seen; with --results, on average over its arms and sizes.
         hours_per_run: GPU-hours of a run besides.

@@ -10,7 +10,8 @@ import argparse
 import time
 
 from scaling.analysis.curves.simulate import Law
-from scaling.analysis.plan.power import Grid, power
+from scaling.analysis.plan.grid import Grid
+from scaling.analysis.plan.power import power
 
 CLIPS = (1000, 4000, 16000, 64000)
 ALIKE = Law("one", 0.1, 3.0, 0.3), Law("two", 0.1, 2.0, 0.3)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scaling.analysis.claims.means import Mean, means
-from scaling.analysis.curves.ahead import ahead
+from scaling.analysis.curves.ahead import ahead, doubled, exponents_apart
 from scaling.analysis.curves.fit import fit_observed
 from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import observe
@@ -81,11 +81,19 @@ class Averages:
         why = {"flat": "the error neither falls nor rises beyond the noise", "rises with data": "the error rises"}
         return f"{arm.name}: {why[status]}" if status in why else ""
 
-    def exponents(self, arm: Average) -> Floats:
-        """(r,) exponents of a replicated arm."""
-        if self.replicates is None or arm.row < 0:
-            raise ValueError(f"{arm.name} has no replicates: {arm.why}")
-        return np.asarray(self.replicates.exponents()[arm.row])
+    def exponents_apart(self, one: Average, other: Average) -> Floats:
+        """(r,) exponent of the other replicated arm minus that of the one, as `ahead` says."""
+        if self.replicates is None or one.row < 0 or other.row < 0:
+            raise ValueError(f"{one.name} or {other.name} has no replicates")
+        return exponents_apart(self.replicates.exponents()[[one.row, other.row]])
+
+    def doubling(self, arm: Average) -> tuple[Floats, Floats]:
+        """(r,) ln errors of a replicated arm at its largest size, and at twice that size as `ahead` says."""
+        pool = self.pools[arm.row] if arm.row >= 0 else None
+        if self.replicates is None or pool is None:
+            raise ValueError(f"{arm.name} has no curve: {arm.why}")
+        seen = self.replicates.given[arm.row][:, arm.sizes.size - 1]
+        return seen, doubled(pool, seen)
 
 
 def averages(draws: Draws, design: Design, costs: Mapping[Arm, Mapping[float, float]] | None = None) -> Averages:

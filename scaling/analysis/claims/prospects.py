@@ -72,7 +72,7 @@ def _steeper(two: Twins) -> list[Claim]:
     why = two.why or two.found.lawless(two.arm) or two.found.lawless(two.other)
     if why:
         return [_open(two, "steeper", "exponent", f"whether the exponents of {names[0]} and {names[1]} differ", why)]
-    drawn = two.found.exponents(two.other) - two.found.exponents(two.arm)
+    drawn = two.found.exponents_apart(two.arm, two.other)
     number, (low, high) = float(np.median(drawn)), interval(drawn)
     said = status(low, high)
     larger, smaller, by, ends = names[1], names[0], number, (low, high)
@@ -213,7 +213,7 @@ def _doublings(found: Averages, axis: Axis) -> list[Claim]:
             reasons.setdefault(one.why, []).append(one)
             continue
         largest = float(one.sizes[-1])
-        now, then = np.exp(found.log_error(one, np.array([largest, 2 * largest]))).T
+        now, then = np.exp(found.doubling(one))
         drawn = now - then
         number, (low, high) = float(np.median(drawn)), interval(drawn)
         text = (

@@ -1,4 +1,4 @@
-"""How far apart two arms are beyond their data: replicates that go on as real curves were seen to go on.
+"""How arms go on beyond their data: replicates that do as real curves were seen to do.
 
 Two laws say where curves cross if both are followed for ever, and real curves do not follow theirs. So replicates of
 two arms go on from what was seen at the largest size that both have: together as their pools predict, and apart by a
@@ -6,6 +6,9 @@ share of what these predict, with a deviation of Student's t whose scale grows w
 square of how steep the curves were and how steep their difference was, each times the log-distance, and of how far the
 pooled laws lie from each other there. Five numbers, learned by the log score of who leads, on pairs of 20 learners on
 38 data sets: `tests/bench/pairs.py` prints them, and what probabilities from them were worth out of sample.
+
+Likewise one arm over the next doubling (`doubled`), and the exponents of two arms, that of more data being the law
+fitted up to 32 times the largest size (`exponents_apart`): `tests/bench/stated.py`.
 """
 
 from dataclasses import dataclass
@@ -34,6 +37,7 @@ class Deviation:
         return np.asarray(np.sqrt(np.array([self.steep, self.spread, self.apart]) ** 2 @ lengths**2))
 
 
+_IQR = 1.349  # the middle half of a standard normal
 _WIDEST = 300.0  # ln error, beyond which nothing is told apart
 LEARNED = Deviation(steep=0.123, spread=0.684, apart=0.394, share=0.6, freedom=2.3)
 
@@ -69,10 +73,73 @@ def ahead(
     at = x[far]
     gone = np.stack([pool.log_error(at) - pool.log_error(np.array([last])) for pool in pools])
     together, parted = gone.mean(axis=0), known.share * (gone[1] - gone[0])
-    r = seen.shape[1]
-    student = stdtrit(known.freedom, (np.random.default_rng(0).permutation(r) + 0.5) / r)
+    student = _student(known.freedom, seen.shape[1])
     moved = 0.5 * (parted + known.scale(lengths(pools, last, at)) * student[:, None])
     found = ln.copy()
     gone_on = seen[..., None] + together + np.stack([-moved, moved])
     found[:, :, far] = np.clip(gone_on, -_WIDEST, _WIDEST)
     return found
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """What a mean ln error does over the next doubling: the predicted change, plus a share of how far the largest size
+    lies above the laws, with a deviation of Student's t. Weights of the curve's steepness, of the spread of its laws,
+    of how far the largest size lies from them and of the noise of its mean, and degrees of freedom."""
+
+    back: float
+    steep: float
+    spread: float
+    apart: float
+    noise: float
+    freedom: float
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """How far the exponents of two arms lie apart once there are more data: a share of the median difference, with a
+    deviation of Student's t. Weights of the spread of the refits and of the exponents, and degrees of freedom."""
+
+    share: float
+    spread: float
+    size: float
+    freedom: float
+
+
+DOUBLING = Doubling(back=0.363, steep=0.133, spread=0.641, apart=0.517, noise=0.242, freedom=1.45)
+EXPONENTS = Exponents(share=0.737, spread=0.556, size=0.233, freedom=1.92)
+
+
+def doubled(pool: Pool, seen: Floats, known: Doubling = DOUBLING) -> Floats:
+    """(r,) replicates of ln mean error at twice the largest size.
+
+    Args:
+        seen: (r,) resampled ln mean errors at the largest size.
+    """
+    x = np.array([pool.last, pool.last + np.log(2)])
+    now, then = pool.log_error(x)
+    made_of = parts(pool, x[1:])[:, 0]
+    noise = pool.own / np.sqrt(pool.runs[-1])
+    weights = np.array([known.spread, known.apart, known.steep, known.noise])
+    scale = float(np.sqrt(weights**2 @ np.append(made_of[1:], noise) ** 2))
+    change = then - now + known.back * (pool.errors[-1] - now) + scale * _student(known.freedom, len(seen))
+    return np.clip(seen + change, -_WIDEST, _WIDEST)
+
+
+def exponents_apart(exponents: Floats, known: Exponents = EXPONENTS) -> Floats:
+    """(2, r) refitted exponents of two arms -> (r,) how far apart they are with more data, the second minus the first.
+
+    Laws fitted to four sizes follow the noise, and the bends of real curves: refits alone are too sure.
+    """
+    apart = exponents[1] - exponents[0]
+    if apart.size == 0 or not np.isfinite(apart).all():
+        return np.full(apart.shape, np.nan)
+    low, middle, high = np.quantile(apart, [0.25, 0.5, 0.75])
+    size = float(np.hypot(*np.median(exponents, axis=1)))
+    scale = np.hypot(known.spread * (high - low) / _IQR, known.size * size)
+    return np.asarray(known.share * middle + scale * _student(known.freedom, apart.size))
+
+
+def _student(freedom: float, r: int) -> Floats:
+    """(r,) quantiles of Student's t in an order by chance, the same in each call."""
+    return np.asarray(stdtrit(freedom, (np.random.default_rng(0).permutation(r) + 0.5) / r))

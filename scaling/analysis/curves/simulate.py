@@ -6,39 +6,57 @@
 `tests/bench/crossover.py` prints how often claims about two arms are true; the tests check a small table.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from scaling.analysis.curves.ahead import ahead
 from scaling.analysis.curves.crossover import Crossover, crossover, sought
+from scaling.analysis.curves.fit import fit_observed
 from scaling.analysis.curves.forms import Floats
+from scaling.analysis.curves.observed import observe
+from scaling.analysis.curves.pool import Pool
 from scaling.analysis.curves.replicate import Replicates, replicate, seed_noise
 
 SIZES = np.geomspace(400, 25600, 4)
 DRAWS = 240
+WIDTH = 0.3  # of a break, in ln sizes
 
 
 @dataclass(frozen=True)
 class Law:
-    """An arm's curve: error = E + A clips^-a, as a share.
+    """An arm's curve, as a share: error = E + A clips^-a, or with one break (Caballero et al. 2022), about `b`, from
+    the exponent a to a + c: E + A clips^-a (1 + (clips / b)^(1 / f))^(-f c) with f = `WIDTH`.
 
     Raises:
-        ValueError: numbers that give no falling curve above 0.
+        ValueError: numbers that give no curve above 0, or, without a break, none that falls.
     """
 
     name: str
     E: float
     A: float
     a: float
+    b: float = np.inf
+    c: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.E >= 0 and self.A > 0 and self.a > 0):
+        if not (self.E >= 0 and self.A > 0 and (self.a > 0 or self.breaks) and self.b > 0):
             raise ValueError(f"{self.name}: E must be 0 or more, A and a above 0")
+
+    @property
+    def breaks(self) -> bool:
+        """Whether there is a break."""
+        return bool(self.b < np.inf)
 
     def error(self, clips: Floats) -> Floats:
         """Errors at these sizes."""
-        return np.asarray(self.E + self.A * clips**-self.a)
+        bend = WIDTH * np.logaddexp(0, np.log(clips / self.b) / WIDTH) if self.breaks else 0.0
+        return np.asarray(self.E + self.A * clips**-self.a * np.exp(-self.c * bend))
+
+    def in_units(self, size: float) -> "Law":
+        """The law of which this one is told in units of a size."""
+        return replace(self, A=self.A * size**self.a, b=self.b * size)
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,13 @@ def simulate(
 ) -> Floats:
     """(studies, arms, sizes, seeds) errors with independent normal noise of ln error."""
     errors = np.array([law.error(sizes) for law in laws])
-    return np.asarray(errors[..., None] * np.exp(noise * rng.standard_normal((studies, *errors.shape, seeds))))
+    return noisy(np.broadcast_to(errors, (studies, *errors.shape)), noise, rng, seeds)
+
+
+def noisy(errors: Floats, noise: Floats | float, rng: np.random.Generator, seeds: int = 3) -> Floats:
+    """(..., n) errors -> (..., n, seeds), each with its noise of ln error (one number, or as many as errors)."""
+    scale = np.broadcast_to(noise, errors.shape)[..., None]
+    return np.asarray(errors[..., None] * np.exp(scale * rng.standard_normal((*errors.shape, seeds))))
 
 
 def replicates(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> Replicates:
@@ -102,6 +126,45 @@ def replicates(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: i
     again = [mean[i][:, None] * np.exp(seed_noise(errors[i], draws, rng)) for i in range(len(errors))]
     curves = [(sizes, row) for row in mean.reshape(-1, sizes.size)]
     return replicate(curves, list(np.concatenate(again)), [np.full(sizes.size, float(errors.shape[3]))] * len(curves))
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Studies of the same arms and sizes, analysed as a report does.
+
+    Attributes:
+        sizes: (n,) ascending.
+        arms: how many each study has.
+        made: replicates of all arms, those of one study after another; pools: what predicts each.
+    """
+
+    sizes: Floats
+    arms: int
+    made: Replicates
+    pools: tuple[Pool, ...]
+
+    def log_error(self, study: int, two: tuple[int, int], x: Floats) -> Floats:
+        """(2, r, n) ln error of two arms of a study at (n,) sizes; beyond the largest as `ahead` says."""
+        rows, last = [study * self.arms + arm for arm in two], float(np.log(self.sizes[-1]))
+        ln = np.stack([self.made.log_error_of(row, x) for row in rows])
+        return ahead(ln, np.log(x), last, self.seen(study, two), (self.pools[rows[0]], self.pools[rows[1]]))
+
+    def seen(self, study: int, two: tuple[int, int]) -> Floats:
+        """(2, r) resampled ln mean errors of two arms of a study at the largest size."""
+        return np.asarray(self.made.given[[study * self.arms + arm for arm in two], :, self.sizes.size - 1])
+
+    def exponents(self, study: int, two: tuple[int, int]) -> Floats:
+        """(2, r) exponents of two arms of a study; NaN for one without a law."""
+        return np.asarray(np.exp(self.made.thetas[[study * self.arms + arm for arm in two], :, 2]))
+
+
+def studies(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> Studies:
+    """Analyse studies of three sizes or more, of several seeds each; errors as from `simulate`."""
+    made = replicates(errors, sizes, rng, draws)
+    mean = errors.mean(axis=3).reshape(-1, sizes.size)
+    runs = [np.full(sizes.size, float(errors.shape[3]))] * len(mean)
+    fitted = fit_observed(observe([(sizes, row) for row in mean], list(np.exp(made.given)), runs), draws=0)
+    return Studies(sizes, errors.shape[1], made, tuple(one.pool for one in fitted if one.pool is not None))
 
 
 def crossovers(errors: Floats, sizes: Floats, rng: np.random.Generator, draws: int = DRAWS) -> list[Crossover]:

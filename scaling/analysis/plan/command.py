@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from scaling.analysis.curves.simulate import Law
+from scaling.analysis.plan.grid import Grid
 from scaling.analysis.plan.next_run import Question, next_runs, so_far
-from scaling.analysis.plan.power import Grid, power
-from scaling.analysis.plan.text import next_text, power_text
+from scaling.analysis.plan.power import power
+from scaling.analysis.plan.text import next_text, power_text, typical_text
+from scaling.analysis.plan.typical import typical
 from scaling.analysis.scores.own_table import is_table, read_table
 from scaling.analysis.scores.study_table import read_study
 from scaling.errors import StudyError
@@ -18,7 +20,8 @@ def plan_grid(
     """Power and cost of a grid in words.
 
     Args:
-        arms: NAME:E,A,a each.
+        arms: NAME:E,A,a each, or all names alone: laws as in public curves.
+        noise: standard deviation of a run's ln error; 0: as in public curves.
         hours: GPU-hours for a million clips seen, and of a run besides.
         unit: what sizes count.
 
@@ -26,10 +29,11 @@ def plan_grid(
         StudyError: a grid that makes no sense.
     """
     try:
-        grid = Grid(tuple(_law(arm) for arm in arms), sizes, seeds, noise, samples_seen, *hours, unit)
+        laws = tuple(_law(arm) for arm in arms) if any(":" in arm for arm in arms) else arms
+        grid = Grid(laws, sizes, seeds, noise, samples_seen, *hours, unit)
     except ValueError as error:
         raise StudyError(f"{error} (see scaling plan --help)") from error
-    return power_text(grid, power(grid))
+    return power_text(grid, power(grid)) if grid.guessed else typical_text(grid, typical(grid))
 
 
 def plan_next_run(

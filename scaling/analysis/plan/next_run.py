@@ -19,7 +19,7 @@ from scaling.analysis.curves.observed import interval
 from scaling.analysis.curves.pool import FEWEST
 from scaling.analysis.curves.replicate import Replicates, replicate
 from scaling.analysis.plan.cost import Cost
-from scaling.analysis.plan.power import refuse_noise
+from scaling.analysis.plan.grid import refuse_noise
 from scaling.analysis.scores.arms import arm_columns, arms
 from scaling.analysis.scores.design import Axis, Design
 from scaling.analysis.scores.rows import by_size, primary, trained

@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from scaling.analysis.curves.crossover import FAR
+from scaling.analysis.curves.crossover import FAR, NEAR
 from scaling.analysis.curves.observed import LEVEL
+from scaling.analysis.plan.grid import Grid
 from scaling.analysis.plan.next_run import Candidate, Question, SoFar
-from scaling.analysis.plan.power import Grid, Power
+from scaling.analysis.plan.power import Power
+from scaling.analysis.plan.seen import Spread
+from scaling.analysis.plan.typical import Typical
 from scaling.analysis.scores.words import place, plain, two_digits, unit
 
 Line = tuple[str, ...]
@@ -21,12 +24,9 @@ def aligned(lines: list[Line]) -> str:
 
 
 def power_text(grid: Grid, found: list[Power]) -> str:
-    """Cost and power of a grid."""
+    """Cost and power of a grid of laws that are guessed."""
     level = f"{100 * LEVEL:.0f} %"
-    parts = [
-        f"{len(grid.laws)} arms x {len(grid.sizes)} sizes x {grid.seeds} seeds = {grid.runs} runs, "
-        f"{grid.runs * grid.samples_seen / 1e6:,.1f} M clips seen, {grid.hours:,.1f} GPU-hours"
-    ]
+    parts = [_price(grid)]
     for one in found:
         ahead = f"{one.arm} by {100 * one.largest:.2f} points of error"
         if one.largest < 0:
@@ -42,15 +42,60 @@ def power_text(grid: Grid, found: list[Power]) -> str:
                 _truth(one.crosses, grid.unit),
                 _share(one.crossover_found), _interval(one.crossover_interval, grid),
             ),
+            (f"does who is better at {plain(grid.sizes[-1])} {grid.unit} stay so to {NEAR:.0f} times that?",
+             "", _share(one.stays_found), ""),
         ]  # fmt: skip
         parts.append(aligned(lines))
+    noise = f"{grid.noise:g}" if grid.noise else "as on public curves"
     foot = (
         f"Found in: the share of {found[0].studies} simulated studies that would say so (log-noise of a run "
-        f"{grid.noise:g}); where in truth there is nothing, the share that would say so wrongly."
+        f"{noise}); where in truth there is nothing, the share that would say so wrongly."
     )
-    if grid.seeds == 1:
-        foot = "With one seed nothing tells how much a run varies, so nothing can be found: plan two seeds or more."
-    return "\n\n".join([*parts, foot])
+    return "\n\n".join([*parts, _ONE_SEED if grid.seeds == 1 else foot])
+
+
+def typical_text(grid: Grid, found: Typical) -> str:
+    """Cost of a grid, and what it finds of two arms whose laws nobody guesses."""
+    level, largest = f"{100 * LEVEL:.0f} %", f"{plain(grid.sizes[-1])} {grid.unit}"
+    lines: list[Line] = [
+        ("two arms, as on public curves", "answered in", "right then in", f"typical {level} interval (middle 80 %)"),
+        (f"which is better at {largest}?", _share(found.largest_found), _known(found.largest_true),
+         _width(found.largest_width, " of the error", 100)),
+        ("do their exponents differ?", _share(found.exponents_found), "", _width(found.exponents_width, "", 1)),
+        (f"does one overtake the other within {FAR:.0f} times the {grid.unit}?", _share(found.crossover_found), "", ""),
+        (f"does who is better at {largest} stay so to {NEAR:.0f} times that?", _share(found.stays_found),
+         _known(found.stays_true), ""),
+    ]  # fmt: skip
+    noise = f"{grid.noise:g}"
+    if not grid.noise:
+        noise = "{:.2g}, in the middle 80 % {:.2g} to {:.2g}".format(*found.noise)
+    foot = (
+        f"Answered in: the share of {found.studies} simulated studies, each of two learners or models on one public "
+        f"data set or task, their laws (with a break) set on your sizes and log-noise of a run {noise}. Guess laws "
+        "(--arms NAME:E,A,a) or noise (--noise) for a plan of your own arms."
+    )
+    return "\n\n".join([_price(grid), aligned(lines), _ONE_SEED if grid.seeds == 1 else foot])
+
+
+_ONE_SEED = "With one seed nothing tells how much a run varies, so nothing can be found: plan two seeds or more."
+
+
+def _price(grid: Grid) -> str:
+    return (
+        f"{len(grid.laws)} arms x {len(grid.sizes)} sizes x {grid.seeds} seeds = {grid.runs} runs, "
+        f"{grid.runs * grid.samples_seen / 1e6:,.1f} M clips seen, {grid.hours:,.1f} GPU-hours"
+    )
+
+
+def _width(of: Spread, unit_: str, times: float) -> str:
+    if not np.isfinite(of).all():
+        return "unknown"
+    middle, low, high = (f"{times * value:.2g}" for value in of)
+    return f"{middle}{' %' if times > 1 else ''} wide{unit_} ({low} to {high})"
+
+
+def _known(share: float) -> str:
+    return _share(share) if np.isfinite(share) else ""
 
 
 def _share(found: float) -> str:

@@ -41,13 +41,23 @@ def test_the_command_prices_a_grid(capsys: pytest.CaptureFixture[str]) -> None:
     assert "plan two seeds or more" in text
     for wrong, says in (
         ((), "two arms"),
-        (("--arms", "mae"), "no NAME:E,A,a"),
-        ((*ARMS, *sizes), "noise must be above 0"),
+        (("--arms", "mae", "jepa:0.1,2,0.25"), "no NAME:E,A,a"),
+        (("--arms", "mae", *sizes), "two arms"),
+        ((*ARMS, *sizes, "--noise", "-1"), "noise must be above 0"),
     ):
         code, text = scaling(capsys, *wrong)
         assert code == 2
         assert says in text
         assert "\n" not in text
+
+
+def test_what_nobody_guesses_is_as_on_public_curves(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ("--clips", *(str(size) for size in CLIPS), "--seeds", "1", "--samples-seen", "64e6")
+    code, text = scaling(capsys, "--arms", "mae", "jepa", "data2vec", *sizes)
+    assert code == 0
+    assert "3 arms x 4 sizes x 1 seeds = 12 runs" in text
+    assert "two arms, as on public curves" in text
+    assert "plan two seeds or more" in text
 
 
 def test_the_command_names_the_next_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
