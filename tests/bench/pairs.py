@@ -1,6 +1,6 @@
 """Whether learners really cross: claims about two arms on half of LCDB (../shared/lcdb, its protocol B).
 
-    python tests/bench/pairs.py            # Markdown tables, about three minutes on one core
+    python tests/bench/pairs.py            # Markdown tables, about a minute on one core
 
 Of each data set, the learners that reach its largest size are arms of one study: four sizes up to a 2nd to 32nd part of
 it, three seeds. `curves/ahead.py` is learned on pairs of all learners and parts; judged are pairs of eight learners at
@@ -32,6 +32,8 @@ FOLDS = 6
 DRAWS = 400
 _MOST = 8000  # pairs that are learned on
 _DOUBT = 1e-4
+_BATCH = 400
+START = np.array([-1.9, -0.4, -0.9, 0.6, 0.9])  # of `by_curves`
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Arm:
     pool: Pool
     mean: Floats
     stderr: Floats
+    curve: Repeated
 
 
 @dataclass(frozen=True)
@@ -74,43 +77,65 @@ class Pair:
 
 def pairs() -> list[Pair]:
     """Of all learners, data sets and parts."""
-    found: list[Pair] = []
+    groups: list[tuple[str, int, float, Floats, list[Repeated]]] = []
     curves = lcdb_curves()
     for data_set in dict.fromkeys(curve.data_set for curve in curves):
         mine = [curve for curve in curves if curve.data_set == data_set]
         to = max(curve.sizes[-1] for curve in mine)
         full = [curve for curve in mine if curve.sizes[-1] == to]
         for part in FACTORS:
-            found += _of(data_set, full, to, part)
+            sizes = _sizes(full, to, part)
+            whole = [curve for curve in full if _whole(curve, sizes, to)]
+            if len(whole) > 1 and len(sizes) > 2:
+                groups.append((data_set, part, to, sizes, whole))
+    flat = [(curve, sizes) for *_, sizes, whole in groups for curve in whole]
+    arms: list[Arm | None] = []
+    for i in range(0, len(flat), _BATCH):
+        batch = flat[i : i + _BATCH]
+        runs = [_runs(curve, sizes) for curve, sizes in batch]
+        seen = observe([(np.repeat(sizes, SEEDS), one.ravel()) for (_, sizes), one in zip(batch, runs, strict=True)])
+        for (curve, sizes), one, fit in zip(batch, runs, fit_observed(seen, draws=0), strict=True):
+            arms.append(None if fit.pool is None else _arm(curve, one, fit.pool, float(sizes[-1])))
+    found: list[Pair] = []
+    for data_set, part, to, sizes, whole in groups:
+        mine_, arms = arms[: len(whole)], arms[len(whole) :]
+        usable = [arm for arm in mine_ if arm is not None]
+        found += [_pair(two, sizes, to, data_set, part) for two in combinations(usable, 2)]
     return found
 
 
-def _of(data_set: str, full: list[Repeated], to: float, part: int) -> list[Pair]:
+def _sizes(full: list[Repeated], to: float, part: int) -> Floats:
+    """The sizes of a study of these curves that ends at a part of the largest size; none where there are too few."""
     common = np.array(sorted(set.intersection(*(set(curve.sizes.tolist()) for curve in full))))
     bases = common[(common <= to / part) & (common >= LEAST_BASE_OF_ARMS)]
     if not bases.size:
-        return []
+        return np.empty(0)
     targets = np.linspace(np.log(bases[-1] / SPAN), np.log(bases[-1]), N_SIZES)
-    sizes = np.unique(common[[int(np.abs(np.log(common) - t).argmin()) for t in targets]])
-    kept = []
-    for curve in full:
-        at = dict(zip(curve.sizes.tolist(), curve.errors, strict=True))
-        runs = [at[size][:SEEDS] for size in sizes.tolist()]
-        ends = [at[float(sizes[-1])], at[to]]
-        whole = all(len(one) == SEEDS and one.min() > 0 for one in runs)
-        if whole and all(len(one) > 1 and one.mean() > 0 for one in ends):
-            kept.append((curve, np.array(runs), ends))
-    if len(kept) < 2 or len(sizes) < 3:
-        return []
-    fitted = fit_observed(observe([(np.repeat(sizes, SEEDS), runs.ravel()) for _, runs, _ in kept]), draws=0)
-    arms = [
-        Arm(
-            curve.learner, runs, fit.pool, np.array([one.mean() for one in ends]),
-            np.array([one.std(ddof=1) / np.sqrt(len(one)) for one in ends]),
-        )
-        for (curve, runs, ends), fit in zip(kept, fitted, strict=True) if fit.pool is not None
-    ]  # fmt: skip
-    return [_pair(two, sizes, to, data_set, part) for two in combinations(arms, 2)]
+    return np.unique(common[[int(np.abs(np.log(common) - t).argmin()) for t in targets]])
+
+
+def _whole(curve: Repeated, sizes: Floats, to: float) -> bool:
+    """Whether a curve has all runs, none without an error, and several where the study ends and at the largest size."""
+    if not sizes.size:
+        return False
+    at = dict(zip(curve.sizes.tolist(), curve.errors, strict=True))
+    runs, ends = [at[size][:SEEDS] for size in sizes.tolist()], (at[float(sizes[-1])], at[to])
+    return all(len(one) == SEEDS and one.min() > 0 for one in runs) and all(
+        len(one) > 1 and one.mean() > 0 for one in ends
+    )
+
+
+def _runs(curve: Repeated, sizes: Floats) -> Floats:
+    at = dict(zip(curve.sizes.tolist(), curve.errors, strict=True))
+    return np.array([at[size][:SEEDS] for size in sizes.tolist()])
+
+
+def _arm(curve: Repeated, runs: Floats, pool: Pool, last: float) -> Arm:
+    ends = [curve.errors[int(np.flatnonzero(curve.sizes == last)[0])], curve.errors[-1]]
+    return Arm(
+        curve.learner, runs, pool, np.array([one.mean() for one in ends]),
+        np.array([one.std(ddof=1) / np.sqrt(len(one)) for one in ends]), curve,
+    )  # fmt: skip
 
 
 def _pair(two: tuple[Arm, Arm], sizes: Floats, to: float, data_set: str, part: int) -> Pair:
@@ -177,19 +202,30 @@ def deviation(theta: Floats) -> Deviation:
     return Deviation(steep, spread, apart, float(theta[3]), float(np.exp(theta[4])))
 
 
-def claimed(of: list[Pair], known: Deviation, rng: np.random.Generator) -> list[Crossover]:
-    """What claims would say of pairs that share a data set and a part."""
+def replicated(of: list[Pair], rng: np.random.Generator) -> tuple[Replicates, dict[str, int]]:
+    """Replicates of the arms of pairs that share a data set and a part, and each arm's place."""
     arms = {arm.name: arm for pair in of for arm in pair.arms}
     runs = np.stack([arm.runs for arm in arms.values()])
     sizes, mean = of[0].sizes, runs.mean(axis=2)
     again = mean[:, None] * np.exp(seed_noise(runs, DRAWS, rng))
-    made: Replicates = replicate([(sizes, row) for row in mean], list(again), [np.full(len(sizes), SEEDS)] * len(runs))
-    x, last = sought(float(sizes[0]), float(sizes[-1])), float(np.log(sizes[-1]))
-    ln, place = made.log_error(x), {name: k for k, name in enumerate(arms)}
-    found = []
+    made = replicate([(sizes, row) for row in mean], list(again), [np.full(len(sizes), SEEDS)] * len(runs))
+    return made, {name: k for k, name in enumerate(arms)}
+
+
+def gone_on(pair: Pair, x: Floats, made: Replicates, place: dict[str, int], known: Deviation) -> Floats:
+    """(2, r, n) ln errors of both arms at (n,) sizes, as claims suppose."""
+    two, last = [place[arm.name] for arm in pair.arms], float(np.log(pair.sizes[-1]))
+    ln, seen = np.stack([made.log_error_of(k, x) for k in two]), made.given[two][..., len(pair.sizes) - 1]
+    return ahead(ln, np.log(x), last, seen, (pair.arms[0].pool, pair.arms[1].pool), known)
+
+
+def claimed(of: list[Pair], known: Deviation, rng: np.random.Generator) -> list[Crossover]:
+    """What claims would say of pairs that share a data set and a part."""
+    made, place = replicated(of, rng)
+    sizes, found = of[0].sizes, []
+    x = sought(float(sizes[0]), float(sizes[-1]))
     for pair in of:
-        two = [place[arm.name] for arm in pair.arms]
-        gone = ahead(ln[two], np.log(x), last, made.given[two][..., -1], (pair.arms[0].pool, pair.arms[1].pool), known)
+        gone = gone_on(pair, x, made, place, known)
         found.append(crossover(x, float(sizes[-1]), gone[1] - gone[0]))
     return found
 
@@ -202,13 +238,18 @@ def share(happened: NDArray[np.bool_], groups: list[str]) -> str:
     return f"{100 * mean:.1f} ± {100 * np.sqrt(((total - mean * count) ** 2).sum()) / count.sum():.1f} %"
 
 
+def folds(every: list[Pair]) -> dict[str, int]:
+    """A fold for each data set, by chance."""
+    names = np.random.default_rng(0).permutation(sorted({pair.data_set for pair in every}))
+    return {str(name): k % FOLDS for k, name in enumerate(names)}
+
+
 def main() -> None:
     if not FILE.is_file():
         sys.exit(f"{FILE} is not there: the half of LCDB that lies beside this project")
     every = pairs()
-    names = np.random.default_rng(0).permutation(sorted({pair.data_set for pair in every}))
-    fold = {str(name): k % FOLDS for k, name in enumerate(names)}
-    start, start_gap = np.array([-1.9, -0.4, -0.9, 0.6, 0.9]), np.array([-1.0, 0.0, 1.0])
+    fold = folds(every)
+    start, start_gap = START, np.array([-1.0, 0.0, 1.0])
     judged: list[tuple[Pair, Crossover, float, float]] = []
     for k in range(FOLDS):
         rest = [pair for pair in every if fold[pair.data_set] != k]

@@ -72,6 +72,12 @@ def _case(name: str, one: tuple[float, float, float], two: tuple[float, float, f
     return Case(name, (Law("one", *one), Law("two", *two)), at)
 
 
+def _bending(name: str, bends: tuple[float, float]) -> Case:
+    """20 % apart, and both bend inside the data, by so much of an exponent, without meeting."""
+    one, other = bends
+    return Case(name, (Law("one", 0.1, 2.0, 0.35, 6400, one), Law("two", 0.1, 2.4, 0.35, 6400, other)))
+
+
 def _crossing(name: str, at: float) -> Case:
     """One offset, exponents 0.45 and 0.3."""
     return _case(name, (0.08, 3.0, 0.45), (0.08, 3.0 * at ** (0.3 - 0.45), 0.3), at)
@@ -84,26 +90,41 @@ CASES = (
     _case("never: they part", (0.1, 2.0, 0.4), (0.1, 2.0, 0.35)),
     _case("never: the same law", (0.1, 2.0, 0.35), (0.1, 2.0, 0.35)),
 )
+BENDING = (_bending("never: both steepen", (0.275, 0.25)), _bending("never: both flatten", (-0.15, -0.165)))
+BENDS = {"break": (-0.5, 0.5), "steepen": (0.5, 1.0)}  # what is added to an exponent, in units of it
 
 
-def drawn_cases(where: Literal["inside", "at 3x"], n: int, rng: np.random.Generator) -> list[Case]:
+def drawn_cases(
+    where: Literal["inside", "at 3x"], n: int, rng: np.random.Generator, bends: tuple[float, float] | None = None
+) -> list[Case]:
     """Pairs of laws drawn at random that cross once: inside the data or at 3 times the largest of `SIZES`.
 
     Exponents from 0.2 to 0.6, at least 0.05 apart, offsets from none to half of the largest size's error. The largest
-    size's error is 0.4 for the first arm; the second arm's scale is what makes it cross there.
+    size's error is 0.4 for the first arm; the second arm's scale is what makes it cross there. With `bends` each arm
+    breaks once, between the second of `SIZES` and twice the largest, by so many times its exponent.
     """
     x = sought(float(SIZES[0]), float(SIZES[-1]))
     found: list[Case] = []
     while len(found) < n:
         at = float(SIZES[-1]) * (3.0 if where == "at 3x" else np.exp(-rng.uniform(0.2, 0.8) * np.log(64)))
         (a, b), (share, other) = rng.uniform(0.2, 0.6, 2), rng.uniform(0, 0.5, 2)
-        one = (0.4 * share, 0.4 * (1 - share) * float(SIZES[-1]) ** a, a)
-        level = one[0] + one[1] * at**-a
-        case = _case(where, one, (level * other, level * (1 - other) * at**b, b), at)
+        breaks = [(np.inf, 0.0)] * 2
+        if bends is not None:
+            ends = np.log(SIZES[1]), np.log(2 * SIZES[-1])
+            breaks = [(float(np.exp(rng.uniform(*ends))), power * rng.uniform(*bends)) for power in (a, b)]
+        first = _scaled("one", (share, a, *breaks[0]), float(SIZES[-1]), 0.4)
+        case = Case(where, (first, _scaled("two", (other, b, *breaks[1]), at, float(first.error(np.array(at))))), at)
         apart = case.laws[0].error(x) - case.laws[1].error(x)
         if abs(a - b) >= 0.05 and (np.diff(np.sign(apart)) != 0).sum() == 1:
             found.append(case)
     return found
+
+
+def _scaled(name: str, shape: tuple[float, float, float, float], size: float, error: float) -> Law:
+    """The law with this error at this size, of a share of offset, an exponent and a break."""
+    share, a, b, c = shape
+    falls = Law(name, 0.0, 1.0, a, b, c)
+    return replace(falls, E=error * share, A=error * (1 - share) / float(falls.error(np.array(size))))
 
 
 def simulate(

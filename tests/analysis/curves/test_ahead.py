@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from scaling.analysis.curves.ahead import LEARNED, Deviation, ahead
+from scaling.analysis.curves.ahead import (
+    EXPONENTS,
+    LEARNED,
+    Deviation,
+    Doubling,
+    ahead,
+    doubled,
+    exponents_apart,
+)
 from scaling.analysis.curves.crossover import STAYS, crossover, sought
 from scaling.analysis.curves.fit import fit_curve, law
 from scaling.analysis.curves.forms import Floats
@@ -59,3 +67,21 @@ def test_who_leads_by_far_stays_and_who_leads_by_a_hair_may_not() -> None:
     assert crossover(X, float(SIZES[-1]), far[1] - far[0]).none_near > STAYS
     near = gone(STEEP, pool(0.1, 3.03, 0.4))[1]
     assert 0.4 < crossover(X, float(SIZES[-1]), near[1] - near[0]).none_near < 0.7
+
+
+def test_the_next_doubling_goes_on_from_what_was_seen_and_is_unsure_by_how_steep_the_curve_was() -> None:
+    seen = np.full(DRAWS, STEEP.errors[-1])
+    sure = doubled(STEEP, seen, Doubling(0, 0, 0, 0, 0, 3))
+    x = np.array([LAST, LAST + np.log(2)])
+    np.testing.assert_allclose(sure, np.full(DRAWS, STEEP.errors[-1] + np.diff(STEEP.log_error(x))[0]))
+    widths = [np.ptp(np.quantile(doubled(one, seen), [0.05, 0.95])) for one in (STEEP, pool(0.3, 0.3, 0.4))]
+    assert widths[0] > 2 * widths[1] > 0
+
+
+def test_exponents_differ_by_less_and_less_surely_than_refits_say() -> None:
+    drawn = np.random.default_rng(0).normal([[0.3], [0.5]], 0.01, (2, DRAWS))
+    found = exponents_apart(drawn)
+    assert np.median(found) == pytest.approx(EXPONENTS.share * 0.2, rel=0.05)
+    assert np.ptp(np.quantile(found, [0.05, 0.95])) > 5 * np.ptp(np.quantile(drawn[1] - drawn[0], [0.05, 0.95]))
+    np.testing.assert_allclose(np.quantile(exponents_apart(drawn[::-1]), 0.05), -np.quantile(found, 0.95), rtol=1e-6)
+    assert np.isnan(exponents_apart(np.full((2, 5), np.nan))).all()
