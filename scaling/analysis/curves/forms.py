@@ -53,7 +53,9 @@ class Form:
     def log_error(self, u: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """(b, n) u and (b, k + 1) theta = (s, phi) -> (b, n) ln error and (b, n, k + 1) its derivatives."""
         g, by_phi = self.shape(u, theta[:, 1:])
-        return theta[:, :1] + g, np.concatenate([np.ones((*g.shape, 1)), by_phi], axis=-1)
+        derivatives = np.ones((*g.shape, 1 + by_phi.shape[-1]))
+        derivatives[..., 1:] = by_phi
+        return theta[:, :1] + g, derivatives
 
 
 def refuse_unusable(name: str, values: Floats, reach: float = 1) -> None:
@@ -74,7 +76,7 @@ def _offset(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
     slope = -a * u
     power = np.exp(slope)
     total = rho + power
-    return np.log(total), np.stack([rho / total, slope * (power / total)], axis=-1)
+    return np.log(total), _beside(rho / total, slope * (power / total))
 
 
 def _saturating(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
@@ -85,7 +87,7 @@ def _saturating(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
     total = rho + power
     share = power / total
     by_t = a * (_logistic(u - t) - _logistic(-t))
-    return np.log(total), np.stack([rho / total, -a * bend * share, by_t * share], axis=-1)
+    return np.log(total), _beside(rho / total, -a * bend * share, by_t * share)
 
 
 def _broken(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
@@ -98,9 +100,17 @@ def _broken(u: Floats, phi: Floats) -> tuple[Floats, Floats]:
     share = power / total
     s, s0 = _logistic(z), _logistic(z0)
     by_f = -c * f * (bend - z * s + z0 * s0)
-    return np.log(total), np.stack(
-        [rho / total, -a * u * share, c * (s - s0) * share, -c * f * bend * share, by_f * share], axis=-1
+    return np.log(total), _beside(
+        rho / total, -a * u * share, c * (s - s0) * share, -c * f * bend * share, by_f * share
     )
+
+
+def _beside(*columns: Floats) -> Floats:
+    """As `np.stack` along a last axis, in a third of the time."""
+    found = np.empty((*columns[0].shape, len(columns)))
+    for k, column in enumerate(columns):
+        found[..., k] = column
+    return found
 
 
 def _logistic(z: Floats) -> Floats:

@@ -182,33 +182,39 @@ def polish(
     place, limit = np.arange(len(y)), delta[:, None]
     t, lost, r, J, mean, strength = theta, loss, residual, jacobian, prior.mean, prior.strength
     damping, quiet = np.full(len(y), 1e-3), np.zeros(len(y), dtype=np.int64)
-    diagonal = np.arange(theta.shape[1])
+    believed, beside = bool(strength.any()), theta.shape[1] + 1
     theta, loss = theta.copy(), loss.copy()
     for _ in range(steps):
         pull = w * np.minimum(1, limit / np.maximum(np.abs(r), 1e-300))
         weighted = (J * pull[..., None]).swapaxes(1, 2)
         normal = weighted @ J
         gradient = (weighted @ r[..., None])[..., 0]
-        normal[:, diagonal[1:], diagonal[1:]] += strength
-        gradient[:, 1:] -= strength * (t[:, 1:] - mean)
+        diagonal = normal.reshape(len(normal), -1)[:, ::beside]  # a view
+        if believed:
+            diagonal[:, 1:] += strength
+            gradient[:, 1:] -= strength * (t[:, 1:] - mean)
         # A parameter that its bound holds back must not spoil the step of the others.
         held = ((t <= low) & (gradient < 0)) | ((t >= high) & (gradient > 0))
         if held.any():
             normal[held] = 0
             normal.swapaxes(1, 2)[held] = 0
             gradient[held] = 0
-        normal[:, diagonal, diagonal] += damping[:, None] * normal[:, diagonal, diagonal] + 1e-12 + held
+        diagonal += damping[:, None] * diagonal + 1e-12 + held
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         trial = np.minimum(np.maximum(t + np.minimum(np.maximum(step, -2), 2), low), high)
         value, new_jacobian = form.log_error(u, trial)
         new_residual = y - value
         new_loss = (w * huber(new_residual, limit)).sum(axis=1)
-        new_loss += (0.5 * strength * (trial[:, 1:] - mean) ** 2).sum(axis=1)
+        if believed:
+            new_loss += (0.5 * strength * (trial[:, 1:] - mean) ** 2).sum(axis=1)
         gain = lost - new_loss
         better = gain > 0
         small = better & (gain <= _DIGITS * lost)
-        t, lost = np.where(better[:, None], trial, t), np.where(better, new_loss, lost)
-        r, J = np.where(better[:, None], new_residual, r), np.where(better[:, None, None], new_jacobian, J)
+        if better.all():
+            t, lost, r, J = trial, new_loss, new_residual, new_jacobian
+        elif better.any():
+            t, lost = np.where(better[:, None], trial, t), np.where(better, new_loss, lost)
+            r, J = np.where(better[:, None], new_residual, r), np.where(better[:, None, None], new_jacobian, J)
         damping = np.where(better, damping / 5, damping * 4)
         quiet = np.where(small, quiet + 1, np.where(better, 0, quiet))
         done = (quiet >= 2) | (damping > 1e8) | (lost < 1e-28)
