@@ -202,12 +202,12 @@ def deviation(theta: Floats) -> Deviation:
     return Deviation(steep, spread, apart, float(theta[3]), float(np.exp(theta[4])))
 
 
-def replicated(of: list[Pair], rng: np.random.Generator) -> tuple[Replicates, dict[str, int]]:
+def replicated(of: list[Pair], rng: np.random.Generator, draws: int = DRAWS) -> tuple[Replicates, dict[str, int]]:
     """Replicates of the arms of pairs that share a data set and a part, and each arm's place."""
     arms = {arm.name: arm for pair in of for arm in pair.arms}
     runs = np.stack([arm.runs for arm in arms.values()])
     sizes, mean = of[0].sizes, runs.mean(axis=2)
-    again = mean[:, None] * np.exp(seed_noise(runs, DRAWS, rng))
+    again = mean[:, None] * np.exp(seed_noise(runs, draws, rng))
     made = replicate([(sizes, row) for row in mean], list(again), [np.full(len(sizes), SEEDS)] * len(runs))
     return made, {name: k for k, name in enumerate(arms)}
 

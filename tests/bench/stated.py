@@ -32,6 +32,7 @@ CLASSES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.01)
 _NEAR = 0.02  # ln sizes that are one
 _LEAST = 1e-6
 _DOUBT = 1e-4
+_DRAWS = 100  # of what is learned from
 _BATCH = 400
 _LAWLESS = ("flat", "rises with data")
 
@@ -111,14 +112,6 @@ def _without(rows: list[tuple[float, ...]], sets: list[str], out: set[str]) -> t
     return np.array(rows)[keep], weight[keep]
 
 
-@dataclass(frozen=True)
-class Exponent:
-    """An arm's refitted exponents, and the true one."""
-
-    drawn: Floats
-    true: float
-
-
 def groups(every: list[Pair]) -> dict[tuple[str, int], list[Pair]]:
     """Pairs that share a data set and a part."""
     found: dict[tuple[str, int], list[Pair]] = {}
@@ -131,32 +124,32 @@ def arms_of(of: list[Pair]) -> dict[str, Arm]:
     return {arm.name: arm for pair in of for arm in pair.arms}
 
 
-def gathered(every: list[Pair]) -> tuple[Learned, dict[tuple[str, int, str], Exponent]]:
-    """What is learned from, and each arm's exponents."""
-    told, known = Learned(), {}
+def gathered(every: list[Pair]) -> tuple[Learned, dict[tuple[str, int, str], float]]:
+    """What is learned from, and each arm's true exponent."""
+    told = Learned()
     by = groups(every)
     flat = [(key, arm, float(of[0].sizes[0])) for key, of in by.items() for arm in arms_of(of).values()]
     true = dict(zip([(*key, arm.name) for key, arm, _ in flat],
                     true_exponents([(arm, first) for _, arm, first in flat]).tolist(), strict=True))  # fmt: skip
     for number, (key, of) in enumerate(by.items()):
-        made, place = replicated(of, np.random.default_rng(number))
+        made, place = replicated(of, np.random.default_rng(number), _DRAWS)
         drawn = made.exponents()
         last = float(of[0].sizes[-1])
-        for name, arm in arms_of(of).items():
-            known[(*key, name)] = Exponent(drawn[place[name]], true[(*key, name)])
+        for arm in arms_of(of).values():
             change = true_ln(arm, 2 * last) - true_ln(arm, last)
             if np.isfinite(change):
                 told.arms.append((*_of_doubling(arm), change))
                 told.arm_sets.append(key[0])
         for pair in of:
-            one, other = (known[(*key, arm.name)] for arm in pair.arms)
-            apart = other.drawn - one.drawn
-            if np.isfinite(apart).all() and np.isfinite(other.true - one.true):
+            one, other = (drawn[place[arm.name]] for arm in pair.arms)
+            first, second = (true[(*key, arm.name)] for arm in pair.arms)
+            apart = other - one
+            if np.isfinite(apart).all() and np.isfinite(second - first):
                 low, middle, high = np.quantile(apart, [0.25, 0.5, 0.75])
-                size = float(np.hypot(np.median(one.drawn), np.median(other.drawn)))
-                told.pairs.append((middle, (high - low) / 1.349, size, other.true - one.true))
+                size = float(np.hypot(np.median(one), np.median(other)))
+                told.pairs.append((middle, (high - low) / 1.349, size, second - first))
                 told.pair_sets.append(key[0])
-    return told, known
+    return told, true
 
 
 def _of_doubling(arm: Arm) -> tuple[float, ...]:
@@ -188,7 +181,7 @@ class Stated:
         self.sets.append(data_set)
 
 
-def judged(of: list[Pair], known: dict[tuple[str, int, str], Exponent], said: dict[str, Stated], apart_: Deviation,
+def judged(of: list[Pair], exponents_of: dict[tuple[str, int, str], float], said: dict[str, Stated], apart_: Deviation,
            doubling: Doubling, exponents: Exponents, rng: np.random.Generator) -> None:  # fmt: skip
     """Add what is stated of pairs that share a data set and a part."""
     name, last = of[0].data_set, float(of[0].sizes[-1])
@@ -205,9 +198,9 @@ def judged(of: list[Pair], known: dict[tuple[str, int, str], Exponent], said: di
             truth = np.exp([true_ln(arm, times * last) for arm in pair.arms])
             said[f"better at {times} times"].add(np.exp(other) - np.exp(one), truth[1] - truth[0], name)
         _worth(said["times the data"], pair, gone[..., : -len(TIMES) + 1], x[: -len(TIMES) + 1])
-        one_, other_ = (known[(name, pair.part, arm.name)] for arm in pair.arms)
-        apart = exponents_apart(np.stack([one_.drawn, other_.drawn]), exponents)
-        said["larger exponent"].add(apart, other_.true - one_.true, name)
+        true = [exponents_of[(name, pair.part, arm.name)] for arm in pair.arms]
+        apart = exponents_apart(made.exponents()[two], exponents)
+        said["larger exponent"].add(apart, true[1] - true[0], name)
     for arm in arms_of(of).values():
         seen = made.given[place[arm.name]][:, len(of[0].sizes) - 1]
         now, then = np.exp([true_ln(arm, last), true_ln(arm, 2 * last)])
@@ -253,7 +246,7 @@ def main() -> None:
     if not FILE.is_file():
         sys.exit(f"{FILE} is not there: the half of LCDB that lies beside this project")
     every = pairs()
-    told, known = gathered(every)
+    told, true = gathered(every)
     said = {f"better at {times} times": Stated() for times in TIMES}
     said |= {name: Stated() for name in ("times the data", "next doubling", "larger exponent")}
     fold = folds(every)
@@ -263,7 +256,7 @@ def main() -> None:
         doubling, exponents = told.doubling(out), told.exponents(out)
         mine = [p for p in every if p.data_set in out and p.part == JUDGED and {a.name for a in p.arms} <= set(ARMS)]
         for of in groups(mine).values():
-            judged(of, known, said, deviation(theta), doubling, exponents, np.random.default_rng(k))
+            judged(of, true, said, deviation(theta), doubling, exponents, np.random.default_rng(k))
     show(said)
     print(f"\nlearned on all: {told.doubling(set())}, {told.exponents(set())}\nshipped: {DOUBLING}, {EXPONENTS}")
 

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import combinations
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from scaling.analysis.curves.simulate import Law
 
 _STEEPEST = 5.0  # of noise over size: beyond what was seen, noise is no power of it
 _MOST = 1.0  # of noise
+_ALIKE = float(np.log(2))  # standard deviation of ln noise among pairs that are taken for alike
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,26 @@ def public_arms() -> tuple[PublicArm, ...]:
 
 
 def drawn_pairs(
-    n: int, rng: np.random.Generator, among: Sequence[PublicArm] | None = None
+    n: int, rng: np.random.Generator, among: Sequence[PublicArm] | None = None, noise: float = 0.0
 ) -> list[tuple[PublicArm, PublicArm]]:
-    """Two arms of one study, n times: a study by chance, then two of its arms."""
+    """Two arms of one study, n times: a study by chance, then two of its arms.
+
+    Where the noise of runs is told, pairs of about such a noise come more often: arms that differ little vary little.
+    """
     by_study: dict[str, list[PublicArm]] = {}
     for arm in public_arms() if among is None else among:
         by_study.setdefault(arm.study, []).append(arm)
-    those = [arms for arms in by_study.values() if len(arms) > 1]
+    pairs, weight = [], []
+    for arms in by_study.values():
+        own = list(combinations(arms, 2))
+        pairs += own
+        weight += [1 / len(own) for _ in own]
+    chance = np.array(weight)
+    if noise:
+        own_noise = np.array([np.hypot(one.noise, other.noise) for one, other in pairs]) / np.sqrt(2)
+        far = (np.log(noise / own_noise) / _ALIKE) ** 2 / 2
+        chance *= np.exp(far.min() - far)
     found = []
-    for k in rng.integers(len(those), size=n):
-        one, other = rng.choice(len(those[k]), 2, replace=False)
-        found.append((those[k][one], those[k][other]))
+    for k in rng.choice(len(pairs), size=n, p=chance / chance.sum()):
+        found.append(pairs[k] if rng.random() < 0.5 else pairs[k][::-1])
     return found

@@ -59,7 +59,7 @@ def typical(grid: Grid, studies: int = STUDIES, seed: int = 0, among: Sequence[P
     """
     sizes, rng = np.array(grid.sizes, dtype=np.float64), np.random.default_rng(seed)
     at = sizes / sizes[-1]
-    arms = drawn_pairs(studies, rng, among)
+    arms = drawn_pairs(studies, rng, among, grid.noise)
     noise = np.array(
         [[np.full(at.shape, grid.noise) if grid.noise else arm.noise_at(at) for arm in two] for two in arms]
     )
