@@ -60,7 +60,8 @@ def threshold(noise: Floats) -> Floats:
 def huber(r: Floats, delta: Floats | float) -> Floats:
     """The Huber loss: r²/2 up to delta, linear beyond."""
     size = np.abs(r)
-    return np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
+    within = np.minimum(size, delta)
+    return np.asarray(within * (size - 0.5 * within))
 
 
 def solve(
@@ -199,7 +200,9 @@ def polish(
             normal[held] = 0
             normal.swapaxes(1, 2)[held] = 0
             gradient[held] = 0
-        diagonal += damping[:, None] * diagonal + 1e-12 + held
+            diagonal += damping[:, None] * diagonal + 1e-12 + held
+        else:
+            diagonal += damping[:, None] * diagonal + 1e-12
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         trial = np.minimum(np.maximum(t + np.minimum(np.maximum(step, -2), 2), low), high)
         value, new_jacobian = form.log_error(u, trial)
@@ -210,13 +213,14 @@ def polish(
         gain = lost - new_loss
         better = gain > 0
         small = better & (gain <= _DIGITS * lost)
-        if better.all():
+        every = bool(better.all())
+        if every:
             t, lost, r, J = trial, new_loss, new_residual, new_jacobian
         elif better.any():
             t, lost = np.where(better[:, None], trial, t), np.where(better, new_loss, lost)
             r, J = np.where(better[:, None], new_residual, r), np.where(better[:, None, None], new_jacobian, J)
-        damping = np.where(better, damping / 5, damping * 4)
-        quiet = np.where(small, quiet + 1, np.where(better, 0, quiet))
+        damping = damping / 5 if every else np.where(better, damping / 5, damping * 4)
+        quiet = (quiet + small) * (small | ~better)
         done = (quiet >= 2) | (damping > 1e8) | (lost < 1e-28)
         if done.any():
             theta[place[done]], loss[place[done]] = t[done], lost[done]
