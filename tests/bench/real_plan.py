@@ -26,7 +26,7 @@ from scaling.analysis.plan.typical import Typical, told, typical
 GRIDS = ((3, 2), (4, 3), (4, 5), (6, 3))
 NOISES = (0.0, 0.02, 0.05, np.inf)
 FOLDS = 4
-STUDIES = 300
+STUDIES = 200
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ class Exponents:
     freedom: float
 
 
-DOUBLING = Doubling(back=0.363, steep=0.133, spread=0.641, apart=0.517, noise=0.242, freedom=1.45)
-EXPONENTS = Exponents(share=0.737, spread=0.556, size=0.233, freedom=1.92)
+DOUBLING = Doubling(back=0.362, steep=0.132, spread=0.647, apart=0.511, noise=0.239, freedom=1.43)
+EXPONENTS = Exponents(share=0.738, spread=0.541, size=0.24, freedom=1.86)
 
 
 def doubled(pool: Pool, seen: Floats, known: Doubling = DOUBLING) -> Floats:

@@ -73,6 +73,24 @@ def test_bands_are_in_order_whatever_is_fitted(given_curve: tuple[Any, Any]) -> 
         assert (high <= higher).all()
 
 
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(curves(), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
+def test_units_and_order_do_not_matter_whatever_is_fitted(
+    given_curve: tuple[Any, Any], sizes: float, errors: float, order: Any
+) -> None:
+    x, y = (np.asarray(part, dtype=np.float64) for part in given_curve)
+    places = order.sample(range(x.size), x.size)
+    try:
+        one = fit_curve(x, y, draws=0)
+        other = fit_curve(sizes * x[places], errors * y[places], draws=0)
+    except ValueError:
+        return
+    at = np.clip(one.largest * np.array([0.5, 1, 2, 10, 100]), TINY, HUGE)
+    assert one.status == other.status
+    np.testing.assert_allclose(other.predict(sizes * at) / errors, one.predict(at), rtol=1e-3)
+    np.testing.assert_allclose(np.divide(other.interval(sizes * at), errors), one.interval(at), rtol=1e-3)
+
+
 def _drawn(shape: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Sizes and errors of up to three runs: without a trend, constant, rising, falling or with a step."""
     n, runs = int(rng.integers(3, 9)), int(rng.integers(1, 4))
