@@ -20,6 +20,7 @@ import polars as pl
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
 
 from scaling.data.catalogue import REJECTS, catalogue
 from scaling.data.corpus import embedded_clips
@@ -32,8 +33,17 @@ from scaling.data.store import Store, create_store, read_tokenizer
 from scaling.models.batch import Batch
 from scaling.models.formats import Format, LogMel, heard_by
 from scaling.models.options import TransformerOptions, ZipformerOptions
+from scaling.models.transformer import Transformer
 from scaling.objectives.objective import Objective
-from scaling.objectives.options import CaptioningOptions, ContrastiveOptions, SupervisedOptions
+from scaling.objectives.options import OBJECTIVES as KNOWN_OBJECTIVES
+from scaling.objectives.options import (
+    CaptioningOptions,
+    ContrastiveOptions,
+    HybridOptions,
+    SiglipOptions,
+    SupervisedOptions,
+    TaggingOptions,
+)
 from scaling.study.run import Data, Initialization, Optimization, Run, with_fields
 from scaling.training.attempt import Attempt
 from scaling.training.initialize import build
@@ -65,6 +75,9 @@ TEXT: dict[str, Any] = {"text_width": 16, "text_layers": 1, "text_heads": 2, "ma
 OBJECTIVES = {
     "contrastive": ContrastiveOptions(**TEXT),
     "captioning": CaptioningOptions(**TEXT),
+    "siglip": SiglipOptions(**TEXT),
+    "hybrid": HybridOptions(**TEXT),
+    "tagging": TaggingOptions(tags=20, max_tokens=16),
     "supervised": SupervisedOptions(),
 }
 DOTTED = {
@@ -131,6 +144,19 @@ def share(batch: Batch, worker: int, workers: int) -> Batch:
         mine["tokens"] = mine["tokens"][:, : int((mine["tokens"] != 0).sum(dim=1).max())]
     mine["features"] = mine["features"][:, : int(mine["lengths"].max())]
     return mine
+
+
+def loss_and_gradients(
+    worker: int, options: Any, batch: Batch, workers: int, at_once: int = 0
+) -> tuple[float, dict[str, torch.Tensor]]:
+    """The loss of a worker's share of a batch under these options, and the gradients as the group averages them."""
+    torch.manual_seed(0)
+    module = KNOWN_OBJECTIVES.builder_of(options)(options, Transformer(ENCODER), 30, {})
+    module.at_once = at_once
+    group = DistributedDataParallel(module) if workers > 1 else module
+    loss = group(share(batch, worker, workers), torch.Generator().manual_seed(5))["loss"]
+    loss.backward()
+    return loss.item(), {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
 
 
 class Pair:

@@ -6,25 +6,37 @@ from torch import nn
 
 from scaling.models.encoder import valid
 from scaling.models.layers import Attention, feed_forward, sinusoids
-from scaling.models.tokens import MASK
+from scaling.models.tokens import MASK, PAD
 
 
 class DecoderBlock(nn.Module):
-    """One pre-norm block: attention among the positions, to the frames, feed-forward."""
+    """One pre-norm block: attention among the positions, to the frames (if it `looks` at any), feed-forward."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, looks: bool = True) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads)
-        self.frames_norm = nn.LayerNorm(width)
-        self.frames_attention = Attention(width, heads)
+        if looks:
+            self.frames_norm = nn.LayerNorm(width)
+            self.frames_attention = Attention(width, heads)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.feed_forward = feed_forward(width)
 
-    def forward(self, x: torch.Tensor, memory: torch.Tensor, inside: torch.Tensor, *, causal: bool) -> torch.Tensor:
+    def forward(
+        self,
+        x: torch.Tensor,
+        memory: torch.Tensor | None = None,
+        heard: torch.Tensor | None = None,
+        *,
+        inside: torch.Tensor | None = None,
+        causal: bool = False,
+    ) -> torch.Tensor:
+        """Positions [batch, length, width], of which those `inside` (bool [batch, length]) may be seen; without a
+        memory [batch, time, width], of which `heard` may be, no frames are looked at."""
         normed = self.attention_norm(x)
-        x = x + self.attention(normed, normed, causal=causal)
-        x = x + self.frames_attention(self.frames_norm(x), memory, inside)
+        x = x + self.attention(normed, normed, inside, causal=causal)
+        if memory is not None:
+            x = x + self.frames_attention(self.frames_norm(x), memory, heard)
         out: torch.Tensor = x + self.feed_forward(self.feed_forward_norm(x))
         return out
 
@@ -49,26 +61,52 @@ class CaptionDecoder(nn.Module):
         """Position i knows tokens 0 to i of int64 [batch, length] and the frames [batch, time, memory width]."""
         return self._decoded(tokens, frames, lengths, causal=True)
 
-    def parallel(self, positions: int, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def parallel(
+        self, positions: int, frames: torch.Tensor, lengths: torch.Tensor, inside: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Every position knows its place and the frames [batch, time, memory width]; the inputs are mask tokens.
 
-        `positions` must not depend on the captions, or their length would leak.
+        `positions` must not depend on the captions, or their length would leak. It does where `inside` (bool [batch,
+        positions]) says which of them a caption has.
         """
         # Before they look at the frames the masks are the same for every clip: a batch of one will do.
         masks = torch.full((1, positions), MASK, device=frames.device)
-        return self._decoded(masks, frames, lengths, causal=False)
+        if inside is not None:
+            masks = torch.where(inside, masks, PAD)
+        return self._decoded(masks, frames, lengths, inside, causal=False)
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """States [..., width] to logits [..., vocabulary]."""
         logits: torch.Tensor = self.output(self.norm(states))
         return logits
 
-    def _decoded(
-        self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor, *, causal: bool
-    ) -> torch.Tensor:
+    def embedded(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens int64 [batch, length] with their places: [batch, length, width]."""
         x: torch.Tensor = self.embedding(tokens) * self.width**0.5
-        x = x + sinusoids(tokens.shape[1], self.width, x.device)
-        memory, inside = self.memory(frames), valid(lengths, frames.shape[1])
+        return x + sinusoids(tokens.shape[1], self.width, x.device)
+
+    def upon(
+        self,
+        x: torch.Tensor,
+        frames: torch.Tensor,
+        lengths: torch.Tensor,
+        inside: torch.Tensor | None,
+        *,
+        causal: bool,
+    ) -> torch.Tensor:
+        """What the blocks that look at frames make of positions [batch, length, width]."""
+        memory, heard = self.memory(frames), valid(lengths, frames.shape[1])
         for block in self.blocks:
-            x = block(x, memory, inside, causal=causal)
+            x = block(x, memory, heard, inside=inside, causal=causal)
         return x
+
+    def _decoded(
+        self,
+        tokens: torch.Tensor,
+        frames: torch.Tensor,
+        lengths: torch.Tensor,
+        inside: torch.Tensor | None = None,
+        *,
+        causal: bool,
+    ) -> torch.Tensor:
+        return self.upon(self.embedded(tokens), frames, lengths, inside, causal=causal)

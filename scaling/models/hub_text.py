@@ -97,9 +97,11 @@ class HubDecoder(nn.Module):
     def autoregressive(self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         return self._decoded(tokens, frames, lengths, causal=True)
 
-    def parallel(self, positions: int, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def parallel(
+        self, positions: int, frames: torch.Tensor, lengths: torch.Tensor, inside: torch.Tensor | None = None
+    ) -> torch.Tensor:
         masks = torch.full((len(frames), positions), MASK, device=frames.device)
-        return self._decoded(masks, frames, lengths, causal=False)
+        return self._decoded(masks, frames, lengths, inside, causal=False)
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         # As in BART, words are read and written by the same numbers.
@@ -110,18 +112,27 @@ class HubDecoder(nn.Module):
         return logits.add_(self.output.bias)
 
     def _decoded(
-        self, tokens: torch.Tensor, frames: torch.Tensor, lengths: torch.Tensor, *, causal: bool
+        self,
+        tokens: torch.Tensor,
+        frames: torch.Tensor,
+        lengths: torch.Tensor,
+        inside: torch.Tensor | None = None,
+        *,
+        causal: bool,
     ) -> torch.Tensor:
-        inside = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
+        heard = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
         size = tokens.shape[1]
         # What comes after a caption's end is behind it: no position that counts sees it.
         seen = torch.zeros(size, size, device=frames.device)
         seen = seen + torch.full_like(seen, -torch.inf).triu(1) if causal else seen
+        seen = seen.expand(len(tokens), 1, -1, -1)
+        if inside is not None:
+            seen = seen.masked_fill(~inside[:, None, None], -torch.inf)
         states = self.model(
             input_ids=self.numbers[tokens],
-            attention_mask=seen.expand(len(tokens), 1, -1, -1),
+            attention_mask=seen,
             encoder_hidden_states=self.memory(frames),
-            encoder_attention_mask=inside.long(),
+            encoder_attention_mask=heard.long(),
             use_cache=False,
         ).last_hidden_state
         return cast(torch.Tensor, states)

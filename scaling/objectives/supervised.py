@@ -8,7 +8,7 @@ from torch import nn
 from scaling.models.batch import Batch
 from scaling.models.encoder import Encoder
 from scaling.models.pooling import masked_mean
-from scaling.objectives.objective import Losses, Objective, precise, summed_over_workers, workers
+from scaling.objectives.objective import Found, Losses, Objective, precise, summed_over_workers, workers
 from scaling.objectives.options import SupervisedOptions
 
 UNLABELLED = -1
@@ -24,10 +24,14 @@ class Supervised(Objective):
         super().__init__(encoder)
         self.heads = nn.ModuleList([nn.Linear(encoder.width, count) for count in classes.values()])
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Losses:
+    def found(self, batch: Batch) -> Found:
         pooled = masked_mean(*self.encoder(batch["features"], batch["lengths"]))
-        total = pooled.new_zeros(())
-        for head, labels in zip(self.heads, batch["labels"].T, strict=True):
-            loss = nn.functional.cross_entropy(precise(head(pooled)), labels, ignore_index=UNLABELLED, reduction="sum")
+        return {"labels": batch["labels"], **{str(task): head(pooled) for task, head in enumerate(self.heads)}}
+
+    def losses(self, found: Found) -> Losses:
+        total = found["labels"].new_zeros((), dtype=torch.float32)
+        for task, labels in enumerate(found["labels"].T):
+            logits = precise(found[str(task)])
+            loss = nn.functional.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
             total = total + loss * workers() / summed_over_workers((labels != UNLABELLED).sum()).clamp(min=1)
         return {"loss": total}

@@ -65,6 +65,8 @@ class Optimization:
     before an encoder can learn anything from it. `warmup` is a share of the steps. A batch has `batch_size` clips, or,
     if `batch_seconds` is not 0, at most so many seconds of audio in clips of like length; both count over all workers.
     With `recompute` the encoder's layers are computed again in the backward pass: less memory for a third more time.
+    `accumulate` parts of a batch are batches of their own to an objective; with `at_once` a worker holds the
+    activations of so many clips at once (0: of all that it has), and the gradient stays that of its whole batch.
     """
 
     steps: int = 0
@@ -85,6 +87,7 @@ class Optimization:
     average_every: int = 0
     average_last: float = 0.2
     recompute: bool = False
+    at_once: int = 0
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -98,6 +101,8 @@ class Optimization:
                 raise StudyError(f"an optimization with {what} {getattr(self, what)}: it must be positive")
         if self.batch_size % self.accumulate:
             raise StudyError(f"a batch of {self.batch_size} clips does not divide into {self.accumulate} parts")
+        if self.at_once < 0:
+            raise StudyError(f"an optimization with at_once {self.at_once}: give a number of clips, or 0 for all")
         if self.average_every < 0 or not 0 <= self.average_last <= 1:
             raise StudyError(
                 f"an average over every {self.average_every}th step of the last {self.average_last} of a run: give a "

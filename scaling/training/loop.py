@@ -73,6 +73,8 @@ def train(
     of = run.optimization
     if not feed.batches.shares(workers() * of.accumulate):
         raise unshared(run, workers())
+    if of.at_once and type(module).forward is not Objective.forward:
+        raise StudyError(f"{run.objective_name} takes its loss of a whole batch: set optimization.at_once to 0")
     training = Training(run, feed, module, attempt, device or torch.device("cpu"), checkpoint_seconds)
     try:
         training.work(progress)
@@ -94,6 +96,7 @@ class Training:
         checkpoint_seconds: float,
     ) -> None:
         self.run, self.feed, self.module, self.attempt, self.device = run, feed, module.to(device), attempt, device
+        module.at_once = run.optimization.at_once
         self.optimizer = build_optimizer(module, run)
         self.before = self._resumed()
         self.average = Average(run, module, self.optimizer)

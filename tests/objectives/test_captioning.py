@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
-from torch.nn.parallel import DistributedDataParallel
+from tiny import ENCODER, OBJECTIVES, Pair, loss_and_gradients, random_batch
 
 from scaling.models.batch import Batch
 from scaling.models.transformer import Transformer
@@ -16,9 +15,10 @@ OPTIONS = OBJECTIVES["captioning"]
 SMOOTHING = OPTIONS.label_smoothing
 
 
-def captioning(autoregressive: float) -> Captioning:
+def captioning(autoregressive: float, length_leaks: bool = False) -> Captioning:
     torch.manual_seed(0)
-    return Captioning(replace(OPTIONS, autoregressive=autoregressive), Transformer(ENCODER), 30, {})
+    options = replace(OPTIONS, autoregressive=autoregressive, length_leaks=length_leaks)
+    return Captioning(options, Transformer(ENCODER), 30, {})
 
 
 def smoothed(logits: torch.Tensor, word: int) -> torch.Tensor:
@@ -71,20 +71,26 @@ def test_other_tokens_and_the_length_do_not_reach_a_parallel_prediction(monkeypa
     torch.testing.assert_close(longer[:5], logits, atol=1e-6, rtol=0)
 
 
-def loss_and_gradients(worker: int, batch: Batch, workers: int) -> tuple[float, dict[str, torch.Tensor]]:
-    module = captioning(0.4)
-    group = DistributedDataParallel(module) if workers > 1 else module
-    loss = group(share(batch, worker, workers), torch.Generator().manual_seed(5))["loss"]
-    loss.backward()
-    return loss.item(), {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+def test_the_toolkits_parallel_prediction_is_told_the_length_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, batch = captioning(0.0, length_leaks=True), random_batch(1, words=4)
+    logits = parallel_logits(module, batch, monkeypatch)
+    other_words = {**batch, "tokens": torch.tensor([[2, 20, 21, 22, 23, 3]])}
+    assert torch.equal(parallel_logits(module, other_words, monkeypatch), logits)
+    longer = {**batch, "tokens": torch.tensor([[2, 20, 21, 22, 23, 24, 25, 3]])}
+    assert (parallel_logits(module, longer, monkeypatch)[:5] - logits).abs().max() > 1e-3
+    # As it is alone, beside a longer one.
+    both = {key: value.repeat(2, *[1] * (value.ndim - 1)) for key, value in batch.items()}
+    both["tokens"] = torch.tensor([[2, 20, 21, 22, 23, 3, 0, 0], [2, 20, 21, 22, 23, 24, 25, 3]])
+    torch.testing.assert_close(parallel_logits(module, both, monkeypatch)[:5], logits, atol=1e-5, rtol=0)
 
 
 # Of two clips at least one worker has none to predict one of the two ways.
-@pytest.mark.parametrize("clips", [8, 2])
+@pytest.mark.parametrize("clips", [8, 2, 7])
 def test_two_workers_are_one(pair: Pair, clips: int) -> None:
     batch = random_batch(clips, seed=1)
-    loss, gradients = loss_and_gradients(0, batch, 1)
-    answers = pair.call(loss_and_gradients, batch, 2)
+    options = replace(OPTIONS, autoregressive=0.4)
+    loss, gradients = loss_and_gradients(0, options, batch, 1)
+    answers = pair.call(loss_and_gradients, options, batch, 2)
     assert sum(answer[0] for answer in answers) / 2 == pytest.approx(loss, abs=1e-5)
     for _, theirs in answers:
         for name, gradient in gradients.items():

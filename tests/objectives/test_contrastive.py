@@ -1,15 +1,13 @@
 """InfoNCE against its formula, and two workers against one."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from tiny import ENCODER, OBJECTIVES, Pair, random_batch, share
-from torch.nn.parallel import DistributedDataParallel
+from tiny import OBJECTIVES, Pair, loss_and_gradients, random_batch
 
-from scaling.models.batch import Batch
-from scaling.models.transformer import Transformer
-from scaling.objectives.contrastive import Contrastive, info_nce
+from scaling.objectives.contrastive import info_nce
 
 OPTIONS = OBJECTIVES["contrastive"]
 TEMPERATURE = OPTIONS.temperature
@@ -35,17 +33,17 @@ def unit_vectors(clips: int, seed: int) -> torch.Tensor:
 @pytest.mark.parametrize("caption", [[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 2, 2], [0] * 6])
 def test_equal_captions_are_positives_of_each_other(caption: list[int]) -> None:
     audio, text, captions = unit_vectors(6, 0), unit_vectors(6, 1), torch.tensor(caption)
-    loss, _ = info_nce(audio, text, captions, TEMPERATURE)
+    loss, _ = info_nce(audio, text, captions, 1 / TEMPERATURE)
     assert loss.item() == pytest.approx(brute_force(audio, text, captions), abs=1e-5)
 
 
 def test_orthogonal_vectors_in_closed_form() -> None:
     vectors, n = torch.eye(5), 5
-    loss, accuracy = info_nce(vectors, vectors, torch.arange(n), TEMPERATURE)
+    loss, accuracy = info_nce(vectors, vectors, torch.arange(n), 1 / TEMPERATURE)
     assert loss.item() == pytest.approx(math.log1p((n - 1) * math.exp(-1 / TEMPERATURE)), abs=1e-6)
     assert accuracy == 1
     # Every clip next to the caption of its neighbour.
-    loss, accuracy = info_nce(vectors, vectors.roll(1, 0), torch.arange(n), TEMPERATURE)
+    loss, accuracy = info_nce(vectors, vectors.roll(1, 0), torch.arange(n), 1 / TEMPERATURE)
     assert loss.item() == pytest.approx(math.log(n - 1 + math.exp(1 / TEMPERATURE)), abs=1e-5)
     assert accuracy == 0
 
@@ -54,31 +52,33 @@ def test_a_clip_with_the_same_caption_is_no_negative() -> None:
     """Two clips with one caption and perfect vectors: nothing is left to be learned."""
     vectors = torch.eye(4)[[0, 0, 1, 2]]
     audio = vectors.clone().requires_grad_()
-    loss, _ = info_nce(audio, vectors, torch.tensor([9, 9, 1, 2]), 0.01)
+    loss, _ = info_nce(audio, vectors, torch.tensor([9, 9, 1, 2]), 100.0)
     assert loss.item() == pytest.approx(math.log(2) / 2, abs=1e-5)
     loss.backward()
     assert audio.grad is not None
     assert audio.grad.abs().max() < 1e-5
 
 
-def loss_and_gradients(worker: int, batch: Batch, workers: int) -> tuple[float, dict[str, torch.Tensor]]:
-    """Of a worker's share; gradients as DistributedDataParallel averages them."""
-    torch.manual_seed(0)
-    module = Contrastive(OPTIONS, Transformer(ENCODER), 30, {})
-    group = DistributedDataParallel(module) if workers > 1 else module
-    loss = group(share(batch, worker, workers), torch.Generator())["loss"]
-    loss.backward()
-    return loss.item(), {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
-
-
-# Clips are dealt in turn: 0 and 1 lie on different workers, 0 and 2 on the same one.
-@pytest.mark.parametrize("caption", [[0, 1, 2, 3, 4, 5, 6, 7], [0, 0, 1, 2, 3, 4, 5, 5], [0, 1, 0, 2, 0, 0, 3, 3]])
-def test_two_workers_are_one(pair: Pair, caption: list[int]) -> None:
-    batch = {**random_batch(8), "caption": torch.tensor(caption)}
-    loss, gradients = loss_and_gradients(0, batch, 1)
-    answers = pair.call(loss_and_gradients, batch, 2)
+# Clips are dealt in turn: 0 and 1 lie on different workers, 0 and 2 on the same one; of five one has three.
+@pytest.mark.parametrize(
+    "caption",
+    [[0, 1, 2, 3, 4, 5, 6, 7], [0, 0, 1, 2, 3, 4, 5, 5], [0, 1, 0, 2, 0, 0, 3, 3], [0, 1, 0, 2, 3]],
+)
+@pytest.mark.parametrize("learned", [False, True], ids=["fixed", "learned"])
+def test_two_workers_are_one(pair: Pair, caption: list[int], learned: bool) -> None:
+    options = replace(OPTIONS, learned_temperature=learned)
+    batch = {**random_batch(len(caption)), "caption": torch.tensor(caption)}
+    loss, gradients = loss_and_gradients(0, options, batch, 1)
+    assert ("scale.log" in gradients) == learned
+    answers = pair.call(loss_and_gradients, options, batch, 2)
     assert sum(answer[0] for answer in answers) / 2 == pytest.approx(loss, abs=1e-5)
     for _, theirs in answers:
         assert theirs.keys() == gradients.keys()
         for name, gradient in gradients.items():
             torch.testing.assert_close(theirs[name], gradient, atol=1e-5, rtol=0)
+
+
+def test_gradients_are_those_of_differences() -> None:
+    audio, text = (unit_vectors(5, seed).double().requires_grad_() for seed in (0, 1))
+    scale, caption = torch.tensor(14.0, dtype=torch.float64, requires_grad=True), torch.tensor([0, 1, 0, 2, 3])
+    torch.autograd.gradcheck(lambda *given: info_nce(given[0], given[1], caption, given[2])[0], (audio, text, scale))

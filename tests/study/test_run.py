@@ -9,7 +9,15 @@ import pytest
 from scaling.errors import StudyError
 from scaling.known import Known, born
 from scaling.models.options import ENCODERS, ZIPFORMERS, HubOptions, TransformerOptions, ZipformerOptions
-from scaling.objectives.options import OBJECTIVES, CaptioningOptions, ContrastiveOptions, SupervisedOptions
+from scaling.objectives.options import (
+    OBJECTIVES,
+    CaptioningOptions,
+    ContrastiveOptions,
+    HybridOptions,
+    SiglipOptions,
+    SupervisedOptions,
+    TaggingOptions,
+)
 from scaling.probes.options import REFERENCES, ChanceOptions, LogMelOptions
 from scaling.study.run import (
     Data,
@@ -86,6 +94,7 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "average_every": 0,
         "average_last": 0.2,
         "recompute": False,
+        "at_once": 0,
     },
     TransformerOptions: {"width": 64, "layers": 1, "heads": 4},
     ZipformerOptions: {
@@ -105,8 +114,22 @@ BIRTHS: dict[type[Any], dict[str, Any]] = {
         "regularized": True,
     },
     HubOptions: {"config": '{"model_type": "whisper"}', "extractor": ""},
-    ContrastiveOptions: {"temperature": 0.07, **TEXT, "joint_width": 128},
-    CaptioningOptions: {"label_smoothing": 0.1, "autoregressive": 0.25, **TEXT},
+    ContrastiveOptions: {"temperature": 0.07, **TEXT, "joint_width": 128, "learned_temperature": False},
+    SiglipOptions: {"temperature": 0.1, "bias": -10.0, **TEXT, "joint_width": 128},
+    CaptioningOptions: {"label_smoothing": 0.1, "autoregressive": 0.25, **TEXT, "length_leaks": False},
+    HybridOptions: {
+        "captioning": 0.5,
+        "shared": "nothing",
+        "temperature": 0.07,
+        "learned_temperature": False,
+        "label_smoothing": 0.1,
+        "autoregressive": 0.25,
+        "length_leaks": False,
+        **TEXT,
+        "decoder_config": "",
+        "joint_width": 128,
+    },
+    TaggingOptions: {"tags": 800, "common": 0.2, "max_tokens": 24},
     SupervisedOptions: {},
     ChanceOptions: {},
     LogMelOptions: {},
@@ -295,6 +318,7 @@ def test_work_grows_with_clips_seen_and_with_the_encoder() -> None:
         ({"accumulate": 0}, "accumulate 0: it must be positive"),
         ({"clip": float("nan")}, "clip nan: it must be positive"),
         ({"average_last": 2.0}, "a share from 0 to 1"),
+        ({"at_once": -1}, "at_once -1: give a number of clips"),
     ],
 )
 def test_an_optimization_that_makes_no_sense_is_refused(changes: dict[str, Any], said: str) -> None:

@@ -256,6 +256,28 @@ def test_layers_computed_again_change_no_bit(store: Store, tmp_path: Path, encod
     assert trained(with_fields(run, {"optimization.recompute": True}), store, tmp_path / "again").weights == plain
 
 
+@pytest.mark.parametrize("objective", ["contrastive", "siglip", "hybrid", "tagging"])
+def test_a_run_that_holds_a_part_of_its_batch_at_once_is_the_same_run(
+    store: Store, tmp_path: Path, objective: str
+) -> None:
+    # Small steps: Adam makes a full one of a gradient that is but a rounding error.
+    run = tiny_run(objective, steps=4, learning_rate=1e-4)
+    whole = trained(run, store, tmp_path / "whole")
+    parts = trained(with_fields(run, {"optimization.at_once": 3}), store, tmp_path / "parts")
+    assert parts.holdout_loss == pytest.approx(whole.holdout_loss, abs=1e-4)
+    first, second = (read_curve(tmp_path / name / "metrics.jsonl")[0] for name in ("whole", "parts"))
+    assert second["train/gradient_norm"] == pytest.approx(first["train/gradient_norm"], rel=1e-4)
+
+
+def test_an_objective_that_takes_its_loss_of_all_at_once_is_told_apart(store: Store, tmp_path: Path) -> None:
+    run = tiny_run(at_once=3)
+    module = tiny_module(run, len(store.tokenizer))
+    whole = type("Whole", (type(module),), {"forward": lambda self, batch, generator: {}})
+    module.__class__ = whole
+    with pytest.raises(StudyError, match="contrastive takes its loss of a whole batch"):
+        train(run, tiny_feed(run, store), module, Attempt(tmp_path))
+
+
 def test_parts_that_cannot_be_shared_out_are_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="a batch of 8 clips does not divide into 3 parts"):
         tiny_run(accumulate=3)
