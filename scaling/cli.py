@@ -1,5 +1,5 @@
-"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan` and `sync`; and their
-exit codes.
+"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `sync` and `export`; and
+their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -367,6 +367,20 @@ def sync(
     return 0
 
 
+def export(run: tyro.conf.Positional[str], out: str) -> int:
+    """Write the encoder of a finished run as a folder that works without its study: its weights and configuration,
+    modules by the contracts of HEAR and X-ARES, and a model card.
+
+    Args:
+        run: the folder of a run, in runs/ of a study.
+        out: the folder that gets it; made if absent.
+    """
+    from scaling.driver.export import export as exported
+
+    print(exported(absolute(run), absolute(out)))
+    return 0
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "prepare": prepare,
     "rank": rank,
@@ -376,6 +390,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "report": report,
     "plan": plan,
     "sync": sync,
+    "export": export,
 }
 
 

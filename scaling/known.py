@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from scaling.errors import StudyError
 
 T = TypeVar("T")
@@ -104,6 +102,9 @@ def read_fields(kind: type[T], given: Mapping[str, Any]) -> T:
 
     Raises `StudyError` for fields that the class does not have, that it needs, or of other types.
     """
+    # Here and not above: an encoder that has left its study is made from its options where pydantic is not installed.
+    from pydantic import TypeAdapter, ValidationError
+
     if unknown := set(given) - {each.name for each in fields(kind)}:  # type: ignore[arg-type]
         raise StudyError(f"fields of another version of this project: {', '.join(sorted(unknown))}")
     try:

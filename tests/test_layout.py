@@ -27,13 +27,14 @@ MAY_KNOW = {
     "models": "errors known models.options",
     "study": "errors known models.options objectives.options probes.options",
     "objectives": "errors known models objectives.options",
+    "pretrained": "errors models models.options",
     "data": "errors storage models models.options study",
     "probes": "errors known data models models.options probes.options",
     "training": "errors storage data models models.options objectives objectives.options study",
     "runs": "errors known storage data models models.options objectives probes probes.options study training",
     "cluster": "errors storage data models.options objectives.options probes.options study training runs",
     "record": "errors storage probes study runs analysis",
-    "driver": "errors storage data study training runs cluster record analysis",
+    "driver": "errors storage pretrained data study training runs cluster record analysis",
     "cli": "errors storage study runs record driver analysis",
     "studies": "errors models.options objectives.options probes.options data study cli",
 }
@@ -50,7 +51,7 @@ MAY_KNOW_IN_ANALYSIS = {
 """The same inside the analysis; "" is what it shows to others."""
 
 LAYERS = 11
-PACKAGES = 15
+PACKAGES = 16
 
 ONLY_IN = {"ray": ("cluster",), "mlflow": ("record",)}
 """Libraries that one package alone knows."""

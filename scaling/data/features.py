@@ -79,6 +79,11 @@ def _transform(of: LogMel) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.hann_window(of.window), bands
 
 
+def mel_filters(of: LogMel = LOG_MEL) -> torch.Tensor:
+    """The mel bands that `log_mel` weighs powers by: float32 [fft / 2 + 1, bins]."""
+    return _transform(of)[1]
+
+
 def resampled(samples: NDArray[np.float32], rate: int, to: int = SAMPLE_RATE) -> NDArray[np.float32]:
     """Mono samples at `rate` Hz, at `to` Hz: float32 [samples * to / rate, to the nearest].
 
