@@ -32,7 +32,7 @@ class Hybrid(JointObjective):
         if options.shared == "nothing":
             self.text = text_encoder(options, vocabulary)
             self.decoder = caption_decoder(options, options.decoder_config, vocabulary, encoder.width)
-            self.text_part, width = "text.", self.text.width
+            self.text_part, width = "text. decoder.", self.text.width
         else:
             sizes = options.text_width, options.text_layers, options.text_heads
             self.decoder = SHARED[options.shared](vocabulary, *sizes, encoder.width)

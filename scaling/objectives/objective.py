@@ -30,7 +30,8 @@ class Objective(nn.Module):
 
     Attributes:
         encoder: what is trained, and probed afterwards.
-        text_part: the prefix of the names of the text side's weights, which `initialization.text` sets; "" without one.
+        text_part: the prefix of the names of the text side's weights, which `initialization.text` sets; of several,
+            with spaces between; "" without one.
         at_once: clips whose activations are held at once in training; 0: of the whole batch.
     """
 

@@ -64,8 +64,8 @@ class PretrainedEncoder(nn.Module):
     def forward(
         self, audio: torch.Tensor | Sequence[torch.Tensor], lengths: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Samples at the encoder's rate, float [batch, samples] of which `lengths` int64 [batch] count (None: all), or a
-        list of float [samples]; to frames float32 [batch, time, width], zero past each clip's end, and how many there
+        """Samples at the encoder's rate, float [batch, samples] of which `lengths` int64 [batch] count (None: all), or
+        a list of float [samples]; to frames float32 [batch, time, width], zero past each clip's end, and how many there
         are of each, int64 [batch]."""
         counts = [len(one) for one in audio] if lengths is None else lengths.tolist()
         device = self.log_mels.filters.device

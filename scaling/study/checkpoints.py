@@ -12,8 +12,8 @@ CHECKPOINT = "checkpoint"
 
 def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str, Path]]:
     """The name of an initialization as typed: one of the known names, or the path of a weights.safetensors (or the
-    name of a model of the `transformers` library whose weights are at hand), which becomes `checkpoint-` and a digest
-    of its bytes; and where such a file lies, by that name.
+    folder of a run or of an exported encoder, or the name of a model of the `transformers` library whose weights are at
+    hand), which becomes `checkpoint-` and a digest of its bytes; and where such a file lies, by that name.
 
     Raises `StudyError` where it is neither.
     """
@@ -21,7 +21,7 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
         return init, {}
     try:
         typed = Path(init).expanduser().resolve()
-        path = typed if typed.is_file() else model_weights(init) if init else None
+        path = typed if typed.is_file() else (_of_run(typed) or model_weights(init)) if init else None
         if path is not None:
             name = initialization_name(path)
             return name, {name: path}
@@ -31,6 +31,11 @@ def named_initialization(init: str, known: Sequence[str]) -> tuple[str, dict[str
     raise StudyError(
         f"no checkpoint at {ascii(init)[1:-1]}: give {', '.join(known)} or the path of a weights.safetensors"
     )
+
+
+def _of_run(folder: Path) -> Path | None:
+    """The weights of the run in a folder, as far as it is; None where there is none."""
+    return max(folder.glob(f"{CHECKPOINT}/step-????????/weights.safetensors"), default=None)
 
 
 def initialization_name(path: Path) -> str:

@@ -125,11 +125,13 @@ def build(
         load_part(objective, encoder.with_own_names(audio, AUDIO), AUDIO, name)
         encoder.start_over()
     if text is not None:
-        name, part = f"initialization {run.initialization.text} of the text side", objective.text_part
-        # Models of other libraries have weights under names of theirs.
-        if (named := getattr(objective.get_submodule(part.rstrip(".")), "with_own_names", None)) is not None:
-            text = named(text, part)
-        load_part(objective, text, part, name)
+        name, several = f"initialization {run.initialization.text} of the text side", objective.text_part.split()
+        # Of a text side in several parts, those that there are weights for.
+        parts = [part for part in several if any(key.startswith(part) for key in text)] or several[:1] or [""]
+        for part in parts:
+            # Models of other libraries have weights under names of theirs.
+            named = getattr(objective.get_submodule(part.rstrip(".")), "with_own_names", None)
+            load_part(objective, text if named is None else named(text, part), part, name)
     return objective
 
 

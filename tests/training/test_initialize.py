@@ -25,7 +25,7 @@ def supervised(**encoder: int) -> dict[str, torch.Tensor]:
     return build(run, 0, {"task": 3}, None, None).state_dict()
 
 
-@pytest.mark.parametrize("objective", ["contrastive", "captioning"])
+@pytest.mark.parametrize("objective", ["contrastive", "captioning", "hybrid", "tagging"])
 def test_the_encoder_of_a_supervised_run_and_nothing_else_is_taken(tmp_path: Path, objective: str) -> None:
     save_file(supervised(), tmp_path / "weights.safetensors")
     weights = read_weights(tmp_path / "weights.safetensors")
@@ -35,7 +35,23 @@ def test_the_encoder_of_a_supervised_run_and_nothing_else_is_taken(tmp_path: Pat
         assert torch.equal(value, weights[key] if key.startswith("encoder.") else fresh[key])
 
 
-@pytest.mark.parametrize(("objective", "prefix"), [("contrastive", "text."), ("captioning", "decoder.")])
+def test_a_hybrid_takes_what_there_is_of_its_two_text_sides() -> None:
+    run = tiny_run("hybrid", text="checkpoint-x")
+    fresh = build(run, 30, {}, None, None).state_dict()
+    for objective, taken in (("contrastive", "text."), ("captioning", "decoder."), ("hybrid", ("text.", "decoder."))):
+        weights = build(tiny_run(objective, seed=1), 30, {}, None, None).state_dict()
+        module = build(run, 30, {}, None, weights).state_dict()
+        for key, value in module.items():
+            assert torch.equal(value, weights[key] if key.startswith(taken) else fresh[key])
+    with pytest.raises(StudyError, match="has no tensor text"):
+        build(run, 30, {}, None, supervised())
+    with pytest.raises(StudyError, match="this objective has no weights there"):
+        build(tiny_run("tagging", text="checkpoint-x"), 30, {}, None, supervised())
+
+
+@pytest.mark.parametrize(
+    ("objective", "prefix"), [("contrastive", "text."), ("siglip", "text."), ("captioning", "decoder.")]
+)
 def test_the_text_side_of_a_run_is_taken(objective: str, prefix: str) -> None:
     weights = build(tiny_run(objective, seed=1), 30, {}, None, None).state_dict()
     run = tiny_run(objective, text="checkpoint-x")

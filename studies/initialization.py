@@ -1,0 +1,87 @@
+"""What is a start worth: pretrained audio weights, pretrained text weights, and steps, each apart?
+
+The encoder's first weights (random, those of a supervised run of this study, or a checkpoint's) x the text side's
+(random, or a checkpoint's) x the number of steps, which the CaptionStew study moves together, on nested subsets.
+
+    python studies/initialization.py                    # laptop: two starts, two lengths, two sizes, three seeds
+    python studies/initialization.py --preset smoke     # one length, two sizes, about a minute
+    python studies/initialization.py --audio-init scratch supervised encoder.safetensors --text-init scratch DIR
+    ray job submit --working-dir . -- python studies/initialization.py
+
+A checkpoint is a file of weights, the folder of a run or of an exported encoder, or a name on the hub whose files are
+in the local cache. Cost on two cores: 24 runs, 3 parents and 5 references, about ten minutes.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from scaling.cli import run_study
+from scaling.models.options import TransformerOptions
+from scaling.objectives.options import ContrastiveOptions
+from scaling.study.checkpoints import named_initialization
+from scaling.study.encoders import named_encoder
+from scaling.study.options import Options, default
+from scaling.study.run import Optimization, Run
+from scaling.study.study import Factor, Study, clips_axis, objective_factor
+
+PRESETS = {"laptop": ((700, 230), (320, 3200)), "smoke": ((20,), (100, 200))}
+"""Steps and sizes."""
+NAMES = {"scratch": "random", "supervised": "supervised"}
+
+
+@dataclass(frozen=True)
+class InitializationOptions(Options):
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds; every further one repeats the grid."""
+    objectives: tuple[str, ...] = ("contrastive",)
+    """Objectives to compare."""
+    audio_init: tuple[str, ...] = ("scratch", "supervised")
+    """What the encoder starts from: scratch, supervised (a run of its own that classifies labelled clips first), or a
+    checkpoint; the first one is what others are compared with."""
+    text_init: tuple[str, ...] = ("scratch",)
+    """What the text side starts from: scratch, or a checkpoint; the first one is what others are compared with."""
+    steps: Annotated[tuple[int, ...], default("the preset's")] = ()
+    """Training steps; the first number is what others are compared with."""
+    encoder: Annotated[str, default("the preset's")] = ""
+    """transformer, zipformer-S, -M, -L or -tiny, a folder with a config.json of the transformers library, or a name on
+    the hub whose files are in the local cache."""
+
+
+def initialization(options: InitializationOptions) -> Study:
+    """The full study that the options describe."""
+    lengths, sizes = PRESETS[options.preset]
+    checkpoints: dict[str, Path] = {}
+    factors = [objective_factor(options.objectives)]
+    for what, inits in (("audio", options.audio_init), ("text", options.text_init)):
+        levels: dict[str, Any] = {}
+        for init in inits:
+            name, files = named_initialization(init, ("scratch", "supervised") if what == "audio" else ("scratch",))
+            levels[f"{what} {NAMES.get(name, name)}"] = {f"initialization.{what}": name}
+            checkpoints |= files
+        factors.append(Factor(f"{what} weights", levels, baseline=next(iter(levels))))
+    steps = options.steps or lengths
+    numbers = {f"{number:,} steps": {"optimization.steps": number} for number in steps}
+    factors.append(Factor("length", numbers, baseline=next(iter(numbers))))
+    return Study(
+        name="initialization",
+        preset=options.preset,
+        title="What is a start worth?",
+        question="What do pretrained audio weights, pretrained text weights and steps bring, each apart?",
+        template=Run(
+            ContrastiveOptions(),
+            encoder=named_encoder(options.encoder) if options.encoder else TransformerOptions(),
+            # What supervised runs are trained for, whatever the length of those that start from them.
+            optimization=Optimization(steps=steps[0]),
+        ),
+        axes=(clips_axis(options.clips or sizes),),
+        factors=tuple(factors),
+        seeds=options.seeds,
+        corpus=options.corpus(),
+        checkpoints=checkpoints,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_study(initialization, InitializationOptions, __doc__))
