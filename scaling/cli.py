@@ -8,6 +8,7 @@ and their exit codes.
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from types import TracebackType
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from scaling.errors import ClusterLostError, StudyError, without_secrets
 from scaling.storage.files import absolute, check_writable, local, on_disk
 from scaling.storage.objects import is_outage
 from scaling.study.options import Kind, Options, default, parse
+from scaling.study.rates import read_rates
 from scaling.study.study import Corpus, Study
 
 
@@ -29,7 +31,7 @@ def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str 
 
     def work(display: Display, signals: Signals) -> int:
         options = parse(kind, description or "")
-        study = make(options)
+        study = with_rates(make(options), options.learning_rates)
         # Torch takes seconds to import; help and mistakes need none of it.
         if study.assumed is not None:
             return _estimated(study, options)
@@ -38,6 +40,43 @@ def run_study(make: Callable[[Kind], Study], kind: type[Kind], description: str 
         return Start(study, options, display, signals).work()
 
     return _ended(work)
+
+
+def run_search(
+    make: Callable[[Kind], Study],
+    space: Callable[[Kind], tuple[float, float, int]],
+    kind: type[Kind],
+    description: str | None,
+) -> int:
+    """As `run_study`, for a search of learning rates: `space` gives the lowest, the highest and how many are tried."""
+    sys.excepthook = print_without_secrets
+
+    def work(display: Display, signals: Signals) -> int:
+        options = parse(kind, description or "")
+        if options.learning_rates or options.dry_run:
+            raise StudyError(
+                f"{'--dry-run' if options.dry_run else '--learning-rates'} is for studies, not for a search"
+            )
+        study, (lowest, highest, trials) = make(options), space(options)
+        from scaling.driver.search import SearchStart, Space
+
+        return SearchStart(study, options, Space(lowest, highest, trials), display, signals).work()
+
+    return _ended(work)
+
+
+def with_rates(study: Study, path: str) -> Study:
+    """The study with the learning rates of a file, if one is given.
+
+    Raises `StudyError` where they lack an arm, or the study sets rates itself.
+    """
+    if not path:
+        return study
+    changed = {axis.field for axis in study.axes}
+    changed |= {field for factor in study.factors for changes in factor.levels.values() for field in changes}
+    if "optimization.learning_rate" in changed:
+        raise StudyError("--learning-rates is for studies that set no learning rates themselves")
+    return replace(study, rates=read_rates(path))
 
 
 def _ended(work: Callable[[Display, Signals], int]) -> int:

@@ -76,6 +76,8 @@ NO_TESTS_OF_THEIR_OWN = {
     "data/reader.py": "the process that reading.py starts, in data/test_reading.py",
     "data/decoder.py": "what recordings may be, in hostile/test_clips.py; how it ends, in test_decoding.py",
     "driver/report.py": "a study in a bucket is reported on in storage/test_objects.py",
+    "cluster/search.py": "whole searches, in driver/test_search.py",
+    "record/searches.py": "what MLflow holds of a search, in driver/test_search.py",
     "driver/watch.py": "whole studies, in test_start.py and cluster/test_lanes.py",
     "models/batch.py": "a name of a type",
     "models/fronts.py": "beside the extractors that they stand for, in test_hub.py",

@@ -23,6 +23,7 @@ ALLOWED = {
     "cluster/measure.py laid_down": (1, "a small store for a moment, in a folder of its own"),
     "cluster/measure.py _measure_step": (1, "a run for a moment, in a folder of its own"),
     "cluster/nodes.py check_nodes": (1, "the marks that it has made itself, by their random names"),
+    "cluster/search.py search_rates": (2, "what Tune writes, in a folder that mkdtemp has made for this search"),
     "data/description.py begun": (2, "files of a store that this process has begun, by their names"),
     "data/fetching.py _fetched": (1, "recordings that it has fetched itself, in a folder of its own"),
     "data/fetching.py fetched": (1, "recordings for a moment, in a folder of its own"),

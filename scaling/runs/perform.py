@@ -35,7 +35,7 @@ from scaling.training.measures import parameter_count
 
 
 @lru_cache(maxsize=1)
-def _stores(folder: Location) -> tuple[Store, LabelledStore]:
+def stores(folder: Location) -> tuple[Store, LabelledStore]:
     return Store(folder), LabelledStore(folder / "labelled")
 
 
@@ -53,7 +53,7 @@ def perform(
     Every worker of a group calls this; the first one probes, writes and returns the result.
     """
     began = time.monotonic()
-    store, labelled = _stores(folder.store)
+    store, labelled = stores(folder.store)
     cost = Cost()
     index = store.index
     places: NDArray[np.integer[Any]] = np.empty(0, np.int64)

@@ -50,6 +50,8 @@ class Options:
     """Clips shorter than this are rejected."""
     max_seconds: float = 60.0
     """Clips longer than this are rejected."""
+    learning_rates: Annotated[str, default("one for all arms", "FILE")] = ""
+    """Learning rates by arm and size, as studies/learning_rate.py has found them."""
     threads: int = 1
     """CPU threads a worker. On a CPU another number gives other last bits."""
     group_workers: int = 1

@@ -15,6 +15,7 @@ from scaling.errors import StudyError
 from scaling.models.formats import Format, LogMel, formats_in_order, heard_by
 from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
+from scaling.study.rates import Rate, rate_for
 from scaling.study.run import Data, Initialization, Run, with_fields
 
 Changes = Mapping[str, Any]
@@ -119,7 +120,8 @@ class Cell:
 @dataclass(frozen=True)
 class Study:
     """See the module. `checkpoints` says where the weights of an initialization named `checkpoint-…` lie: a path is no
-    scientific field. With `assumed` it can be estimated and not be done, for want of a corpus."""
+    scientific field. With `assumed` it can be estimated and not be done, for want of a corpus. `rates` are those that
+    its runs take instead of their own, where a search has found them."""
 
     name: str
     preset: str
@@ -132,13 +134,17 @@ class Study:
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     assumed: Assumed | None = None
+    rates: tuple[Rate, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be."""
+        """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be; and
+        where `rates` lack an arm."""
         arms: dict[Run, str] = {}
         for levels, run in self._arms():
             run.check()
             arm = Cell(run, levels).arm
+            if self.rates:
+                rate_for(run, self.rates, arm)
             if (other := arms.setdefault(run, arm)) != arm:
                 raise StudyError(f"{other} and {arm} would be the same runs: one of them must set something else")
 
@@ -149,7 +155,7 @@ class Study:
             self._with_parent(Cell(replace(run, seed=seed), levels))
             for levels, run in self._arms()
             for values in itertools.product(*(axis.values for axis in self.axes))
-            for run in [with_fields(run, {axis.field: value for axis, value in zip(self.axes, values, strict=True)})]
+            for run in [self._on_axes(run, values)]
             for seed in self.seeds
         ]
         runs = [cell.run for cell in grid]
@@ -201,7 +207,28 @@ class Study:
                 {"name": factor.name, "levels": list(factor.levels), "baseline": factor.baseline}
                 for factor in self.factors
             ],
+            "rates": [self._rate_of(run, Cell(run, levels).arm) for levels, run in self._arms()],
         }
+
+    def _on_axes(self, run: Run, values: tuple[Any, ...]) -> Run:
+        """An arm's run at one place on the axes, with the learning rate that was found for it."""
+        run = with_fields(run, {axis.field: value for axis, value in zip(self.axes, values, strict=True)})
+        if not self.rates:
+            return run
+        rate = rate_for(run, self.rates, "").at(run.data.clips)
+        return with_fields(run, {"optimization.learning_rate": rate})
+
+    def _rate_of(self, run: Run, arm: str) -> dict[str, Any]:
+        """Whether an arm's learning rate was searched, and what is to be said of it."""
+        if not self.rates:
+            return {"arm": arm, "tuned": False, "said": f"{run.optimization.learning_rate:g}, not searched"}
+        rate = rate_for(run, self.rates, arm)
+        said = ", ".join(
+            f"{one.learning_rate:.2g} at {one.clips:,} clips{f' (the {one.edge} that was tried)' if one.edge else ''}"
+            for one in sorted(rate.found, key=lambda one: one.clips)
+        )
+        others = " and ".join(f"other options of the {what}" for what in rate.differs(run))
+        return {"arm": arm, "tuned": True, "said": f"{said}{others and f'; searched with {others}'}"}
 
     def _arms(self) -> Iterator[tuple[dict[str, str], Run]]:
         """Every combination of levels, and the template with what they set."""
