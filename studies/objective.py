@@ -72,10 +72,25 @@ def objective(options: Objective) -> Study:
         question="Which objective makes the best encoder for which kind of task, and do hybrids beat both parents?",
         template=Run(ContrastiveOptions(), optimization=Optimization(steps=options.steps or steps)),
         axes=(clips_axis(options.clips or sizes),),
-        factors=(Factor("objective", {name: {"objective": options} for name, options in levels.items()}),),
+        factors=(
+            Factor(
+                "objective",
+                {name: {"objective": options} for name, options in levels.items()},
+                parents={name: pair for name in levels if (pair := _parents(name, levels))},
+            ),
+        ),
         seeds=options.seeds,
         corpus=options.corpus(),
     )
+
+
+def _parents(name: str, levels: dict[str, Any]) -> tuple[str, ...]:
+    """Of a hybrid the contrastive arm, and the one of captioning that predicts as it does; nothing of what is none."""
+    if not isinstance(options := levels[name], HybridOptions):
+        return ()
+    captioning = CaptioningOptions(autoregressive=options.autoregressive)
+    pair = tuple(other for other in levels if levels[other] in (ContrastiveOptions(), captioning))
+    return pair if len(pair) == 2 else ()
 
 
 def _levels(

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -49,11 +50,12 @@ def search_rates(
     room = {"CPU": resources.threads, **({"GPU": 1} if gpu else {})}
     known = [lines_from_outside(table) for table in tables()]
     trainable = tune.with_parameters(_Trials, folder=folder, resources=resources, known=known)
+    _SEARCHES[scratch] = _Open(search, folder, begin, told)
     try:
         tune.Tuner(
             tune.with_resources(trainable, room),
             tune_config=tune.TuneConfig(
-                search_alg=_Asking(search, folder, begin, told),
+                search_alg=_Asking(scratch),
                 num_samples=-1,
                 reuse_actors=True,
                 max_concurrent_trials=count,
@@ -67,44 +69,64 @@ def search_rates(
             ),
         ).fit()
     finally:
+        del _SEARCHES[scratch]
         shutil.rmtree(scratch, ignore_errors=True)
     return count
+
+
+@dataclass
+class _Open:
+    """A search that this process is at, and the trials that are out, by Tune's names for them."""
+
+    search: RateSearch
+    folder: StudyFolder
+    begin: Callable[[Asked], None]
+    told: Told
+    out: dict[str, Asked] = field(default_factory=dict)
+
+    def next(self, trial_id: str) -> Any:
+        """What is tried next, after all that was tried before; None: it depends on what is out."""
+        while True:
+            asked = self.search.ask()
+            if asked == "none":
+                return Searcher.FINISHED
+            if asked == "wait":
+                return None
+            known = done_trial(self.folder, asked.trial.run)
+            if known is None:
+                self.begin(asked)
+                self.out[trial_id] = asked
+                return {"run": run_to_json(asked.trial.run)}
+            self.end(asked, known, "")
+
+    def end(self, asked: Asked, trial: Trial | None, cause: str) -> None:
+        """Note what came of a trial."""
+        if trial is None:
+            self.search.fail(asked, cause)
+        else:
+            self.search.tell(asked, trial.loss)
+        self.told(asked, trial, cause)
+
+
+_SEARCHES: dict[str, _Open] = {}
+"""By their scratch folders: Tune pickles the searcher that it is given, which therefore holds no more than that."""
 
 
 class _Asking(Searcher):
     """A `RateSearch` as Tune asks one."""
 
-    def __init__(self, search: RateSearch, folder: StudyFolder, begin: Callable[[Asked], None], told: Told) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(metric="loss", mode="min")
-        self._search, self._folder, self._begin, self._told = search, folder, begin, told
-        self._tried: dict[str, Asked] = {}
+        self._name = name
 
     def suggest(self, trial_id: str) -> Any:
-        while True:
-            asked = self._search.ask()
-            if asked == "none":
-                return Searcher.FINISHED
-            if asked == "wait":
-                return None
-            known = done_trial(self._folder, asked.trial.run)
-            if known is None:
-                self._begin(asked)
-                self._tried[trial_id] = asked
-                return {"run": run_to_json(asked.trial.run)}
-            self._end(asked, known, "")
+        return _SEARCHES[self._name].next(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        asked = self._tried.pop(trial_id)
-        cause = str(result.get("cause", "")) if result else "its process died"
-        trial = done_trial(self._folder, asked.trial.run)
-        self._end(asked, trial, "" if trial else cause)
-
-    def _end(self, asked: Asked, trial: Trial | None, cause: str) -> None:
-        if trial is None:
-            self._search.fail(asked, cause)
-        else:
-            self._search.tell(asked, trial.loss)
-        self._told(asked, trial, cause)
+        there = _SEARCHES[self._name]
+        asked = there.out.pop(trial_id)
+        trial = done_trial(there.folder, asked.trial.run)
+        there.end(asked, trial, str((result or {}).get("cause", "its process died")))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the trials' own files tell what was tried."""

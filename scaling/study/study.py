@@ -83,12 +83,14 @@ def clips_axis(sizes: tuple[int | Literal["all"], ...]) -> Axis:
 class Factor:
     """What is compared: levels, each a name for people and the fields that it sets.
 
-    With a `baseline` every level is compared with that one, else every two.
+    With a `baseline` every level is compared with that one, else every two. `parents` names of a level that mixes
+    others which: it is asked whether it is ahead of all of them.
     """
 
     name: str
     levels: Mapping[str, Changes]
     baseline: str | None = None
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def objective_factor(names: Sequence[str]) -> Factor:
@@ -204,7 +206,12 @@ class Study:
             "question": self.question,
             "axes": [{key: getattr(axis, key) for key in ("column", "name", "unit", "scale")} for axis in self.axes],
             "factors": [
-                {"name": factor.name, "levels": list(factor.levels), "baseline": factor.baseline}
+                {
+                    "name": factor.name,
+                    "levels": list(factor.levels),
+                    "baseline": factor.baseline,
+                    "parents": {level: list(parents) for level, parents in factor.parents.items()},
+                }
                 for factor in self.factors
             ],
             "rates": [self._rate_of(run, Cell(run, levels).arm) for levels, run in self._arms()],

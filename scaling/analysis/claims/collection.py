@@ -12,6 +12,7 @@ from scaling.analysis.claims.questions import order
 from scaling.analysis.claims.signals import signal_claims
 from scaling.analysis.claims.stages import staged_claims
 from scaling.analysis.claims.surfaces import surfaces
+from scaling.analysis.claims.trade import mixtures, trades
 
 
 def claims(known: Evidence) -> list[Claim]:
@@ -24,6 +25,6 @@ def claims(known: Evidence) -> list[Claim]:
     further = [
         *gained(known.gains, known.design), *decided(known.decisions, known.design),
         *signal_claims(known.signals, known.weighed, known.design), *staged_claims(known.stages, known.design),
-        *isoflop_claims(known.isoflops),
+        *isoflop_claims(known.isoflops), *mixtures(trades(known.draws, known.design), known.design),
     ]  # fmt: skip
     return sorted([*best, *within, *ahead, *further], key=lambda claim: order(claim, known.design))

@@ -12,6 +12,7 @@ import polars as pl
 from scaling.analysis.claims.claim import ALL_TASKS, Claim, chance, covers, percent, points
 from scaling.analysis.claims.evidence import Evidence
 from scaling.analysis.claims.questions import question
+from scaling.analysis.claims.trade import KIND, mixtures_said, trades
 from scaling.analysis.claims.verdict import verdict
 from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report import left_out
@@ -20,6 +21,8 @@ from scaling.analysis.report.escapes import everywhere, markdown
 from scaling.analysis.report.further import further
 from scaling.analysis.report.look import ordered_references, reference_name
 from scaling.analysis.report.method import method
+from scaling.analysis.report.rates import rates_said
+from scaling.analysis.report.trade_table import trade_tables
 from scaling.analysis.scores.arms import arms, constants
 from scaling.analysis.scores.design import Design
 from scaling.analysis.scores.rows import notes, primary, references, tasks, trained
@@ -81,7 +84,7 @@ def content(
         "level": f"{100 * LEVEL:.0f} %",
         "beyond": BEYOND,
         "command": command,
-        "method": method(n_seeds, curves, draws.paired, design.x),
+        "method": [*method(n_seeds, curves, draws.paired, design.x), *rates_said(design)],
         "n_runs": runs["run"].n_unique(),
         "n_tasks": runs.filter(primary())["task"].n_unique(),
         "n_seeds": n_seeds,
@@ -90,12 +93,15 @@ def content(
         "covers": covers(n_seeds),
         "protocol": " and ".join(runs["protocol"].unique().sort()),
         "verdict": [
-            *verdict(claims, design, [task for task, _ in tasks(runs)]), *left_out.not_compared(draws.cells, design)
+            *verdict([claim for claim in claims if claim.kind != KIND], design, [task for task, _ in tasks(runs)]),
+            *mixtures_said(claims),
+            *left_out.not_compared(draws.cells, design),
         ],
         "answers": _answers(claims, design),
         "further": further(known, claims),
         "errors": _errors(known, sizes),
         "scopes": _scopes(known),
+        "trades": trade_tables(trades(draws, design), design),
         "curves": _curves(table),
         "statuses": [
             (status, n) for status, n in curves["status"].value_counts().sort("count", "status", descending=True).rows()

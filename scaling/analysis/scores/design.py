@@ -3,7 +3,7 @@
 A study leaves it in its `study.json`, under `design`; for a table from elsewhere it is made from the table's columns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,22 +56,35 @@ class Factor:
         name: the column's, and what people call it.
         levels: names for people, as they stand in the column, in the order in which they are shown.
         baseline: the level that every other one is compared with; None: every two are compared.
+        parents: of a level that mixes others, which.
     """
 
     name: str
     levels: tuple[str, ...]
     baseline: str | None = None
+    parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArmRate:
+    """The learning rate of an arm, in words, and whether it was searched (`tuned`)."""
+
+    arm: str
+    tuned: bool
+    said: str
 
 
 @dataclass(frozen=True)
 class Design:
     """A study as the analysis knows it. With two axes the curves run along the first, one for each value of the
-    second, and surfaces are fitted over both."""
+    second, and surfaces are fitted over both. `rates` are those that its runs are trained with, where they are known.
+    """
 
     title: str
     question: str
     axes: tuple[Axis, ...]
     factors: tuple[Factor, ...]
+    rates: tuple[ArmRate, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no table of scores can be asked."""
@@ -123,7 +136,13 @@ def read_design(folder: Path) -> Design:
     # As the scores are read (`cells`), so that levels are found in them.
     axes = tuple(replace(axis, name=visible(axis.name), unit=visible(axis.unit)) for axis in design.axes)
     factors = tuple(
-        Factor(one.name, tuple(map(visible, one.levels)), one.baseline and visible(one.baseline))
+        Factor(
+            one.name,
+            tuple(map(visible, one.levels)),
+            one.baseline and visible(one.baseline),
+            {visible(level): tuple(map(visible, parents)) for level, parents in one.parents.items()},
+        )
         for one in design.factors
     )
-    return Design(visible(design.title), visible(design.question), axes, factors)
+    rates = tuple(ArmRate(visible(rate.arm), rate.tuned, visible(rate.said)) for rate in design.rates)
+    return Design(visible(design.title), visible(design.question), axes, factors, rates)
