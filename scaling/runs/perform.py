@@ -53,18 +53,14 @@ def perform(
     Every worker of a group calls this; the first one probes, writes and returns the result.
     """
     began = time.monotonic()
-    store, labelled = stores(folder.store)
+    store, _ = stores(folder.store)
     cost = Cost()
     index = store.index
     places: NDArray[np.integer[Any]] = np.empty(0, np.int64)
     module: Objective | None = None
     if run.objective is not None:
-        vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
-        feed, classes = feed_of(run, store, labelled, vocabulary)
+        feed, module = begun(run, folder)
         index, places = feed.store.index, feed.places
-        weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
-        statistics = replace(store.statistics(heard_by(run.encoder)), words=vocabulary.log_frequencies())
-        module = build(run, len(vocabulary), classes, *weights, statistics)
         cost = train(
             run,
             feed,
@@ -103,6 +99,16 @@ def perform(
     )
     RunFolder(attempt.folder).finish(attempt, result, predictions)
     return result
+
+
+def begun(run: Run, folder: StudyFolder) -> tuple[Feed, Objective]:
+    """What a run is trained with: its batches, and its networks with their first weights."""
+    store, labelled = stores(folder.store)
+    vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
+    feed, classes = feed_of(run, store, labelled, vocabulary)
+    weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
+    statistics = replace(store.statistics(heard_by(run.encoder)), words=vocabulary.log_frequencies())
+    return feed, build(run, len(vocabulary), classes, *weights, statistics)
 
 
 def feed_of(run: Run, store: Store, labelled: LabelledStore, vocabulary: Vocabulary) -> tuple[Feed, dict[str, int]]:
@@ -149,7 +155,7 @@ def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None
 def _scores(
     run: Run, folder: StudyFolder, encoder: Encoder | None, module: Objective | None, device: torch.device
 ) -> Answers:
-    store, labelled = _stores(folder.store)
+    store, labelled = stores(folder.store)
     if encoder is None:
         answers: Answers = REFERENCES.builder_of(run.encoder)(labelled, device)
         return answers

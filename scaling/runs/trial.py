@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from scaling.runs.folder import StudyFolder
-from scaling.runs.perform import feed_of, stores
+from scaling.runs.perform import begun
 from scaling.storage.files import write_json
 from scaling.storage.own import read_own
 from scaling.study.run import Run
 from scaling.training.attempt import Attempt, Progress
-from scaling.training.initialize import Sources, build, first_weights
 from scaling.training.loop import train
 
 FILE = "trial.json"
@@ -55,10 +54,7 @@ def try_run(
         return known
     attempt = Attempt(folder.run(run.name).path)
     attempt.claim()
-    store, labelled = stores(folder.store)
-    feed, classes = feed_of(run, store, labelled)
-    weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
-    module = build(run, len(store.tokenizer), classes, *weights, store.statistics)
+    feed, module = begun(run, folder)
     loss, diverged = None, ""
     try:
         loss = train(
