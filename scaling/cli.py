@@ -58,7 +58,8 @@ def run_search(
                 f"{'--dry-run' if options.dry_run else '--learning-rates'} is for studies, not for a search"
             )
         study, (lowest, highest, trials) = make(options), space(options)
-        from scaling.driver.search import SearchStart, Space
+        from scaling.driver.search import SearchStart
+        from scaling.runs.rate_search import Space
 
         return SearchStart(study, options, Space(lowest, highest, trials), display, signals).work()
 

@@ -6,6 +6,7 @@ The encoder's first weights (random, those of a supervised run of this study, or
     python studies/initialization.py                    # laptop: two starts, two lengths, two sizes, three seeds
     python studies/initialization.py --preset smoke     # one length, two sizes, about a minute
     python studies/initialization.py --audio-init scratch supervised encoder.safetensors --text-init scratch DIR
+    python studies/initialization.py --text-encoder bert-base-uncased --text-init scratch public
     ray job submit --working-dir . -- python studies/initialization.py
 
 A checkpoint is a file of weights, the folder of a run or of an exported encoder, or a name on the hub whose files are
@@ -13,11 +14,12 @@ in the local cache. Cost on two cores: 24 runs, 3 parents and 5 references, abou
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from scaling.cli import run_study
+from scaling.errors import StudyError
 from scaling.models.options import TransformerOptions
 from scaling.objectives.options import ContrastiveOptions
 from scaling.study.checkpoints import named_initialization
@@ -25,10 +27,12 @@ from scaling.study.encoders import named_encoder
 from scaling.study.options import Options, default
 from scaling.study.run import Optimization, Run
 from scaling.study.study import Factor, Study, clips_axis, objective_factor
+from scaling.study.texts import named_text, with_text
 
 PRESETS = {"laptop": ((700, 230), (320, 3200)), "smoke": ((20,), (100, 200))}
 """Steps and sizes."""
-NAMES = {"scratch": "random", "supervised": "supervised"}
+NAMES = {"scratch": "random", "supervised": "supervised", "public": "public"}
+KNOWN = {"audio": ("scratch", "supervised"), "text": ("scratch", "public")}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,12 @@ class InitializationOptions(Options):
     """What the encoder starts from: scratch, supervised (a run of its own that classifies labelled clips first), or a
     checkpoint; the first one is what others are compared with."""
     text_init: tuple[str, ...] = ("scratch",)
-    """What the text side starts from: scratch, or a checkpoint; the first one is what others are compared with."""
+    """What the text side starts from: scratch, public (the weights of --text-encoder and --text-decoder), or a
+    checkpoint; the first one is what others are compared with."""
+    text_encoder: Annotated[str, default("a small one", "NAME")] = ""
+    """Text encoder of objectives that have one: a folder, or a name on the hub that is in the local cache."""
+    text_decoder: Annotated[str, default("a small one", "NAME")] = ""
+    """The same of objectives with a decoder: a BART-shaped one."""
     steps: Annotated[tuple[int, ...], default("the preset's")] = ()
     """Training steps; the first number is what others are compared with."""
     encoder: Annotated[str, default("the preset's")] = ""
@@ -52,12 +61,12 @@ class InitializationOptions(Options):
 def initialization(options: InitializationOptions) -> Study:
     """The full study that the options describe."""
     lengths, sizes = PRESETS[options.preset]
-    checkpoints: dict[str, Path] = {}
-    factors = [objective_factor(options.objectives)]
+    objectives, checkpoints = _with_texts(objective_factor(options.objectives), options)
+    factors = [objectives]
     for what, inits in (("audio", options.audio_init), ("text", options.text_init)):
         levels: dict[str, Any] = {}
         for init in inits:
-            name, files = named_initialization(init, ("scratch", "supervised") if what == "audio" else ("scratch",))
+            name, files = named_initialization(init, KNOWN[what])
             levels[f"{what} {NAMES.get(name, name)}"] = {f"initialization.{what}": name}
             checkpoints |= files
         factors.append(Factor(f"{what} weights", levels, baseline=next(iter(levels))))
@@ -81,6 +90,21 @@ def initialization(options: InitializationOptions) -> Study:
         corpus=options.corpus(),
         checkpoints=checkpoints,
     )
+
+
+def _with_texts(objectives: Factor, options: InitializationOptions) -> tuple[Factor, dict[str, Path]]:
+    """The objectives with the text models that are named, and where their files lie."""
+    public, files = "public" in options.text_init, dict[str, Path]()
+    levels = {}
+    for name, level in objectives.levels.items():
+        objective, kind = level["objective"], getattr(level["objective"], "text", "")
+        if model := {"encoder": options.text_encoder, "decoder": options.text_decoder}.get(kind, ""):
+            text = named_text(model, kind, public)
+            objective, files = with_text(objective, text), {**files, **text.files}
+        elif public:
+            raise StudyError(f"--text-init public: name the model of {name} with --text-{kind or 'encoder'}")
+        levels[name] = {**level, "objective": objective}
+    return replace(objectives, levels=levels), files
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def search_rates(
         make_folder(inside := folder.path / ".ray")
     # Every node has to see it where there are several.
     scratch = tempfile.mkdtemp(prefix="search-", dir=inside)
-    room = {"CPU": resources.threads, **({"GPU": 1} if gpu else {})}
+    room = {"CPU": float(resources.threads), **({"GPU": 1.0} if gpu else {})}
     known = [lines_from_outside(table) for table in tables()]
     trainable = tune.with_parameters(_Trials, folder=folder, resources=resources, known=known)
     _SEARCHES[scratch] = _Open(search, folder, begin, told)
@@ -138,7 +138,7 @@ class _Asking(Searcher):
 class _Trials(tune.Trainable):
     """An actor that does trial after trial, each in one step."""
 
-    def setup(
+    def setup(  # type: ignore[override]
         self, config: dict[str, Any], folder: StudyFolder, resources: Resources, known: list[dict[str, Any]]
     ) -> None:
         for table, lines in zip(tables(), known, strict=True):

@@ -4,7 +4,7 @@ from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
-from scaling.driver.display import Display
+from scaling.driver.display import Display, clock
 from scaling.driver.signals import Signals, StoppedError
 from scaling.driver.start import Start
 from scaling.errors import StudyError
@@ -26,7 +26,7 @@ class Parents(Study):
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         # Not the study's own runs: their rates are what is searched.
-        every: tuple[Cell, ...] = Study.cells.func(self)
+        every = super().cells
         names = {cell.run.initialization.parent for cell in every} - {""}
         return tuple(cell for cell in every if cell.run.name in names)
 
@@ -54,27 +54,35 @@ class SearchStart(Start):
         folder = self.folder.with_checkpoints(self.study.checkpoints)
         search = RateSearch([cell for cell in self.study.cells if self._is_under_study(cell)], self.space)
         record = SearchRecord(tracker, folder, source_hash())
-        done = 0
+        done, busy, begun = 0, 0.0, set[str]()
+
+        def begin(asked: Asked) -> None:
+            begun.add(asked.trial.run.name)
+            folder.run(asked.trial.run.name).begin(asked.trial)
 
         def told(asked: Asked, trial: Trial | None, cause: str) -> None:
-            nonlocal done
+            nonlocal done, busy
             done += 1
+            busy += trial.seconds if trial is not None and asked.trial.run.name in begun else 0.0
             if trial is not None:
                 record.ended(asked.trial, trial)
-            came = f"failed: {cause}" if trial is None else trial.diverged and f"diverged: {trial.diverged}"
-            said = came or f"loss {trial.holdout_loss:.4f}" if trial is not None else came
-            place = search.places[asked.place]
-            self.display.say(f"{done}/{search.total} {place.arm} at {place.clips:,}: rate {asked.rate:g}, {said}")
+            place, came = search.places[asked.place], _came(trial, cause)
+            self.display.say(f"{done}/{search.total} {place.arm} at {place.clips:,}: rate {asked.rate:g}, {came}")
 
-        begin = lambda asked: folder.run(asked.trial.run.name).begin(asked.trial)  # noqa: E731
         try:
             with self._stage("search"):
-                search_rates(search, folder, self.options.resources(), begin, told)
+                beside = search_rates(search, folder, self.options.resources(), begin, told)
         finally:
-            # Ray says on its way out what it was told to be silent about.
+            # Tune may have taken them over.
             self.signals.install()
         if self.signals.arrived:
             raise StoppedError(self.signals.arrived)
+        if begun:
+            seconds = self.stages["search"]
+            overhead = 1 - busy / (beside * seconds)
+            self.display.say(
+                f"{len(begun)} trials, {beside} side by side, in {clock(seconds)}: {overhead:.0%} of it orchestration"
+            )
         return self._settle(search, record, folder)
 
     def _parents(self, tracker: Any) -> int:
@@ -138,6 +146,13 @@ def found_rates(search: RateSearch) -> tuple[list[Rate], list[str]]:
             before = rates[place.arm].found if place.arm in rates else ()
             rates[place.arm] = rate_of(run, place.arm, (*before, found))
     return list(rates.values()), problems
+
+
+def _came(trial: Trial | None, cause: str) -> str:
+    """What came of a trial, in words."""
+    if trial is None:
+        return f"failed: {cause}"
+    return f"diverged: {trial.diverged}" if trial.holdout_loss is None else f"loss {trial.holdout_loss:.4f}"
 
 
 def _edge(found: Found) -> str:

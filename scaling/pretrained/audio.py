@@ -26,7 +26,7 @@ def read_audio(path: str | Path) -> tuple[NDArray[np.float32], int]:
     # What soundfile raises is a RuntimeError.
     except (OSError, RuntimeError, EOFError, wave.Error) as error:
         raise StudyError(f"cannot read {path}: {error}") from None
-    return samples.mean(axis=1), int(rate)
+    return samples.mean(axis=1, dtype=np.float32), int(rate)
 
 
 def at_rate(samples: NDArray[np.float32], rate: int, wanted: int) -> torch.Tensor:
@@ -48,13 +48,13 @@ def _wav(path: str | Path) -> tuple[NDArray[np.float32], int]:
         width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
         data = np.frombuffer(file.readframes(file.getnframes()), np.uint8)
     if width == 1:
-        found = (data.astype(np.float32) - 128) / 128
+        found = (data.astype(np.float32) - np.float32(128)) / np.float32(128)
     else:
         # The lowest bytes first; filled up with zeros below to 32 bits.
         wide = np.zeros((len(data) // width, 4), np.uint8)
         wide[:, 4 - width :] = data.reshape(-1, width)
-        found = wide.view("<i4")[:, 0].astype(np.float32) / 2**31
-    return found.reshape(-1, channels), rate
+        found = wide.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+    return found.reshape(-1, channels).astype(np.float32), rate
 
 
 def _module(name: str) -> Any:

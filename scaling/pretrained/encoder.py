@@ -68,8 +68,9 @@ class PretrainedEncoder(nn.Module):
         a list of float [samples]; to frames float32 [batch, time, width], zero past each clip's end, and how many there
         are of each, int64 [batch]."""
         counts = [len(one) for one in audio] if lengths is None else lengths.tolist()
-        device = self.log_mels.filters.device
-        heard = [self.log_mels(one[:count].to(device, torch.float32)) for one, count in zip(audio, counts, strict=True)]
+        device = next(self.encoder.parameters()).device
+        samples = [one[:count].to(device, torch.float32) for one, count in zip(audio, counts, strict=True)]
+        heard = samples if self.log_mels is None else [self.log_mels(one) for one in samples]
         pieces = [(clip, start) for clip, log_mel in enumerate(heard) for start in self._starts(len(log_mel))]
         # Windows of like length stand together, so that little is padding.
         cut = {(clip, start): heard[clip][start : start + self.windows.frames] for clip, start in pieces}

@@ -70,7 +70,7 @@ class Rate:
             return known[0][1]
         (low, first), (high, last) = next(pair for pair in pairwise(known) if clips <= pair[1][0])
         share = math.log(clips / low) / math.log(high / low)
-        return first ** (1 - share) * last**share
+        return float(first ** (1 - share) * last**share)
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class RatesFile:
 def rate_of(run: Run, arm: str, found: Sequence[Found] = ()) -> Rate:
     """What was found for runs like this one."""
     start, of = run.initialization, run.optimization
-    kinds = (init.partition("-")[0] for init in (start.audio, start.text))
+    audio, text = (init.partition("-")[0] for init in (start.audio, start.text))
     # As JSON gives them back.
     objective = json.loads(json.dumps(OBJECTIVES.to_json(run.objective)))
     encoder = json.loads(json.dumps({"name": run.encoder_name, **asdict(run.encoder)}))
-    return Rate(arm, objective, *kinds, of.optimizer, of.schedule, encoder, tuple(found))
+    return Rate(arm, objective, audio, text, of.optimizer, of.schedule, encoder, tuple(found))
 
 
 def rates_text(rates: Sequence[Rate]) -> str:

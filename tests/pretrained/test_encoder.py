@@ -9,7 +9,10 @@ from pretrained.made import KINDS, encoder, folder, sound
 from safetensors.torch import load_file, save_file
 
 from scaling.errors import StudyError
+from scaling.models.encoder import Encoder
+from scaling.models.formats import Waveform
 from scaling.pretrained import PretrainedEncoder, from_pretrained
+from scaling.pretrained.encoder import windows_of
 
 SECONDS = (0.01, 0.4, 1.0, 1.013, 2.5)
 
@@ -37,6 +40,30 @@ def test_a_clips_vector_does_not_depend_on_its_batch(made: PretrainedEncoder) ->
         torch.testing.assert_close(vector, frames.mean(dim=0))
         for other in (together[row], by_lengths[row], vector):
             torch.testing.assert_close(other, alone, atol=1e-5, rtol=0)
+
+
+class Samples(Encoder):
+    """Hears samples: their mean, two hundred at a time."""
+
+    width, stride = 2, 200
+
+    def __init__(self) -> None:
+        super().__init__(Waveform(16_000))
+        self.scale = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+
+    def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.nn.functional.pad(features, (0, -features.shape[1] % 200)).unflatten(1, (-1, 200)).mean(dim=2)
+        return x[..., None] * self.scale, -(-lengths // 200)
+
+
+def test_an_encoder_of_samples_hears_them() -> None:
+    made = PretrainedEncoder(Samples(), windows_of(Samples(), 15_990))
+    assert (made.log_mels, made.windows.frames, made.windows.hop) == (None, 16_000, 16_000)
+    assert made.hop_seconds == pytest.approx(200 / 16_000)
+    clips = [sound(0.5), sound(2.4, 1)]
+    frames, counts = made(clips)
+    assert counts.tolist() == [40, 192]
+    torch.testing.assert_close(frames[1, :, 0], clips[1].unflatten(0, (-1, 200)).mean(dim=1))
 
 
 def test_frames_follow_each_other_evenly_over_minutes(made: PretrainedEncoder) -> None:

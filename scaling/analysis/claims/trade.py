@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scaling.analysis.claims.claim import (
     ALL_TASKS,
@@ -95,12 +96,11 @@ class Trade:
         ]
 
 
-def _beaten(errors: Floats, arm: int) -> Floats:
+def _beaten(errors: Floats, arm: int) -> NDArray[np.bool_]:
     """Whether another arm is as good in every kind and better in one: (kinds, arms, ...) errors to (...)."""
     mine = errors[:, arm : arm + 1]
     as_good, somewhere = (errors <= mine).all(axis=0), (errors < mine).any(axis=0)
-    beaten: Floats = (as_good & somewhere).any(axis=0)
-    return beaten
+    return np.asarray((as_good & somewhere).any(axis=0))
 
 
 def trades(draws: Draws, design: Design) -> list[Trade]:
