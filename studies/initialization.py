@@ -16,12 +16,12 @@ in the local cache. Cost on two cores: 24 runs, 3 parents and 5 references, abou
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from scaling.cli import run_study
 from scaling.errors import StudyError
 from scaling.models.options import TransformerOptions
-from scaling.objectives.options import ContrastiveOptions
+from scaling.objectives.options import ContrastiveOptions, TextKind
 from scaling.study.checkpoints import named_initialization
 from scaling.study.encoders import named_encoder
 from scaling.study.options import Options, default
@@ -97,8 +97,9 @@ def _with_texts(objectives: Factor, options: InitializationOptions) -> tuple[Fac
     public, files = "public" in options.text_init, dict[str, Path]()
     levels = {}
     for name, level in objectives.levels.items():
-        objective, kind = level["objective"], getattr(level["objective"], "text", "")
-        if model := {"encoder": options.text_encoder, "decoder": options.text_decoder}.get(kind, ""):
+        objective = level["objective"]
+        kind: TextKind | Literal[""] = getattr(objective, "text", "")
+        if kind and (model := {"encoder": options.text_encoder, "decoder": options.text_decoder}[kind]):
             text = named_text(model, kind, public)
             objective, files = with_text(objective, text), {**files, **text.files}
         elif public:

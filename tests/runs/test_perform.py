@@ -96,6 +96,14 @@ def test_an_objective_without_a_joint_space_has_no_scores_of_one(folder: StudyFo
     assert poolings(done(tiny_run("captioning", steps=2), folder)) == {("pitch", "mean"), ("retrieval", "mean")}
 
 
+@pytest.mark.parametrize("objective", ["siglip", "hybrid", "tagging"])
+def test_further_objectives_are_trained_and_probed(folder: StudyFolder, objective: str):
+    result = done(tiny_run(objective, steps=4, at_once=3), folder)
+    heads = {("retrieval", "head")} if objective != "tagging" else set()
+    assert poolings(result) == {("pitch", "mean"), ("retrieval", "mean")} | heads
+    assert result.cost.holdout_loss is not None
+
+
 def test_a_child_starts_from_what_its_parent_ended_with(folder: StudyFolder):
     parent = tiny_run("supervised", steps=3, clips=0)
     child = tiny_run(steps=0, audio="supervised", parent=parent.name)
