@@ -126,9 +126,11 @@ class PretrainedEncoder(nn.Module):
 def windows_of(encoder: Encoder, frames: int) -> Windows:
     """The windows of an encoder that was trained on so many log-mel frames (or samples) at most: so many or a few more,
     by what it makes of a window of zeros."""
-    frames = -(-frames // encoder.stride) * encoder.stride
-    if (longest := getattr(encoder, "longest", None)) is not None:
-        frames = min(frames, longest // encoder.stride * encoder.stride)
+    steps = -(-frames // encoder.stride)
+    if hasattr(encoder, "longest"):
+        # More than it has positions for it cannot hear.
+        steps = max(frames // encoder.stride, 1)
+    frames = steps * encoder.stride
     encoder.eval()
     bins = (encoder.hears.bins,) if isinstance(encoder.hears, LogMel) else ()
     made = encoder(torch.zeros(1, frames, *bins), torch.tensor([frames]))[1]

@@ -21,16 +21,16 @@ def encoder(options: Any = ENCODER, frames: int = 100) -> PretrainedEncoder:
     torch.manual_seed(0)
     made: Any = ENCODERS.builder_of(options)(options)
     whole = PretrainedEncoder(made, windows_of(made, frames))
-    assert whole.log_mels is not None
-    whole.log_mels.filters.copy_(mel_filters())
+    if whole.log_mels is not None:
+        whole.log_mels.filters.copy_(mel_filters())
     return whole
 
 
-def folder(path: Path, options: Any = ENCODER) -> Path:
+def folder(path: Path, options: Any = ENCODER, frames: int = 100) -> Path:
     """The same in a folder."""
-    made = encoder(options)
+    made = encoder(options, frames)
     path.mkdir(exist_ok=True)
-    save_file(made.state_dict(), path / WEIGHTS)
+    save_file({name: value.contiguous() for name, value in made.state_dict().items()}, path / WEIGHTS)
     (path / CONFIG).write_text(json.dumps(config_of(options, made.windows, "a run")))
     return path
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from pretrained.made import KINDS, encoder, folder, sound
+from public_models import PROJECT_BINS, SAMPLES
 from safetensors.torch import load_file, save_file
 
 from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
 from scaling.models.formats import Waveform
+from scaling.models.options import HubOptions
 from scaling.pretrained import PretrainedEncoder, from_pretrained
 from scaling.pretrained.encoder import windows_of
 
@@ -64,6 +66,20 @@ def test_an_encoder_of_samples_hears_them() -> None:
     frames, counts = made(clips)
     assert counts.tolist() == [40, 192]
     torch.testing.assert_close(frames[1, :, 0], clips[1].unflatten(0, (-1, 200)).mean(dim=1))
+
+
+@pytest.mark.parametrize("kind", ["whisper", "audio-spectrogram-transformer", "wav2vec2"])
+def test_encoders_of_the_library_leave_too(tmp_path: Path, kind: str) -> None:
+    fields = SAMPLES if kind == "wav2vec2" else PROJECT_BINS[kind]
+    options = HubOptions(json.dumps({"model_type": kind, **fields}))
+    units = 16_000 if kind == "wav2vec2" else 100
+    made = from_pretrained(folder(tmp_path / "encoder", options, units))
+    assert made.windows.frames <= units
+    clips = [sound(seconds, seed) for seed, seconds in enumerate((0.3, 1.0, 2.2))]
+    for row, clip in zip(made.clip_vectors(clips), clips, strict=True):
+        torch.testing.assert_close(row, made.clip_vectors([clip])[0], atol=1e-5, rtol=0)
+    _, counts = made(clips[2:])
+    assert int(counts) == pytest.approx(2.2 / made.hop_seconds, abs=2 + 2.2 / (made.windows.hop * made.unit_seconds))
 
 
 def test_frames_follow_each_other_evenly_over_minutes(made: PretrainedEncoder) -> None:
