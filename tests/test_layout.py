@@ -81,6 +81,7 @@ NO_TESTS_OF_THEIR_OWN = {
     "models/hub_options.py": "with the encoders, in test_hub.py and study/test_encoders.py",
     "models/library.py": "what its models do, in test_hub.py and test_hub_text.py",
     "models/tokens.py": "numbers of tokens, in data/test_subwords.py",
+    "probes/measured.py": "means and influences, in test_label_metrics.py and test_caption_metrics.py",
     "probes/score.py": "a row without behaviour",
     "runs/result.py": "comes and goes with its folder, in test_folder.py",
     "storage/disk.py": "the file layer on a filesystem, in test_files.py",

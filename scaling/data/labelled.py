@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
 from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled, Task
+from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.storage.files import Location, json_text, read_json
 from scaling.storage.tables import read_parquet
@@ -47,6 +48,10 @@ class LabelledStore:
         return Split(
             some["place"].cast(pl.Int64).to_numpy(writable=True), some["id"].to_list(), some["label"].to_list()
         )
+
+    def captions(self, place: int) -> list[str]:
+        """The captions of a clip, normalized, each once."""
+        return list(dict.fromkeys(filter(None, map(normalized, self.store.captions(place)))))
 
     def label_matrix(self) -> tuple[dict[str, int], NDArray[np.int64]]:
         """For the supervised run: classes a task, and int64 [clips, tasks] of labels (-1 where a task does

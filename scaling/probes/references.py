@@ -24,7 +24,7 @@ def score_chance(labelled: LabelledStore, device: torch.device) -> Answers:
             scores += more
             tables.append(table)
             continue
-        pool = Pool.of(test.ids, test.labels)
+        pool = Pool.of(test.ids, [labelled.captions(place) for place in test.places.tolist()])
         for direction, relevant in (("a2t", pool.relevant), ("t2a", pool.relevant.T)):
             for k in RECALL_AT:
                 metric, value = f"{direction}_recall_at_{k}", chance_recall(relevant, k)

@@ -19,7 +19,7 @@ DOMAINS_TAG, NOTES_TAG, REFERENCE_TAG = "scaling.domains", "scaling.notes", "sca
 ACCURACY = "accuracy"
 VIEW = "scores"
 """The key of the view that this project saves in every experiment, in the address of MLflow's page."""
-SHOWN = ("accuracy", "t2a_recall_at_10")
+SHOWN = ("accuracy", "map", "t2a_recall_at_10", "rouge_l_coco")
 
 
 def recorded_metrics(result: Result) -> dict[str, float]:

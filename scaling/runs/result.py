@@ -69,8 +69,8 @@ class Result:
 
     @property
     def mean_accuracy(self) -> float | None:
-        """The mean over the classification tasks, if it was probed on any."""
-        values = [score.value for score in self.scores if score.metric == "accuracy"]
+        """The mean over the classification tasks by mean frames, if it was probed on any."""
+        values = [score.value for score in self.scores if (score.pooling, score.metric) == ("mean", "accuracy")]
         return sum(values) / len(values) if values else None
 
     @property
