@@ -28,7 +28,7 @@ MAY_KNOW = {
     "study": "errors known models.options objectives.options probes.options",
     "objectives": "errors known models objectives.options",
     "data": "errors storage models models.options study",
-    "probes": "errors known data models models.options probes.options",
+    "probes": "errors known storage data models models.options probes.options",
     "training": "errors storage data models models.options objectives objectives.options study",
     "runs": "errors known storage data models models.options objectives probes probes.options study training",
     "cluster": "errors storage data models.options objectives.options probes.options study training runs",

@@ -9,6 +9,7 @@ import torch
 
 from scaling.data.labelled import LabelledStore, Split
 from scaling.data.tasks.task import Task
+from scaling.probes.frames import Frames
 from scaling.probes.measured import Measured
 from scaling.probes.retrieval import Retrieved
 from scaling.probes.score import Score
@@ -45,6 +46,7 @@ class Subject:
     Attributes:
         embeddings: float32 [clips of the labelled store, width], mean frames.
         head: None where the objective has no joint space.
+        frames: all frames of these clips; None where no probe needs them.
         device: where probes compute.
     """
 
@@ -52,6 +54,7 @@ class Subject:
     embeddings: torch.Tensor
     head: Head | None
     device: torch.device
+    frames: Frames | None = None
 
 
 def answered(task: Task, test: Split, answers: list[str], note: str = "", pooling: str = "mean") -> Answers:

@@ -1,29 +1,36 @@
 """What a curve is read against, scored as an encoder is: chance, and plain statistics of log-mels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 import torch
 
+from scaling.data.features import MEL_BINS
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
-from scaling.probes.answers import PREDICTIONS, Answers, Subject, answered
+from scaling.data.tasks.task import Task
+from scaling.probes.answers import PREDICTIONS, Answers, Subject
+from scaling.probes.classification import Labels, outcome, parts_of
+from scaling.probes.frames import FramesFile
+from scaling.probes.options import named_probes, needs_frames
 from scaling.probes.probe import score
 from scaling.probes.retrieval import RECALL_AT, Pool, chance_recall
 from scaling.probes.score import Score
 
 
-def score_chance(labelled: LabelledStore, device: torch.device) -> Answers:
-    """The most frequent training label for every clip, and the expected recall of a random order."""
+def score_chance(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:
+    """The most frequent training label for every clip (of several labels, the same scores for every clip), and the
+    expected recall of a random order; whatever the probes."""
     scores: list[Score] = []
     tables = []
     for task in labelled.tasks:
-        train, test = labelled.split(task.name, "train"), labelled.split(task.name, "test")
-        if task.kind == "accuracy":
-            counts = pl.Series("label", train.labels).value_counts().sort(["count", "label"], descending=[True, False])
-            more, table = answered(task, test, [counts["label"][0]] * len(test.ids))
+        if task.kind != "recall":
+            more, table = _commonest(labelled, task)
             scores += more
             tables.append(table)
             continue
+        test = labelled.split(task.name, "test")
         pool = Pool.of(test.ids, [labelled.captions(place) for place in test.places.tolist()])
         for direction, relevant in (("a2t", pool.relevant), ("t2a", pool.relevant.T)):
             for k in RECALL_AT:
@@ -32,9 +39,28 @@ def score_chance(labelled: LabelledStore, device: torch.device) -> Answers:
     return scores, pl.concat(tables) if tables else pl.DataFrame(schema=PREDICTIONS)
 
 
-def score_log_mel(labelled: LabelledStore, device: torch.device) -> Answers:
-    """Every probe on `log_mel_statistics`, in an encoder's place."""
-    return score(Subject(labelled, log_mel_statistics(labelled.store), None, device))
+def _commonest(labelled: LabelledStore, task: Task) -> Answers:
+    parts = list(parts_of(labelled, task.name))
+    labels = Labels(task, parts)
+    scores = []
+    for part in parts:
+        shares = labels.targets(part.train).double()
+        if not labels.several:
+            shares = torch.nn.functional.one_hot(shares.long(), len(labels)).double()
+        scores.append(shares.mean(0).expand(1, len(part.test.ids), -1))
+    return outcome(task, "mean", parts, scores, labels, [""] * len(parts))
+
+
+def score_log_mel(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:
+    """Every probe on `log_mel_statistics` in an encoder's place, and where it reads frames on log-mels."""
+    probes, frames = probes or named_probes(), None
+    if needs_frames(probes):
+        kept = FramesFile(MEL_BINS)
+        for place in labelled.probed.tolist():
+            log_mel = torch.from_numpy(labelled.store.log_mel(place).astype(np.float32))[None]
+            kept.add(np.array([place]), np.zeros(1, np.int64), log_mel, torch.tensor([log_mel.shape[1]]))
+        frames = kept.frames(len(labelled.store))
+    return score(Subject(labelled, log_mel_statistics(labelled.store), None, device, frames), probes)
 
 
 def log_mel_statistics(store: Store) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
-from scaling.probes.linear import Standardizer
+from scaling.probes.logistic import Standardizer
 from scaling.probes.measured import Measured
 
 RECALL_AT: tuple[int, ...] = (1, 5, 10)
