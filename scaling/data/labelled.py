@@ -74,7 +74,7 @@ class LabelledStore:
     def probed(self) -> NDArray[np.int64]:
         """The clips that some probe knows."""
         rows = self.rows.filter(pl.col("task").is_in([task.name for task in self.tasks]))
-        return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+        return rows["place"].unique().sort().cast(pl.Int64).to_numpy(writable=True)
 
     def supervised_places(self, split: str) -> NDArray[np.int64]:
         """The clips of a split that the supervised run knows."""

@@ -1,7 +1,7 @@
 """What a probe says of a frozen encoder: scores with standard errors, and the answer to every test clip."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from scaling.probes.frames import Frames
 from scaling.probes.measured import Measured
 from scaling.probes.retrieval import Retrieved
 from scaling.probes.score import Score
+from scaling.probes.work import Work
 
 PREDICTIONS = {
     "task": pl.String,
@@ -47,6 +48,7 @@ class Subject:
         embeddings: float32 [clips of the labelled store, width], mean frames.
         head: None where the objective has no joint space.
         frames: all frames of these clips; None where no probe needs them.
+        work: where trainings of probes are kept, and what interrupts them.
         device: where probes compute.
     """
 
@@ -55,6 +57,7 @@ class Subject:
     head: Head | None
     device: torch.device
     frames: Frames | None = None
+    work: Work = field(default_factory=Work)
 
 
 def answered(task: Task, test: Split, answers: list[str], note: str = "", pooling: str = "mean") -> Answers:

@@ -24,6 +24,7 @@ from torch import Tensor
 from scaling.data.keyed import keyed_generator
 from scaling.probes.frames import Frames
 from scaling.probes.label_metrics import mean_average_precision
+from scaling.probes.work import Work
 
 HEADS = 4
 SEEDS = (0, 1, 2)
@@ -128,7 +129,9 @@ def steps_of(clips: int) -> int:
     return max(FEWEST_STEPS, PASSES * math.ceil(clips / BATCH))
 
 
-def fit(clips: Clips, y: Tensor, classes: int, grid: list[tuple[float, float]], seed: int) -> Heads:
+def fit(
+    clips: Clips, y: Tensor, classes: int, grid: list[tuple[float, float]], seed: int, work: Work | None = None
+) -> Heads:
     """One head for each (rate, decay) of the grid. y is int64 [clips], or bool [clips, classes] of several labels."""
     heads = Heads(len(grid), clips.frames.width, classes, seed, clips.moments())
     y = y.to(clips.device)
@@ -151,7 +154,14 @@ def fit(clips: Clips, y: Tensor, classes: int, grid: list[tuple[float, float]], 
                 if parameter.ndim > 2:
                     parameter.mul_(1 - rate * decays.reshape(shape))
                 parameter.sub_(rate * update)
+        if work is not None:
+            # Seconds of work: done again, not saved.
+            work.after_step(_no_save)
     return heads
+
+
+def _no_save() -> None:
+    pass
 
 
 def _orders(clips: int, steps: int, seed: int) -> Iterator[Places]:
@@ -185,6 +195,7 @@ def attention_probe(
     classes: int,
     device: torch.device,
     refit: tuple[Places, Tensor] | None = None,
+    work: Work | None = None,
 ) -> AttentionProbe:
     """Choose on validation clips among heads fitted on train, and answer test with every probe seed.
 
@@ -193,7 +204,7 @@ def attention_probe(
     """
     grid = list(product(RATES, DECAYS))
     clips, held = Clips(frames, train[0], device), Clips(frames, val[0], device)
-    heads = fit(clips, train[1], classes, grid, SEEDS[0])
+    heads = fit(clips, train[1], classes, grid, SEEDS[0], work)
     keys = [_key(logits, val[1]) for logits in heads.scores(held)]
     best = keys.index(max(keys))
     unseen = Clips(frames, test, device)
@@ -203,7 +214,7 @@ def attention_probe(
         if seed == SEEDS[0] and refit is None:
             scores.append(heads.scores(unseen)[best])
         else:
-            scores.append(fit(clips, y, classes, [grid[best]], seed).scores(unseen)[0])
+            scores.append(fit(clips, y, classes, [grid[best]], seed, work).scores(unseen)[0])
     rate, decay = grid[best]
     return AttentionProbe(torch.stack(scores), rate, decay, rate in (RATES[0], RATES[-1]))
 

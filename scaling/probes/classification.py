@@ -110,7 +110,9 @@ def attention(task: Task, subject: Subject) -> Answers:
             inner = stratified_folds(y).numpy() if part.inner is None else part.inner
             out = inner == 0
             given, held, refit = (train[~out], y[~out]), (train[out], y[out]), (train, y)
-        probe = attention_probe(subject.frames, given, held, part.test.places, len(labels), subject.device, refit)
+        probe = attention_probe(
+            subject.frames, given, held, part.test.places, len(labels), subject.device, refit, subject.work
+        )
         scores.append(probe.scores)
         notes.append(strength(probe))
     return outcome(task, "attention", parts, scores, labels, notes)

@@ -71,7 +71,7 @@ def embed(
         sums.index_add_(0, index, vectors)
         weights.index_add_(0, index, lengths.float())
     means = sums / weights[:, None]
-    chosen = torch.from_numpy(np.asarray(places, np.int64))
+    chosen = torch.from_numpy(np.array(places, np.int64))
     if len(bad := chosen[~means[chosen].isfinite().all(1)]):
         raise StudyError(
             f"the encoder's output is not finite for {len(bad):,} of {len(chosen):,} clips, "

@@ -74,6 +74,24 @@ class HeadOptions:
     kinds: ClassVar[tuple[TaskKind, ...]] = ("recall",)
 
 
+@dataclass(frozen=True)
+class TextRetrievalOptions:
+    """Retrieval by a text encoder and projections that are trained against frozen frames (`text_retrieval.py`)."""
+
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("recall",)
+    needs_frames: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class TextCaptioningOptions:
+    """Captioning by a decoder that is trained on frozen frames (`text_captioning.py`)."""
+
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("recall",)
+    needs_frames: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+
 PROBES = Table(
     "probe",
     {
@@ -81,6 +99,8 @@ PROBES = Table(
         "attention": Known(AttentionOptions, "scaling.probes.classification:attention"),
         "ridge": Known(RidgeOptions, "scaling.probes.ridge_retrieval:ridge"),
         "head": Known(HeadOptions, "scaling.probes.head_retrieval:head"),
+        "text-retrieval": Known(TextRetrievalOptions, "scaling.probes.text_retrieval:text_retrieval"),
+        "captioning": Known(TextCaptioningOptions, "scaling.probes.text_captioning:text_captioning"),
     },
 )
 

@@ -1,5 +1,6 @@
 """What a curve is read against, scored as an encoder is: chance, and plain statistics of log-mels."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,11 +18,12 @@ from scaling.probes.options import named_probes, needs_frames
 from scaling.probes.probe import score
 from scaling.probes.retrieval import RECALL_AT, Pool, chance_recall
 from scaling.probes.score import Score
+from scaling.probes.text_captioning import captioned
 
 
 def score_chance(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:
     """The most frequent training label for every clip (of several labels, the same scores for every clip), and the
-    expected recall of a random order; whatever the probes."""
+    expected recall of a random order; where captions are written, the most frequent training caption."""
     scores: list[Score] = []
     tables = []
     for task in labelled.tasks:
@@ -32,6 +34,14 @@ def score_chance(labelled: LabelledStore, device: torch.device, probes: Sequence
             continue
         test = labelled.split(task.name, "test")
         pool = Pool.of(test.ids, [labelled.captions(place) for place in test.places.tolist()])
+        if "captioning" in probes:
+            train = [labelled.captions(place) for place in labelled.split(task.name, "train").places.tolist()]
+            counts = Counter(caption for some in train for caption in some)
+            commonest = min(counts, key=lambda caption: (-counts[caption], caption))
+            references = [labelled.captions(place) for place in test.places.tolist()]
+            more, table = captioned(task, "text", test.ids, [commonest] * len(test.ids), references)
+            scores += more
+            tables.append(table)
         for direction, relevant in (("a2t", pool.relevant), ("t2a", pool.relevant.T)):
             for k in RECALL_AT:
                 metric, value = f"{direction}_recall_at_{k}", chance_recall(relevant, k)

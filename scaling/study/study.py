@@ -132,6 +132,7 @@ class Study:
     corpus: Corpus = field(default_factory=Corpus)
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     assumed: Assumed | None = None
+    probes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be."""

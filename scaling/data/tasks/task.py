@@ -15,7 +15,7 @@ from scaling.data.tokenizer import normalized
 SPLITS = ("test", "val", "train")
 FOLD = "fold "
 """Before the name of a fold, in a split's place: its clips are tested on once, and trained on otherwise."""
-RETRIEVAL = "retrieval"
+RETRIEVAL, CAPTIONING = "retrieval", "captioning"
 
 
 @dataclass(frozen=True)

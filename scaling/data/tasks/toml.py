@@ -32,7 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scaling.data.clip import Clip, bad_name, flaw
 from scaling.data.tasks.splits import split_up
-from scaling.data.tasks.task import RETRIEVAL, Labelled, Row, Task, labelled, several
+from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
 
 LARGEST = 2**20
@@ -97,8 +97,9 @@ def _task(entry: dict[str, Any], path: Path) -> Task:
                 f"task {entry['name'][:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
                 "(at most 100 of them)"
             )
-    if entry["name"].startswith(RETRIEVAL):
-        raise StudyError(f"task {entry['name']} in {path}: names that begin with {RETRIEVAL} are the project's own")
+    for own in (RETRIEVAL, CAPTIONING):
+        if entry["name"].startswith(own):
+            raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
     if entry["metric"] not in ("accuracy", "map"):
         raise StudyError(
             f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy, "
