@@ -34,7 +34,7 @@ MAY_KNOW = {
     "cluster": "errors storage data models.options objectives.options probes.options study training runs",
     "record": "errors storage probes probes.options study runs analysis",
     "driver": "errors storage data probes.options study training runs cluster record analysis",
-    "cli": "errors storage study runs record driver analysis",
+    "cli": "errors storage probes.options study runs record driver analysis",
     "studies": "errors models.options objectives.options probes.options data study cli",
 }
 """Of each package what it may import, itself aside; a package stands above all that it may know."""
@@ -85,6 +85,7 @@ NO_TESTS_OF_THEIR_OWN = {
     "probes/text_side.py": "trainings of both kinds, in test_text_retrieval.py and test_text_captioning.py",
     "probes/work.py": "what a training asks, in runs/test_perform.py",
     "probes/score.py": "a row without behaviour",
+    "runs/alone.py": "an encoder of a folder goes all the way, in driver/test_probing.py",
     "runs/result.py": "comes and goes with its folder, in test_folder.py",
     "storage/disk.py": "the file layer on a filesystem, in test_files.py",
     "storage/space.py": "full disks, real and told, in training/test_checkpoint.py and test_tables.py",

@@ -13,6 +13,7 @@ from scaling.data.batches import check_shares
 from scaling.data.corpus import Contents, Source, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, check_places, identity, mark, output_folder
+from scaling.driver.references import read_references, with_references
 from scaling.driver.signals import Signals, StoppedError
 from scaling.driver.unprobed import with_probes
 from scaling.errors import StudyError, without_secrets
@@ -50,6 +51,7 @@ class Stamp:
     source_hash: str
     tracking: str
     probes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 class Start:
@@ -66,6 +68,7 @@ class Start:
         path = output_folder(study, options, self.source)
         self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))
         self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, path)
+        self.references = read_references(options.references)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
@@ -165,7 +168,8 @@ class Start:
         done = {run.name: self.folder.run(run.name).done for run in study.runs}
         # Nothing that a password could be guessed from.
         tracking = blake2b(without_secrets(self.tracking_uri).encode(), digest_size=8).hexdigest()
-        return Stamp(available, done, source_hash(), tracking, study.probes)
+        references = tuple(digest for digest, _ in self.references)
+        return Stamp(available, done, source_hash(), tracking, study.probes, references)
 
     def _opened_tracker(self, study_id: str) -> Any:
         """One that has looked whether MLflow answers; if not, it will look again, and who uses it says so."""
@@ -217,7 +221,8 @@ class Start:
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
             scores = io.BytesIO()
-            tracker.scores(self.study, self.folder).write_parquet(scores)
+            own = tracker.scores(self.study, self.folder)
+            with_references(own, [table for _, table in self.references]).write_parquet(scores)
             self._publish(SCORES, scores.getvalue())
             if any(cell.run in done and not cell.reference for cell in self.study.cells):
                 sizes = [size for size in self.study.sizes if isinstance(size, int) and size]

@@ -50,6 +50,8 @@ class Options:
     probes: tuple[str, ...] = ("default",)
     """What frozen encoders are scored by: names of probes, default (what takes little of a small run's time) or all.
     Runs that are done already are scored again without being trained again."""
+    references: Annotated[tuple[str, ...], default("none", "PATH")] = ()
+    """Tables (scores.parquet) that scaling probe has left, as further reference lines."""
     min_seconds: float = 1.0
     """Clips shorter than this are rejected."""
     max_seconds: float = 60.0
