@@ -83,13 +83,14 @@ class Clips:
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean and inverse deviation of every channel over all frames: float32 [width] each."""
-        count, sums, squares = 0, 0.0, 0.0
+        count = 0
+        sums, squares = torch.zeros(2, self.frames.width, dtype=torch.float64, device=self.device)
         for frames, lengths in self.blocks():
             count += int(lengths.sum())
             doubled = frames.double()
             sums, squares = sums + doubled.sum((0, 1)), squares + doubled.square().sum((0, 1))
-        mean = torch.as_tensor(sums / max(count, 1), device=self.device)
-        std = (torch.as_tensor(squares / max(count, 1), device=self.device) - mean**2).clamp(min=0).sqrt()
+        mean = sums / max(count, 1)
+        std = (squares / max(count, 1) - mean**2).clamp(min=0).sqrt()
         constant = std <= 1e-3 * mean.abs()
         return mean.float(), torch.where(constant, 0.0, 1 / std.masked_fill(constant, 1.0)).float()
 

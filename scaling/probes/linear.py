@@ -97,7 +97,7 @@ def logistic_probe(
         scores, model = _chosen(train_x, train_y, val_x, val_y, n_classes, standardize)
         best = scores.index(max(scores))
     return LinearProbe(
-        scores=torch.cat([model.logits(standardize(some)) for some in test_x.split(_ROWS)]),
+        scores=torch.cat([model.logits(standardize(some)) for some in torch.split(test_x, _ROWS)]),
         l2=model.l2,
         val_accuracy=scores[best][0] / n_val,
         converged=model.converged,
@@ -159,7 +159,7 @@ def _cross_validate(x: Tensor, y: Tensor, n_classes: int, folds: Tensor | None) 
             raise ValueError(f"cross-validation needs at least {FOLDS} training rows, and there are {len(y)}")
         folds = stratified_folds(y)
     totals = [(0.0, 0.0)] * len(L2_GRID)
-    for fold in folds.unique():
+    for fold in torch.unique(folds):
         held = folds == fold
         standardize = Standardizer.fit(x[~held])
         path = logistic_path(x[~held], y[~held], n_classes, L2_GRID, standardize)
@@ -173,7 +173,7 @@ def _scores(path: Iterable[Logistic], standardize: Standardizer, x: Tensor, y: T
 
 
 def _key(model: Logistic, standardize: Standardizer, x: Tensor, y: Tensor) -> Key:
-    logits = torch.cat([model.logits(standardize(some)) for some in x.split(_ROWS)])
+    logits = torch.cat([model.logits(standardize(some)) for some in torch.split(x, _ROWS)])
     if y.ndim == 2:
         known = logits.isfinite().all(0)
         likelihood = -torch.nn.functional.binary_cross_entropy_with_logits(

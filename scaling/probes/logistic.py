@@ -37,7 +37,7 @@ class Standardizer:
     @classmethod
     def fit(cls, x: Tensor) -> "Standardizer":
         """Statistics of x, float [n, d]; the deviation's divisor is n, as in scikit-learn's scaler."""
-        blocks = list(x.split(max(1, _BLOCK // x.shape[1])))
+        blocks = list(torch.split(x, max(1, _BLOCK // x.shape[1])))
         mean = torch.stack([block.double().sum(0) for block in blocks]).sum(0) / len(x)
         squares = torch.stack([(block.double() - mean).square().sum(0) for block in blocks]).sum(0)
         std = (squares / len(x)).sqrt()
@@ -85,7 +85,7 @@ def logistic_path(
     also has at most n directions, however wide the embedding.
     """
     several = y.ndim == 2
-    present = y.any(0).nonzero()[:, 0] if several else y.unique()
+    present = y.any(0).nonzero()[:, 0] if several else torch.unique(y)
     large = len(x) * x.shape[1] * len(present) > EXACT
     rotated, s, v = _rotated(x, standardize, torch.float32 if large else torch.float64)
     problem = _Problem(rotated, y[:, present] if several else torch.searchsorted(present, y), len(present))
@@ -120,7 +120,7 @@ def _rotated(x: Tensor, standardize: Standardizer | None, dtype: torch.dtype) ->
         keep = s > s.max() * max(x.shape) * torch.finfo(s.dtype).eps
         return (u[:, keep] * s[keep]).to(dtype), s[keep], vh[keep].T
     gram = x.new_zeros(d, d, dtype=torch.float64)
-    for some in x.split(size):
+    for some in torch.split(x, size):
         block = prepared(some)
         gram.addmm_(block.T, block)
     squares, v = torch.linalg.eigh(gram)
@@ -128,7 +128,7 @@ def _rotated(x: Tensor, standardize: Standardizer | None, dtype: torch.dtype) ->
     keep = squares > squares.max().clamp(min=0) * max(x.shape) * torch.finfo(squares.dtype).eps
     v = v[:, keep]
     rotated = torch.empty(n, v.shape[1], dtype=dtype, device=x.device)
-    for some, out in zip(x.split(size), rotated.split(size), strict=True):
+    for some, out in zip(torch.split(x, size), torch.split(rotated, size), strict=True):
         out.copy_(prepared(some) @ v)
     return rotated, squares[keep].sqrt(), v
 
@@ -143,7 +143,7 @@ class _Problem:
     def _blocks(self, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """(rows, targets, logits) of every block, for coefficients [r + 1, k]."""
         slopes, intercepts = w[:-1].to(self.rows.dtype), w[-1].to(self.rows.dtype)
-        for rows, targets in zip(self.rows.split(self.size), self.targets.split(self.size), strict=True):
+        for rows, targets in zip(torch.split(self.rows, self.size), torch.split(self.targets, self.size), strict=True):
             yield rows, targets, torch.addmm(intercepts, rows, slopes)
 
     def loss_and_gradient(self, w: Tensor) -> tuple[Tensor, Tensor]:

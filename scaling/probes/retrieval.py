@@ -125,7 +125,7 @@ def average_precisions(similarity: Tensor, relevant: Tensor) -> Tensor:
     Arguments and ties as in `ranks`.
     """
     found = []
-    for some, right in zip(similarity.split(_ROWS), relevant.split(_ROWS), strict=True):
+    for some, right in zip(torch.split(similarity, _ROWS), torch.split(relevant, _ROWS), strict=True):
         # Of equal similarities the wrong ones first: sorted by what is right, then, keeping that order, by similarity.
         wrong_first = right.to(torch.uint8).argsort(dim=1, stable=True)
         order = some.gather(1, wrong_first).argsort(dim=1, descending=True, stable=True)[:, :PRECISE_AT]
