@@ -130,7 +130,7 @@ def outcome(
     if unseen:
         said.append(f"{unseen} test clips have a label that no training clip has")
     note = ", ".join(filter(None, said))
-    answers = [scored(task, pooling, metric, *each_clip, note=note) for metric, *each_clip in table]
+    answers = [scored(task, pooling, *one, note) for one in table]
     return [score for found, _ in answers for score in found], pl.concat([table for _, table in answers])
 
 

@@ -23,6 +23,9 @@ SMOOTHING = 0.1
 class Captioner(nn.Module):
     """A decoder of standardized frames."""
 
+    mean: torch.Tensor
+    inverse_std: torch.Tensor
+
     def __init__(self, width: int, vocabulary: int, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
         super().__init__()
         self.decoder = CaptionDecoder(vocabulary, WIDTH, LAYERS, ATTENTION_HEADS, width)

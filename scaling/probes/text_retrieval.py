@@ -21,6 +21,9 @@ class TextSide(nn.Module):
     """Standardized frames are projected one by one and averaged, captions encoded and projected, both to unit vectors
     of one space."""
 
+    mean: torch.Tensor
+    inverse_std: torch.Tensor
+
     def __init__(self, width: int, vocabulary: int, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
         super().__init__()
         self.text = TextEncoder(vocabulary, WIDTH, LAYERS, ATTENTION_HEADS)
