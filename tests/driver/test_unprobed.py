@@ -24,4 +24,6 @@ def test_runs_that_lack_a_probe_are_reopened_and_no_probe_is_ever_dropped(tmp_pa
     assert sorted(reopened_unprobed(more, folder)) == sorted([done.run.name, other.run.name])
     assert not folder.run(done.run.name).done
     assert reopened_unprobed(more, folder) == []
+    # Interrupted now, the next start knows what there was.
+    assert with_probes(study, folder, ("attention",)) == more
     assert replace(more, probes=()) == study
