@@ -1,5 +1,5 @@
-"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `probe` and `sync`; and
-their exit codes.
+"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `probe` and `sync`;
+and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.

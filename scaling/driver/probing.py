@@ -27,23 +27,23 @@ def probe_alone(encoder: str, tasks: str, out: Location, probes: tuple[str, ...]
 
     Raises `StudyError` where one of them cannot be used.
     """
-    labelled, loaded = open_tasks(tasks), loaded_encoder(encoder)
+    labelled, (loaded, window) = open_tasks(tasks), loaded_encoder(encoder)
     check_folder(out)
     check_writable(out)
     store = out / "store"
-    lay_down_labelled(labelled, store)
+    lay_down_labelled(labelled, store, (loaded.hears,))
 
     def write(folder: Location, root: str, description: Description, parts: list[int]) -> Iterable[object]:
         tokenizer = read_tokenizer(folder)
         for number in parts:
             rows = catalogue_rows(folder, number, description.part_clips)
-            yield write_part(rows, folder, number, tokenizer, root, description.limits)
+            yield write_part(rows, folder, number, tokenizer, root, description.limits, description.formats)
 
     prepare(store, labelled.root, None, write, report=lambda p: display.counting(f"preparing {p.clips:,} of {p.of:,}"))
     check_tasks(store)
     display.close()
     found = score_alone(
-        loaded, LabelledStore(store), probes, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loaded, window, LabelledStore(store), probes, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     )
     write_parquet(out / PREDICTIONS, found.predictions)
     write_parquet(out / SCORES, table_of(encoder, found))

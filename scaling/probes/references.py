@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from scaling.data.features import MEL_BINS
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
 from scaling.data.tasks.task import Task
@@ -65,8 +64,9 @@ def score_log_mel(labelled: LabelledStore, device: torch.device, probes: Sequenc
     """Every probe on `log_mel_statistics` in an encoder's place, and where it reads frames on log-mels."""
     probes, frames = probes or named_probes(), None
     if needs_frames(probes):
-        kept = FramesFile(MEL_BINS)
-        for place in labelled.probed.tolist():
+        places = labelled.probed.tolist()
+        kept = FramesFile(labelled.store.log_mel(places[0]).shape[1])
+        for place in places:
             log_mel = torch.from_numpy(labelled.store.log_mel(place).astype(np.float32))[None]
             kept.add(np.array([place]), np.zeros(1, np.int64), log_mel, torch.tensor([log_mel.shape[1]]))
         frames = kept.frames(len(labelled.store))

@@ -1,13 +1,10 @@
 """An encoder that no run of a study has made, scored by the same rules: one of a folder, or by its name on the hub."""
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import torch
 
-from scaling.data.features import HOP, SAMPLE_RATE
 from scaling.data.labelled import LabelledStore
 from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
@@ -18,13 +15,12 @@ from scaling.probes.options import needs_frames
 from scaling.probes.probe import score
 from scaling.probes.rank_me import rank_me
 from scaling.probes.score import Score
-from scaling.study.encoders import encoder_file, named_encoder
+from scaling.study.encoders import named_encoder
+from scaling.study.model_files import WEIGHTS, model_weights
 from scaling.study.run import Run
 from scaling.training.initialize import first_encoder, read_weights
 from scaling.training.measures import parameter_count
 
-WEIGHTS = ("model.safetensors", "weights.safetensors")
-"""What an encoder's weights are called, beside its configuration."""
 WINDOW_SECONDS = 10.0
 """Longer clips are heard window by window, as long as an encoder hears at once, and no longer than this."""
 
@@ -41,34 +37,34 @@ class Scored:
     seconds: dict[str, float]
 
 
-def loaded_encoder(name: str) -> Encoder:
+def loaded_encoder(name: str) -> tuple[Encoder, float]:
     """The encoder of a folder with a configuration and its weights, or of a name whose files are in the local cache of
-    the hub. Nothing is fetched.
+    the hub; and how many seconds of a clip it is to hear at once. Nothing is fetched.
 
     Raises `StudyError` where one of them is not there, or they do not fit.
     """
-    encoder = first_encoder(Run(None, encoder=named_encoder(name)), None)
-    path = next((found for file in WEIGHTS if (found := encoder_file(name, file)) is not None), None)
+    options = named_encoder(name)
+    encoder = first_encoder(Run(None, encoder=options), None)
+    path = model_weights(name)
     if path is None:
         raise StudyError(
             f"no weights of the encoder {name}: it needs a {' or a '.join(WEIGHTS)} beside its configuration"
         )
-    weights = {**encoder.state_dict(), **encoder.with_own_names(read_weights(Path(path)), "")}
+    weights = {**encoder.state_dict(), **encoder.with_own_names(read_weights(path), "")}
     own = encoder.state_dict()
     for key, value in own.items():
         if weights[key].shape != value.shape:
             raise StudyError(f"{path} does not fit its configuration: {key} has shape {list(weights[key].shape)}")
         value.copy_(weights[key])
-    return encoder
+    return encoder, min(WINDOW_SECONDS, getattr(options, "longest_seconds", WINDOW_SECONDS))
 
 
-def score_alone(encoder: Encoder, labelled: LabelledStore, probes: tuple[str, ...], device: torch.device) -> Scored:
-    """Score an encoder on labelled clips that are prepared."""
+def score_alone(
+    encoder: Encoder, window: float, labelled: LabelledStore, probes: tuple[str, ...], device: torch.device
+) -> Scored:
+    """Score an encoder on labelled clips that are prepared, of which it hears `window` seconds at once."""
     encoder = encoder.to(device)
     seconds: dict[str, float] = {}
-    # A clip of a second has a frame at both of its ends.
-    frames_at_once = getattr(encoder, "longest", math.inf)
-    window = min(WINDOW_SECONDS, (frames_at_once - 1) * HOP / SAMPLE_RATE)
     kept = FramesFile(encoder.width) if needs_frames(probes) else None
     embeddings = embed(labelled.store, labelled.probed, encoder, window, device, kept)
     frames = None if kept is None else kept.frames(len(labelled.store))
