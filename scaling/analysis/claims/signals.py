@@ -178,8 +178,8 @@ class Weighed:
 
 
 def weighed(draws: Draws, found: list[Signal], compared: list[Pair], design: Design) -> list[Weighed]:
-    """Every pair of two levels of a factor, over the tasks of one axis of evaluation (`metrics.headline`) that both arms
-    have at their largest common size; none where no task tells arms apart or there is but one."""
+    """Every pair of two levels of a factor, over the tasks of one axis of evaluation (`metrics.headline`) that both
+    arms have at their largest common size; none where no task tells arms apart or there is but one."""
     weights = {one.task: one.weight for one in found}
     if len(weights) < 2 or not any(weights.values()):
         return []
