@@ -1,5 +1,5 @@
-"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `sync` and `export`;
-and their exit codes.
+"""The commands: a study, `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `probe`, `sync` and
+`export`; and their exit codes.
 
 0: every run is done and the report is written. 1: a run failed. 2: a request that makes no sense.
 130 and 143: stopped by SIGINT or SIGTERM.
@@ -378,6 +378,33 @@ def plan(
     return 0
 
 
+def probe(
+    encoder: tyro.conf.Positional[str],
+    out: str,
+    tasks: Annotated[str, default("the tasks of the embedded corpus", "PATH")] = "",
+    probes: tuple[str, ...] = ("default",),
+) -> int:
+    """Score an encoder from elsewhere by the rules by which a study scores its runs; --references of a study takes the
+    table that this leaves.
+
+    Args:
+        encoder: a folder with a config.json of the transformers library and a model.safetensors, or a name on the hub
+            whose files are in the local cache. Nothing is fetched.
+        out: folder that gets the prepared clips, scores.parquet and predictions.parquet; made if absent.
+        tasks: tasks.toml that names the labelled clips.
+        probes: names of probes, default or all.
+    """
+    from scaling.probes.options import named_probes
+
+    names, place = named_probes(probes), absolute(out)
+    if tasks and not on_disk(absolute(tasks)):
+        raise StudyError(f"--tasks {tasks}: it must be on this machine")
+    from scaling.driver.probing import probe_alone
+
+    probe_alone(encoder, tasks, place, names, Display())
+    return 0
+
+
 def sync(
     folder: tyro.conf.Positional[str],
     tracking_uri: Annotated[str | None, default("SQLite in the study's folder", "URI")] = None,
@@ -429,6 +456,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "card": card,
     "report": report,
     "plan": plan,
+    "probe": probe,
     "sync": sync,
     "export": export,
 }

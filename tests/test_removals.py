@@ -33,7 +33,10 @@ ALLOWED = {
     "driver/forecast.py forecast": (1, "a catalogue for a moment, in a folder of its own"),
     "driver/report.py report_on": (1, "a copy of a study for a moment, in a folder of its own"),
     "record/tracker.py _make_database": (1, "the new database that it has not finished, by its random name"),
-    "runs/folder.py RunFolder.reopen": (1, "the result of a run whose weights are gone, told in a line"),
+    "runs/folder.py RunFolder.reopen": (
+        1,
+        "the result of a run whose weights are gone, or that is scored by more probes, told in a line",
+    ),
     "storage/cache.py make_room": (1, "copies in our own cache, by their names with digests"),
     "storage/disk.py Disk.make_folder": (1, "folders that this call has made, where it fails, while they are empty"),
     "storage/disk.py Disk.remove": (1, "the file layer"),

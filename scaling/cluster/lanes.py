@@ -79,8 +79,9 @@ class Lanes:
         resources: Resources,
         scratch: Location,
         say: Callable[[str], None],
+        probes: Sequence[str] = (),
     ) -> None:
-        self._name = name
+        self._name, self._probes = name, tuple(probes)
         self.count, gpu = lane_count(resources, len(runs) - len(finished))
         self.group = Group(self.count, resources.group, gpu)
         self._scratch, self._say = scratch, say
@@ -182,6 +183,7 @@ class Lanes:
                 "lane": lane,
                 "folder": folder,
                 "resources": resources,
+                "probes": self._probes,
                 "known": [lines_from_outside(table) for table in tables()],
             },
             torch_config=LaneTorch(self._journal),
@@ -249,6 +251,7 @@ def work_lane(config: dict[str, Any]) -> None:
                 device=device,
                 progress=beat,
                 checkpoint_seconds=resources.checkpoint_seconds,
+                probes=config["probes"],
             )
         except InterruptedRunError:
             if rank == 0:

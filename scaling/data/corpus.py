@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from scaling.data import keyed
-from scaling.data.catalogue import check_audio_is_there, clip_table, ranked
+from scaling.data.catalogue import REJECTS, check_audio_is_there, clip_table, ranked
 from scaling.data.clip import Clip
 from scaling.data.columns import Cleaning, audio_place, batches
 from scaling.data.description import (
@@ -130,6 +130,35 @@ def _identity(corpus: Corpus) -> dict[str, Any]:
     if styled:
         fields["styled"] = styled
     return fields
+
+
+def open_tasks(tasks: str) -> Labelled:
+    """The labelled clips of a task file, or ("") those of the embedded corpus. Raises `StudyError`."""
+    return read_tasks(local(tasks)) if tasks else embedded_tasks(EMBEDDED_SEED)
+
+
+def lay_down_labelled(labelled: Labelled, folder: Location, formats: tuple[Format, ...] = (LOG_MEL,)) -> None:
+    """Lay down a store of labelled clips by itself, where there is none yet.
+
+    Raises `StudyError` where the folder holds something else, or the store of other tasks or in other formats.
+    """
+    check_free(folder)
+    rows = labelled.rows.sort("task", "id", "split", "label").write_csv().encode()
+    digest = _digest("labelled", labelled.root, rows)
+    there = read_store_file(folder)
+    if there is not None and there.description.digest != digest:
+        raise StudyError(f"the store in {folder} was made from other tasks: give another folder with --out")
+    if there is not None and not set(formats) <= set(there.description.formats):
+        raise not_held(folder, there.description.formats, formats)
+    if there is not None and is_complete(folder):
+        return
+    table = clip_table(labelled.clips).with_row_index("rank").with_columns(pl.col("rank").cast(pl.Int64))
+    if labelled.root != SYNTHETIC:
+        check_audio_is_there(table, labelled.root)
+        table = table.with_columns(seconds=pl.lit(None, pl.Float64))
+    taken_whole = Description(digest, len(table), 0, 0.0, LABELLED_SECONDS, formats=formats)
+    with begun(folder, taken_whole):
+        create_store(folder, table, pl.DataFrame(schema=REJECTS), taken_whole, task_files(labelled))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
 from scaling.data.store import Store
-from scaling.data.tasks.task import Labelled, Task
+from scaling.data.tasks.task import FOLD, Labelled, Task, each
+from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.storage.files import Location, json_text, read_json
 from scaling.storage.tables import read_parquet
@@ -48,6 +49,15 @@ class LabelledStore:
             some["place"].cast(pl.Int64).to_numpy(writable=True), some["id"].to_list(), some["label"].to_list()
         )
 
+    def folds(self, task: str) -> list[str]:
+        """The folds of a task, by name; none where it has splits."""
+        names = self.rows.filter(pl.col("task") == task)["split"].unique().sort().to_list()
+        return [name for name in names if name.startswith(FOLD)]
+
+    def captions(self, place: int) -> list[str]:
+        """The captions of a clip, normalized, each once."""
+        return list(dict.fromkeys(filter(None, map(normalized, self.store.captions(place)))))
+
     def label_matrix(self) -> tuple[dict[str, int], NDArray[np.int64]]:
         """For the supervised run: classes a task, and int64 [clips, tasks] of labels (-1 where a task does
         not know a clip)."""
@@ -64,7 +74,7 @@ class LabelledStore:
     def probed(self) -> NDArray[np.int64]:
         """The clips that some probe knows."""
         rows = self.rows.filter(pl.col("task").is_in([task.name for task in self.tasks]))
-        return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+        return rows["place"].unique().sort().cast(pl.Int64).to_numpy(writable=True)
 
     def supervised_places(self, split: str) -> NDArray[np.int64]:
         """The clips of a split that the supervised run knows."""
@@ -92,6 +102,11 @@ def check_tasks(folder: Location) -> None:
 
 
 def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: pl.DataFrame) -> str:
+    if folds := labelled.folds(task.name):
+        parts = [labelled.split(task.name, fold).labels for fold in folds]
+        if len(parts) < len(listed["split"].unique()) or min(len(set(part)) for part in parts) < 2:
+            return "a fold has no two usable clips of different labels left"
+        return ""
     train = labelled.split(task.name, "train")
     if task.kind == "recall":
         fewest = 2
@@ -106,6 +121,8 @@ def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: p
             return f"{usable} of its {len(some)} {split} clips can be used, and it takes {needed}{why}"
     if task.kind == "accuracy" and len(labels := set(train.labels)) < 2:
         return f"all of its {len(train.ids)} usable train clips are labelled {labels.pop()[:100]!r}"
+    if task.kind == "map" and not any(map(each, labelled.split(task.name, "test").labels)):
+        return "no usable test clip has a label"
     if task.kind == "recall" and not any(re.search(r"\w\w", label) for label in train.labels):
         return "the captions of its train clips have no word of two letters"
     return ""

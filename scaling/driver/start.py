@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -13,8 +13,11 @@ from scaling.data.batches import check_shares
 from scaling.data.corpus import Contents, Source, checked_store, ensure_catalogues, open_source
 from scaling.driver.display import Display
 from scaling.driver.identity import check_identity, check_places, identity, mark, output_folder
+from scaling.driver.references import read_references, with_references
 from scaling.driver.signals import Signals, StoppedError
+from scaling.driver.unprobed import with_probes
 from scaling.errors import StudyError, without_secrets
+from scaling.probes.options import named_probes
 from scaling.record.outage import UnreachableError
 from scaling.record.place import check_database, database_of, tracking_places
 from scaling.runs.folder import StudyFolder
@@ -40,13 +43,15 @@ SCORES, STAMP = "scores.parquet", "stamp.json"
 
 @dataclass(frozen=True)
 class Stamp:
-    """Of what a report was written: the largest size that there was, which runs were done, and by which source; and a
-    digest of where it was recorded."""
+    """Of what a report was written: the largest size that there was, which runs were done, by which source, and which
+    probes scored them; and a digest of where it was recorded."""
 
     available: int
     runs: dict[str, bool]
     source_hash: str
     tracking: str
+    probes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 class Start:
@@ -63,6 +68,7 @@ class Start:
         path = output_folder(study, options, self.source)
         self.folder = StudyFolder(path, None if options.store is None else absolute(options.store))
         self.tracking_uri, self.artifacts = tracking_places(options.tracking_uri, path)
+        self.references = read_references(options.references)
         self.stages: dict[str, float] = {}
 
     def work(self) -> int:
@@ -97,7 +103,8 @@ class Start:
                 tracker = beside.submit(self._opened_tracker, study_id)
                 self._start_ray()
                 self._check_cluster()
-                self.study = self.study.resolve(self._prepare())
+                study = self.study.resolve(self._prepare())
+                self.study = with_probes(study, self.folder, named_probes(self.options.probes))
             return self._grid_and_report(tracker.result())
 
     def _plan(self) -> int:
@@ -152,14 +159,17 @@ class Start:
             written = read_own(self.folder.report / STAMP, Stamp, "remove it, and the report is written anew")
         except FileNotFoundError:
             return None
-        resolved = self.study.resolve(written.available)
+        if not set(named_probes(self.options.probes)) <= set(written.probes):
+            return None
+        resolved = replace(self.study.resolve(written.available), probes=written.probes)
         return resolved if written == self._stamp(resolved, written.available) else None
 
     def _stamp(self, study: Study, available: int) -> Stamp:
         done = {run.name: self.folder.run(run.name).done for run in study.runs}
         # Nothing that a password could be guessed from.
         tracking = blake2b(without_secrets(self.tracking_uri).encode(), digest_size=8).hexdigest()
-        return Stamp(available, done, source_hash(), tracking)
+        references = tuple(digest for digest, _ in self.references)
+        return Stamp(available, done, source_hash(), tracking, study.probes, references)
 
     def _opened_tracker(self, study_id: str) -> Any:
         """One that has looked whether MLflow answers; if not, it will look again, and who uses it says so."""
@@ -211,7 +221,8 @@ class Start:
         with self._stage("report"):
             recorded = recorder.settle(done, entries)
             scores = io.BytesIO()
-            tracker.scores(self.study, self.folder).write_parquet(scores)
+            own = tracker.scores(self.study, self.folder)
+            with_references(own, [table for _, table in self.references]).write_parquet(scores)
             self._publish(SCORES, scores.getvalue())
             if any(cell.run in done and not cell.reference for cell in self.study.cells):
                 sizes = [size for size in self.study.sizes if isinstance(size, int) and size]

@@ -9,6 +9,7 @@ from scaling.driver.display import Display, clock
 from scaling.driver.identity import STARTS
 from scaling.driver.parents import reopened_parents
 from scaling.driver.signals import Signals
+from scaling.driver.unprobed import reopened_unprobed
 from scaling.errors import ClusterLostError
 from scaling.record.recorder import Recorder
 from scaling.runs.folder import StudyFolder
@@ -28,6 +29,9 @@ class Grid:
         self._study, self._display = study, display
         self._folder = folder.with_checkpoints(study.checkpoints)
         self._lanes: Lanes | None = None
+        again = reopened_unprobed(study, folder)
+        if again:
+            display.say(f"{len(again)} finished runs are scored again, by {', '.join(study.probes)}")
         for parent, cause in reopened_parents(study, folder).items():
             display.say(f"{parent} is done again, as others start from its weights: {cause}")
         results = folder.results(study.runs)
@@ -52,7 +56,16 @@ class Grid:
         began = time.monotonic()
         name = f"{self._study.name}-{self._study.preset}"
         scratch = self._folder.path / ".ray" / str(os.getpid())
-        lanes = Lanes(name, self._study.runs, self._finished, self._folder, resources, scratch, self._display.say)
+        lanes = Lanes(
+            name,
+            self._study.runs,
+            self._finished,
+            self._folder,
+            resources,
+            scratch,
+            self._display.say,
+            self._study.probes,
+        )
         self._lanes = lanes
         try:
             entries = self._watch(lanes, recorder, signals)

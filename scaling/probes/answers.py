@@ -1,16 +1,19 @@
 """What a probe says of a frozen encoder: scores with standard errors, and the answer to every test clip."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 import torch
 
 from scaling.data.labelled import LabelledStore, Split
 from scaling.data.tasks.task import Task
-from scaling.probes.linear import stderr_of_proportion
+from scaling.probes.frames import Frames
+from scaling.probes.measured import Measured
 from scaling.probes.retrieval import Retrieved
 from scaling.probes.score import Score
+from scaling.probes.work import Work
 
 PREDICTIONS = {
     "task": pl.String,
@@ -24,7 +27,8 @@ PREDICTIONS = {
 
 
 Answers = tuple[list[Score], pl.DataFrame]
-"""Scores, and a table with the columns of `PREDICTIONS`."""
+"""Scores, and a table with the columns of `PREDICTIONS`; `correct` is what a clip adds to the score, which is the mean
+(`measured.py`): 0 or 1 where it is one of right answers."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Subject:
     Attributes:
         embeddings: float32 [clips of the labelled store, width], mean frames.
         head: None where the objective has no joint space.
+        frames: all frames of these clips; None where no probe needs them.
+        work: where trainings of probes are kept, and what interrupts them.
         device: where probes compute.
     """
 
@@ -50,36 +56,45 @@ class Subject:
     embeddings: torch.Tensor
     head: Head | None
     device: torch.device
+    frames: Frames | None = None
+    work: Work = field(default_factory=Work)
 
 
-def answered(task: Task, test: Split, answers: list[str], note: str = "") -> Answers:
+def answered(task: Task, test: Split, answers: list[str], note: str = "", pooling: str = "mean") -> Answers:
     """The accuracy of one answer a test clip."""
     right = [float(answer == label) for answer, label in zip(answers, test.labels, strict=True)]
-    value, n = sum(right) / len(right), len(right)
-    table = pl.DataFrame({"clip": test.ids, "truth": test.labels, "answer": answers, "correct": right})
-    score = Score(task.name, task.domain, "mean", "accuracy", value, stderr_of_proportion(value, n), n, note)
-    return [score], _named(table, task.name, "mean", "accuracy")
+    return scored(task, pooling, "accuracy", Measured.mean(np.array(right)), test.ids, test.labels, answers, note)
 
 
 def retrieved(task: Task, pooling: str, outcome: tuple[Retrieved, Retrieved], note: str = "") -> Answers:
-    """Recalls both ways, and the rank of every query's answer."""
+    """Recalls both ways and mean average precision, and the rank of every query's answer."""
     scores, tables = [], []
     for direction in outcome:
-        recalls = direction.recalls()
-        scores += [Score(task.name, task.domain, pooling, r.metric, r.value, r.stderr, r.n, note) for r in recalls]
-        ranks = direction.ranks.cpu().numpy()
-        for recall in recalls:
-            k = int(recall.metric.rpartition("_")[2])
-            table = pl.DataFrame(
-                {
-                    "clip": list(direction.query_ids),
-                    "truth": [f"rank <= {k}"] * len(ranks),
-                    "answer": [f"rank {rank}" for rank in ranks],
-                    "correct": (ranks <= k).astype(float),
-                }
+        ranks = [f"rank {rank}" for rank in direction.ranks.tolist()]
+        for metric, found in direction.measured().items():
+            truth = f"rank <= {metric.rpartition('_')[2]}"
+            more, table = scored(
+                task, pooling, metric, found, list(direction.query_ids), [truth] * len(ranks), ranks, note
             )
-            tables.append(_named(table, task.name, pooling, recall.metric))
+            scores += more
+            tables.append(table)
     return scores, pl.concat(tables)
+
+
+def scored(
+    task: Task,
+    pooling: str,
+    metric: str,
+    found: Measured,
+    clips: list[str],
+    truths: list[str],
+    answers: list[str],
+    note: str = "",
+) -> Answers:
+    """One score, and what each clip adds to it."""
+    table = pl.DataFrame({"clip": clips, "truth": truths, "answer": answers, "correct": found.parts})
+    score = Score(task.name, task.domain, pooling, metric, found.value, found.stderr, len(clips), note)
+    return [score], _named(table, task.name, pooling, metric)
 
 
 def chosen(strength: float, on_edge: bool) -> str:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from scaling.data.feed import crop_frames, padded
 from scaling.data.store import Store
+from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
 from scaling.models.formats import Format, LogMel
 from scaling.models.pooling import masked_mean
+from scaling.probes.frames import FramesFile
 
 BATCH = 64
 LEAST = 5
@@ -36,12 +38,17 @@ def _windows(
 
 @torch.no_grad()
 def embed(
-    store: Store, places: NDArray[np.integer[Any]], encoder: Encoder, crop_seconds: float, device: torch.device
+    store: Store,
+    places: NDArray[np.integer[Any]],
+    encoder: Encoder,
+    crop_seconds: float,
+    device: torch.device,
+    kept: FramesFile | None = None,
 ) -> torch.Tensor:
     """The mean over all frames of each clip: float32 [clips of the store, width], on the CPU.
 
     A clip longer than `crop_seconds` is encoded window by window, as long as the encoder was trained on.
-    Clips that are not at `places` are NaN.
+    Clips that are not at `places` are NaN. `kept` takes all frames. Raises `StudyError` where they are not finite.
     """
     encoder.eval()
     frames_a_window = crop_frames(crop_seconds)
@@ -52,6 +59,8 @@ def embed(
         batch = padded(store, some, starts, frames_a_window, encoder.hears, gpu)
         features = batch["features"].to(device, non_blocking=True).float()
         frames, lengths = encoder(features, batch["lengths"].to(device, non_blocking=True))
+        if kept is not None:
+            kept.add(some, starts, frames, lengths)
         # They stay on the device until all are there: to wait for each would leave it idle in between.
         found.append((masked_mean(frames, lengths).float() * lengths[:, None], lengths))
         of.append(some)
@@ -61,4 +70,11 @@ def embed(
         vectors, lengths = (torch.cat(column).cpu() for column in zip(*found, strict=True))
         sums.index_add_(0, index, vectors)
         weights.index_add_(0, index, lengths.float())
-    return sums / weights[:, None]
+    means = sums / weights[:, None]
+    chosen = torch.from_numpy(np.array(places, np.int64))
+    if len(bad := chosen[~means[chosen].isfinite().all(1)]):
+        raise StudyError(
+            f"the encoder's output is not finite for {len(bad):,} of {len(chosen):,} clips, "
+            f"{store.clip_id(int(bad[0]))} among them: it cannot be probed"
+        )
+    return means

@@ -12,6 +12,6 @@ def head(task: Task, subject: Subject) -> Answers:
     if subject.head is None:
         return [], pl.DataFrame(schema=PREDICTIONS)
     test = subject.labelled.split(task.name, "test")
-    pool = Pool.of(test.ids, test.labels)
+    pool = Pool.of(test.ids, [subject.labelled.captions(place) for place in test.places.tolist()])
     outcome = retrieve(pool, subject.head.audio[test.places], subject.head.embed_captions(list(pool.captions)))
     return retrieved(task, "head", outcome)

@@ -14,9 +14,14 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
-from scaling.probes.linear import Standardizer, stderr_of_proportion
+from scaling.probes.logistic import Standardizer
+from scaling.probes.measured import Measured
 
 RECALL_AT: tuple[int, ...] = (1, 5, 10)
+PRECISE_AT = 10
+"""How many candidates average precision looks at."""
+_ROWS = 1024
+"""Queries that are sorted at once."""
 
 
 def text_features(train_captions: list[str], captions: list[str]) -> tuple[Tensor, Tensor]:
@@ -113,6 +118,23 @@ def ranks(similarity: Tensor, relevant: Tensor) -> Tensor:
     return 1 + ((similarity >= best) & ~relevant).sum(1)
 
 
+def average_precisions(similarity: Tensor, relevant: Tensor) -> Tensor:
+    """The average precision at `PRECISE_AT` of each query, float64 [q]: over its right candidates among the first so
+    many, the share of right ones up to each, summed and divided by how many could have been there. 0 to 1.
+
+    Arguments and ties as in `ranks`.
+    """
+    found = []
+    for some, right in zip(torch.split(similarity, _ROWS), torch.split(relevant, _ROWS), strict=True):
+        # Of equal similarities the wrong ones first: sorted by what is right, then, keeping that order, by similarity.
+        wrong_first = right.to(torch.uint8).argsort(dim=1, stable=True)
+        order = some.gather(1, wrong_first).argsort(dim=1, descending=True, stable=True)[:, :PRECISE_AT]
+        hits = right.gather(1, wrong_first.gather(1, order)).double()
+        precision = hits.cumsum(1) / torch.arange(1, hits.shape[1] + 1, device=hits.device)
+        found.append((hits * precision).sum(1) / right.sum(1).clamp(max=PRECISE_AT))
+    return torch.cat(found)
+
+
 def chance_recall(relevant: Tensor, k: int) -> float:
     """The expected recall at k of a random order of candidates, for relevant bool [q, c].
 
@@ -131,6 +153,10 @@ def chance_recall(relevant: Tensor, k: int) -> float:
 class Pool:
     """Clips and their captions as one retrieval task: n clips, u unique captions.
 
+    All captions of all clips are candidates and queries, as in WavCaps: a clip is as well found as the best of its
+    captions, and every caption asks for its clip. A caption that several clips carry is one candidate and one query,
+    right for each of them.
+
     clip_ids: n ids, each once.
     captions: the u captions, by first appearance.
     caption_ids: for each of these, the id of the first clip that carries it.
@@ -143,48 +169,42 @@ class Pool:
     relevant: Tensor
 
     @classmethod
-    def of(cls, clip_ids: Sequence[str], captions: Sequence[str]) -> "Pool":
-        """The pool of clips with one normalised caption each; captions count as equal if their text is.
+    def of(cls, clip_ids: Sequence[str], captions: Sequence[Sequence[str]]) -> "Pool":
+        """The pool of clips with their normalised captions; captions count as equal if their text is.
 
-        Raises ValueError if there is no clip, an id comes twice, or the lengths differ.
+        Raises ValueError if there is no clip, an id comes twice, the lengths differ, or a clip has no caption.
         """
-        if not clip_ids or len(clip_ids) != len(captions) or len(set(clip_ids)) != len(clip_ids):
-            raise ValueError("a pool needs clips with ids of their own and one caption each")
+        if not clip_ids or len(clip_ids) != len(captions) or len(set(clip_ids)) != len(clip_ids) or not all(captions):
+            raise ValueError("a pool needs clips with ids of their own and a caption each")
         first: dict[str, str] = {}
-        for clip_id, caption in zip(clip_ids, captions, strict=True):
-            first.setdefault(caption, clip_id)
+        for clip_id, some in zip(clip_ids, captions, strict=True):
+            for caption in some:
+                first.setdefault(caption, clip_id)
         place = {caption: i for i, caption in enumerate(first)}
-        carried = torch.tensor([place[caption] for caption in captions])
-        relevant = carried[:, None] == torch.arange(len(first))
+        relevant = torch.zeros(len(clip_ids), len(first), dtype=torch.bool)
+        for row, some in enumerate(captions):
+            relevant[row, [place[caption] for caption in some]] = True
         return cls(tuple(clip_ids), tuple(first), tuple(first.values()), relevant)
 
 
 @dataclass(frozen=True)
-class Recall:
-    """One score: metric is e.g. "a2t_recall_at_5", stderr binomial over its n queries."""
-
-    metric: str
-    value: float
-    stderr: float
-    n: int
-
-
-@dataclass(frozen=True)
 class Retrieved:
-    """One direction's outcome: for each query its id and the rank, int64 [q], of its best right answer."""
+    """One direction's outcome: for each query its id, the rank, int64 [q], of its best right answer, and its average
+    precision, float64 [q]."""
 
     direction: Literal["a2t", "t2a"]
     query_ids: tuple[str, ...]
     ranks: Tensor
+    precisions: Tensor
 
-    def recalls(self) -> list[Recall]:
-        """The share of queries answered within the first k, for each k of `RECALL_AT`."""
-        n = len(self.ranks)
-        scores = []
-        for k in RECALL_AT:
-            value = int((self.ranks <= k).sum()) / n
-            scores.append(Recall(f"{self.direction}_recall_at_{k}", value, stderr_of_proportion(value, n), n))
-        return scores
+    def measured(self) -> dict[str, Measured]:
+        """Each metric by its name: the share of queries answered within the first k, for each k of `RECALL_AT`, and
+        for captions as queries the mean of their average precisions."""
+        ranks = self.ranks.cpu().numpy()
+        found = {f"{self.direction}_recall_at_{k}": Measured.mean((ranks <= k).astype(float)) for k in RECALL_AT}
+        if self.direction == "t2a":
+            found[f"t2a_map_at_{PRECISE_AT}"] = Measured.mean(self.precisions.cpu().numpy())
+        return found
 
 
 def retrieve(pool: Pool, audio: Tensor, text: Tensor) -> tuple[Retrieved, Retrieved]:
@@ -206,8 +226,8 @@ def retrieve(pool: Pool, audio: Tensor, text: Tensor) -> tuple[Retrieved, Retrie
     cosine = (_unit(audio) @ _unit(text).T).round(decimals=9)
     relevant = pool.relevant.to(cosine.device)
     return (
-        Retrieved("a2t", pool.clip_ids, ranks(cosine, relevant)),
-        Retrieved("t2a", pool.caption_ids, ranks(cosine.T, relevant.T)),
+        Retrieved("a2t", pool.clip_ids, ranks(cosine, relevant), average_precisions(cosine, relevant)),
+        Retrieved("t2a", pool.caption_ids, ranks(cosine.T, relevant.T), average_precisions(cosine.T, relevant.T)),
     )
 
 

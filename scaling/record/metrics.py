@@ -19,7 +19,7 @@ DOMAINS_TAG, NOTES_TAG, REFERENCE_TAG = "scaling.domains", "scaling.notes", "sca
 ACCURACY = "accuracy"
 VIEW = "scores"
 """The key of the view that this project saves in every experiment, in the address of MLflow's page."""
-SHOWN = ("accuracy", "t2a_recall_at_10")
+SHOWN = ("accuracy", "map", "t2a_recall_at_10", "rouge_l_coco")
 
 
 def recorded_metrics(result: Result) -> dict[str, float]:
@@ -33,6 +33,8 @@ def recorded_metrics(result: Result) -> dict[str, float]:
     values |= {"clips": result.clips, "captions": result.captions, "hours": result.hours}
     values |= {score_key(score): score.value for score in result.scores}
     values |= {f"cost/{key}": value for key, value in asdict(result.cost).items() if isinstance(value, int | float)}
+    values |= {f"cost/seconds of probe {name}": seconds for name, seconds in result.probed.items()}
+    values |= {} if result.rank_me is None else {"rank_me": result.rank_me}
     values |= {beside(score_key(score), "stderr"): score.stderr for score in result.scores}
     values |= {beside(score_key(score), "n_test"): score.n_test for score in result.scores}
     return values

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from scaling.errors import StudyError, without_secrets
+from scaling.probes.options import PROBES
 from scaling.record.metrics import (
     VIEW,
     Record,
@@ -30,6 +31,7 @@ from scaling.record.metrics import (
 from scaling.record.outage import UnreachableError, reached
 from scaling.record.place import check_database, database_of
 from scaling.runs.folder import RunFolder, StudyFolder
+from scaling.runs.result import BORN_PROBES
 from scaling.storage.files import local_copy
 from scaling.study.run import Run, run_to_json
 from scaling.study.study import Cell, Study
@@ -56,7 +58,7 @@ class Tracker:
         self._client: Any = None
         self.experiment_id = ""
         self._ids: dict[str, str] = {}
-        self._done: set[str] = set()
+        self._done: dict[str, str] = {}
         self._forwarded: dict[str, int] = {}
         self._viewed = False
 
@@ -121,7 +123,7 @@ class Tracker:
         self._client = client
         known = list(self._mine())
         self._ids = {run.data.tags[RUN_TAG]: run.info.run_id for run in known}
-        self._done = {run.data.tags[RUN_TAG] for run in known if DONE_TAG in run.data.tags}
+        self._done = {run.data.tags[RUN_TAG]: run.data.tags[DONE_TAG] for run in known if DONE_TAG in run.data.tags}
 
     def _mine(self) -> Iterator[Any]:
         """The runs of this study that MLflow holds, with all that it holds of each: a request a page of them."""
@@ -177,16 +179,19 @@ class Tracker:
 
     def finish(self, run: Run, folder: RunFolder) -> None:
         """Record a finished run: learning curve, scores with standard errors, cost. Does nothing where that
-        was done."""
+        was done, and the run was not scored by more probes since."""
         from mlflow.entities import Metric, RunTag
 
-        if run.name in self._done:
+        result = folder.result()
+        mark = ",".join(name for name in PROBES if name in result.probed)
+        # What a run was scored by was not always in the tag.
+        if self._done.get(run.name) == mark or (self._done.get(run.name) == "yes" and mark == ",".join(BORN_PROBES)):
             return
         run_id = self._ids[run.name]
         # A driver may have died between making the MLflow run and describing it.
         self._log_parameters(run)
         self.forward(run, folder)
-        result, stamp = folder.result(), int(folder.done_at * 1000)
+        stamp = int(folder.done_at * 1000)
         metrics = [Metric(key, value, stamp, run.steps) for key, value in recorded_metrics(result).items()]
         for first in range(0, len(metrics), ENTRIES_A_BATCH):
             self.client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])
@@ -197,8 +202,8 @@ class Tracker:
         self.client.log_dict(run_id, run_to_json(run), "run.json")
         self.client.set_terminated(run_id)
         # Last of all: a run without the tag is recorded again, and MLflow keeps one of two equal metrics.
-        self.client.set_tag(run_id, DONE_TAG, "yes")
-        self._done.add(run.name)
+        self.client.set_tag(run_id, DONE_TAG, mark)
+        self._done[run.name] = mark
         if not self._viewed and result.scores:
             self._viewed = True
             self.client.set_experiment_tag(

@@ -1,6 +1,7 @@
 """What a lane does with a run: train, probe, write the result. Knows nothing of Ray or MLflow."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -20,18 +21,53 @@ from scaling.models.formats import heard_by
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
 from scaling.probes.embed import embed
-from scaling.probes.options import REFERENCES
+from scaling.probes.frames import FramesFile
+from scaling.probes.options import REFERENCES, named_probes, needs_frames
 from scaling.probes.probe import score
+from scaling.probes.rank_me import rank_me
+from scaling.probes.work import Work
 from scaling.runs.folder import RunFolder, StudyFolder
 from scaling.runs.provenance import commit, source_hash
 from scaling.runs.result import Machine, Result
 from scaling.storage.files import Location
 from scaling.study.run import Run
-from scaling.training.attempt import Attempt, Progress
+from scaling.training.attempt import Attempt, InterruptedRunError, Progress
 from scaling.training.cost import Cost
 from scaling.training.initialize import Sources, build, first_encoder, first_weights
 from scaling.training.loop import CHECKPOINT_SECONDS, train
 from scaling.training.measures import parameter_count
+
+ASK_SECONDS = 0.5
+"""How often a probe's training asks whether it is to stop."""
+
+
+class Probed:
+    """What is told of probing beside the scores: what each of the named probes took, in seconds, and the rank."""
+
+    def __init__(self, names: tuple[str, ...], work: Work) -> None:
+        self.names, self.work = names, work
+        # All of them, so that a probe without a task of its kind is known to be done.
+        self.seconds = dict.fromkeys(names, 0.0)
+        self.rank_me: float | None = None
+
+
+class _Asks:
+    """After steps of a probe's training: whether the run is to stop, and whether it is time to save."""
+
+    def __init__(self, run: Run, progress: Progress, checkpoint_seconds: float) -> None:
+        self.run, self.progress, self.seconds = run, progress, checkpoint_seconds
+        self.asked = self.saved = time.monotonic()
+
+    def __call__(self, save: Callable[[], None]) -> None:
+        now = time.monotonic()
+        if now - self.asked > ASK_SECONDS:
+            self.asked = now
+            if self.progress(self.run.steps, 0.0):
+                save()
+                raise InterruptedRunError(self.run.name)
+        if now - self.saved > self.seconds:
+            save()
+            self.saved = time.monotonic()
 
 
 @lru_cache(maxsize=1)
@@ -47,8 +83,10 @@ def perform(
     device: torch.device,
     progress: Progress = lambda step, rate: False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    probes: Sequence[str] = (),
 ) -> Result | None:
-    """Do one run of the study in `folder` and leave its result in the attempt's folder.
+    """Do one run of the study in `folder` and leave its result in the attempt's folder; `probes` are the names of those
+    that score it, without any the default ones.
 
     Every worker of a group calls this; the first one probes, writes and returns the result.
     """
@@ -77,7 +115,9 @@ def perform(
     encoder = _encoder(run, store, module)
     if module is None and encoder is not None:
         cost = replace(cost, encoder_parameters=parameter_count(encoder))
-    scores, predictions = _scores(run, folder, encoder, module, device)
+    asks = _Asks(run, progress, checkpoint_seconds)
+    probed = Probed(tuple(probes or named_probes()), Work(attempt.folder / "probes", asks, attempt.still_ours))
+    scores, predictions = _scores(run, folder, encoder, module, device, probed)
     result = Result(
         run=run,
         clips=len(places),
@@ -96,6 +136,8 @@ def perform(
         store=store.description.fingerprint,
         source_hash=source_hash(),
         commit=commit(),
+        probed=probed.seconds,
+        rank_me=probed.rank_me,
     )
     RunFolder(attempt.folder).finish(attempt, result, predictions)
     return result
@@ -153,18 +195,28 @@ def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None
 
 
 def _scores(
-    run: Run, folder: StudyFolder, encoder: Encoder | None, module: Objective | None, device: torch.device
+    run: Run,
+    folder: StudyFolder,
+    encoder: Encoder | None,
+    module: Objective | None,
+    device: torch.device,
+    probed: Probed,
 ) -> Answers:
     store, labelled = stores(folder.store)
     if encoder is None:
-        answers: Answers = REFERENCES.builder_of(run.encoder)(labelled, device)
+        answers: Answers = REFERENCES.builder_of(run.encoder)(labelled, device, probed.names)
         return answers
-    embeddings = embed(labelled.store, labelled.probed, encoder.to(device), run.data.crop_seconds, device)
+    began = time.monotonic()
+    kept = FramesFile(encoder.width) if needs_frames(probed.names) else None
+    embeddings = embed(labelled.store, labelled.probed, encoder.to(device), run.data.crop_seconds, device, kept)
+    frames = None if kept is None else kept.frames(len(labelled.store))
+    probed.seconds["embedding"] = time.monotonic() - began
+    probed.rank_me = rank_me(embeddings[labelled.probed])
     head = None
     if isinstance(module, JointSpace):
         vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
         head = _head(module, run.objective.max_tokens, vocabulary, embeddings, device)
-    return score(Subject(labelled, embeddings, head, device))
+    return score(Subject(labelled, embeddings, head, device, frames, probed.work), probed.names, probed.seconds)
 
 
 @torch.no_grad()

@@ -1,7 +1,8 @@
 """What came of a run."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -9,6 +10,9 @@ from scaling.known import read_fields
 from scaling.probes.score import Score
 from scaling.study.run import Run, run_from_json, run_to_json
 from scaling.training.cost import Cost
+
+BORN_PROBES = ("logistic", "ridge", "head")
+"""What runs were scored by when their results did not say it yet."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class ResultFile(TypedDict):
     store: str
     source_hash: str
     commit: str
+    probed: NotRequired[dict[str, float]]
+    rank_me: NotRequired[float | None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Result:
         training_seconds, probe_seconds: of the attempt that finished it.
         store: the fingerprint of the store that it read.
         source_hash, commit: of the code (`provenance`).
+        probed: the probes that it was scored by, and what each took, in seconds.
+        rank_me: of the encoder's mean frames of the probed clips (`probes.rank_me`); None for what is no encoder.
     """
 
     run: Run
@@ -66,11 +74,13 @@ class Result:
     store: str
     source_hash: str
     commit: str
+    probed: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(BORN_PROBES, 0.0))
+    rank_me: float | None = None
 
     @property
     def mean_accuracy(self) -> float | None:
-        """The mean over the classification tasks, if it was probed on any."""
-        values = [score.value for score in self.scores if score.metric == "accuracy"]
+        """The mean over the classification tasks by mean frames, if it was probed on any."""
+        values = [score.value for score in self.scores if (score.pooling, score.metric) == ("mean", "accuracy")]
         return sum(values) / len(values) if values else None
 
     @property
@@ -94,6 +104,8 @@ class Result:
             "store": self.store,
             "source_hash": self.source_hash,
             "commit": self.commit,
+            "probed": dict(self.probed),
+            "rank_me": self.rank_me,
         }
 
     @classmethod
@@ -115,4 +127,6 @@ class Result:
             described["store"],
             described["source_hash"],
             described["commit"],
+            described.get("probed", dict.fromkeys(BORN_PROBES, 0.0)),
+            described.get("rank_me"),
         )

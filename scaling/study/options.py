@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from scaling.errors import StudyError, without_secrets
+from scaling.probes.options import named_probes
 from scaling.study.resources import Resources
 from scaling.study.study import Corpus
 
@@ -46,6 +47,11 @@ class Options:
     theirs, or an id or a file's name a line."""
     weights: Annotated[tuple[str, ...], default("1 each", "SOURCE=W")] = ()
     """Sources that stand W times as dense as others in small subsets, until their clips run out."""
+    probes: tuple[str, ...] = ("default",)
+    """What frozen encoders are scored by: names of probes, default (what takes little of a small run's time) or all.
+    Runs that are done already are scored again without being trained again."""
+    references: Annotated[tuple[str, ...], default("none", "PATH")] = ()
+    """Tables (scores.parquet) that scaling probe has left, as further reference lines."""
     min_seconds: float = 1.0
     """Clips shorter than this are rejected."""
     max_seconds: float = 60.0
@@ -86,6 +92,7 @@ class Options:
                     raise StudyError(f"{option} {value}: it must be at least {least}")
                 if isinstance(value, int | float) and value > MOST:
                     raise StudyError(f"{option} {str(value)[:30]}: it must be at most {MOST}")
+        named_probes(self.probes)
         if not self.seeds:
             raise StudyError("--seeds needs at least one seed")
         if not 0 < self.min_seconds <= self.max_seconds <= LONGEST_SECONDS:

@@ -137,6 +137,7 @@ class Study:
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     assumed: Assumed | None = None
     rates: tuple[Rate, ...] = ()
+    probes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `StudyError` where a run would stand in two arms, which could then not be told apart, or cannot be; and

@@ -21,7 +21,9 @@ def test_answers_are_right_or_wrong_clip_by_clip() -> None:
 
 
 def test_the_rank_of_every_query_stands_behind_each_recall() -> None:
-    ways = tuple(Retrieved(way, ("x", "y"), torch.tensor([1, 7])) for way in ("a2t", "t2a"))
+    ways = tuple(
+        Retrieved(way, ("x", "y"), torch.tensor([1, 7]), torch.tensor([1.0, 1 / 7]).double()) for way in ("a2t", "t2a")
+    )
     scores, table = retrieved(Task("captions", "environment", "recall"), "mean", ways)  # type: ignore[arg-type]
     assert {score.metric: score.value for score in scores if score.metric.startswith("a2t")} == {
         "a2t_recall_at_1": 0.5,
@@ -29,7 +31,7 @@ def test_the_rank_of_every_query_stands_behind_each_recall() -> None:
         "a2t_recall_at_10": 1.0,
     }
     assert table.schema == PREDICTIONS
-    assert len(table) == 2 * 3 * 2
+    assert len(table) == (3 + 4) * 2
     assert set(table["answer"]) == {"rank 1", "rank 7"}
 
 

@@ -1,80 +1,19 @@
-"""The linear probe against scikit-learn, and its promises one by one."""
+"""The linear probe: its promises one by one."""
 
 import math
 
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from torch import Tensor
+from points import clusters
 
-from scaling.probes import linear
 from scaling.probes.linear import (
     FOLDS,
     L2_GRID,
-    Logistic,
-    Standardizer,
-    logistic_path,
     logistic_probe,
     stderr_of_proportion,
     stratified_folds,
 )
-
-
-def clusters(n: int, d: int, classes: int, noise: float, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Labelled points around class means, in a rotated basis whose spectrum falls as 1/k."""
-    generator = torch.Generator().manual_seed(seed)
-    means = torch.randn(classes, d, generator=torch.Generator().manual_seed(99))
-    basis = torch.linalg.qr(torch.randn(d, d, generator=torch.Generator().manual_seed(98)))[0]
-    y = torch.randint(0, classes, (n,), generator=generator)
-    x = means[y] + noise * torch.randn(n, d, generator=generator)
-    return (x / torch.arange(1, d + 1)) @ basis + 0.3, y
-
-
-def objective(model: Logistic, x: Tensor, y: Tensor) -> float:
-    return float(torch.nn.functional.nll_loss(model(x), y) + 0.5 * model.l2 * model.weight.square().sum())
-
-
-# The line search compares losses: a gradient much below the root of their rounding (1.5e-8) cannot be asked for.
-@pytest.mark.parametrize(("tolerance", "tight_from"), [(None, 0.1), (3e-8, 0.0)])
-@pytest.mark.parametrize(("n", "d", "classes"), [(300, 20, 5), (120, 30, 2), (60, 90, 4)])
-def test_agrees_with_scikit_learn_along_the_whole_path(
-    n: int, d: int, classes: int, tolerance: float | None, tight_from: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As shipped, in objective and answers; in coefficients too where curvature ties them to the gradient.
-
-    With the gradient driven down further the coefficients agree at every strength: it is the same optimum.
-    """
-    if tolerance is not None:
-        monkeypatch.setattr(linear, "_GRADIENT_TOLERANCE", tolerance)
-    x, y = clusters(n, d, classes, noise=2.0)
-    standardize = Standardizer.fit(x)
-    x, unseen = standardize(x), standardize(clusters(200, d, classes, noise=2.0, seed=1)[0])
-    for model in logistic_path(x, y, classes, L2_GRID):
-        # Of two classes scikit-learn fits one logit z with |w|^2 / 2; two logits of z / 2 pay half of that.
-        c = (2 if classes == 2 else 1) / (n * model.l2)
-        reference = LogisticRegression(C=c, solver="lbfgs", tol=1e-10, max_iter=100_000)
-        reference.fit(x.numpy(), y.numpy())
-        coef, bias = torch.from_numpy(reference.coef_.T), torch.from_numpy(reference.intercept_)
-        if classes == 2:
-            coef, bias = torch.cat([-coef, coef], 1) / 2, torch.cat([-bias, bias]) / 2
-        expected = Logistic(coef, bias - bias.mean(), model.l2, True)
-        assert model.converged
-        assert objective(model, x, y) == pytest.approx(objective(expected, x, y), abs=1e-6)
-        first, second = expected(unseen).topk(2).values.T
-        sure = first - second > 0.05
-        assert sure.any() or model.l2 >= 1
-        assert torch.equal(model(unseen).argmax(1)[sure], expected(unseen).argmax(1)[sure])
-        if model.l2 >= tight_from:
-            torch.testing.assert_close(model.weight, expected.weight, atol=1e-3, rtol=0)
-            torch.testing.assert_close(model.bias, expected.bias, atol=1e-3, rtol=0)
-
-
-def test_a_strength_reached_by_the_path_is_that_fitted_alone() -> None:
-    x, y = clusters(200, 16, 4, noise=2.0)
-    x = Standardizer.fit(x)(x)
-    warm = logistic_path(x, y, 4, L2_GRID)[5]
-    cold = logistic_path(x, y, 4, [L2_GRID[5]])[0]
-    torch.testing.assert_close(warm.weight, cold.weight, atol=1e-3, rtol=0)
+from scaling.probes.logistic import Standardizer, logistic_path
 
 
 def test_separable_data_are_answered_without_error() -> None:

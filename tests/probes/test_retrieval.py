@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
 from torch import Tensor
 
-from scaling.probes.retrieval import RECALL_AT, Pool, chance_recall, ranks, retrieve, ridge_map, text_features
+from scaling.probes.retrieval import (
+    RECALL_AT,
+    Pool,
+    average_precisions,
+    chance_recall,
+    ranks,
+    retrieve,
+    ridge_map,
+    text_features,
+)
 
 GRID = [10.0**e for e in range(-4, 4)]
 
@@ -158,9 +167,10 @@ def test_chance_is_the_ratio_of_binomials(n: int, data: st.DataObject) -> None:
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> tuple[list[str], list[str], Tensor, Tensor]:
-    """Few captions over many clips, and vectors of few values."""
-    captions = draw(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=25))
+def pools(draw: st.DrawFn) -> tuple[list[str], list[list[str]], Tensor, Tensor]:
+    """Few captions over many clips, one to three each, and vectors of few values."""
+    some = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=3, unique=True)
+    captions = draw(st.lists(some, min_size=1, max_size=25))
     coordinate = st.sampled_from([-1.0, 0.0, 1.0, 2.0])
 
     def vectors(n: int) -> Tensor:
@@ -168,14 +178,22 @@ def pools(draw: st.DrawFn) -> tuple[list[str], list[str], Tensor, Tensor]:
         return torch.tensor(draw(rows))
 
     ids = [f"clip-{i}" for i in range(len(captions))]
-    return ids, captions, vectors(len(captions)), vectors(len(set(captions)))
+    return ids, captions, vectors(len(captions)), vectors(len(set().union(*captions)))
+
+
+def precision_by_hand(similarity: list[float], relevant: list[bool]) -> float:
+    """At 10, wrong ones first among equals."""
+    order = sorted(zip(similarity, relevant, strict=True), key=lambda each: (-each[0], each[1]))[:10]
+    hits = [right for _, right in order]
+    shares = [sum(hits[: place + 1]) / (place + 1) for place, right in enumerate(hits) if right]
+    return sum(shares) / min(sum(relevant), 10)
 
 
 @settings(deadline=None)
 @given(pools())
-def test_recalls_are_those_counted_by_hand(case: tuple[list[str], list[str], Tensor, Tensor]) -> None:
+def test_metrics_are_those_counted_by_hand(case: tuple[list[str], list[list[str]], Tensor, Tensor]) -> None:
     ids, captions, audio, text = case
-    unique = list(dict.fromkeys(captions))
+    unique = list(dict.fromkeys(caption for some in captions for caption in some))
 
     def cosine(i: int, j: int) -> float:
         a, t = audio[i].tolist(), text[j].tolist()
@@ -183,42 +201,60 @@ def test_recalls_are_those_counted_by_hand(case: tuple[list[str], list[str], Ten
         return round(math.fsum(p * q for p, q in zip(a, t, strict=True)) / length, 6) if length else 0.0
 
     clips = range(len(ids))
-    a2t = [rank_by_hand([cosine(i, j) for j in range(len(unique))], [c == captions[i] for c in unique]) for i in clips]
-    t2a = [rank_by_hand([cosine(i, j) for i in clips], [captions[i] == c for i in clips]) for j, c in enumerate(unique)]
+    a2t = [([cosine(i, j) for j in range(len(unique))], [c in captions[i] for c in unique]) for i in clips]
+    t2a = [([cosine(i, j) for i in clips], [c in captions[i] for i in clips]) for j, c in enumerate(unique)]
     both = retrieve(Pool.of(ids, captions), audio, text)
     assert both[0].query_ids == tuple(ids)
-    assert both[1].query_ids == tuple(ids[captions.index(c)] for c in unique)
-    for found, direction, expected in zip(both, ("a2t", "t2a"), (a2t, t2a), strict=True):
+    for found, direction, queries in zip(both, ("a2t", "t2a"), (a2t, t2a), strict=True):
+        expected = [rank_by_hand(*query) for query in queries]
         assert found.ranks.tolist() == expected
-        for score, k in zip(found.recalls(), RECALL_AT, strict=True):
+        assert found.precisions.tolist() == pytest.approx([precision_by_hand(*query) for query in queries])
+        for k in RECALL_AT:
             n, hits = len(expected), sum(rank <= k for rank in expected)
-            assert score.metric == f"{direction}_recall_at_{k}"
-            assert (score.value, score.n) == (hits / n, n)
+            score = found.measured()[f"{direction}_recall_at_{k}"]
+            assert score.value == pytest.approx(hits / n)
             assert score.stderr == pytest.approx(math.sqrt(hits * (n - hits) / n**3))
 
 
+def test_average_precision_counts_from_the_best_and_never_exceeds_one() -> None:
+    # The simulated case of a public toolkit that forgot to sort ranks: five right ones among the first ten.
+    relevant = torch.zeros(1, 50, dtype=torch.bool)
+    relevant[0, [9, 0, 4, 30, 2]] = True
+    similarity = -torch.arange(50.0)[None]
+    expected = (1 / 1 + 2 / 3 + 3 / 5 + 4 / 10) / 5
+    assert average_precisions(similarity, relevant).tolist() == pytest.approx([expected])
+    assert average_precisions(relevant.double(), relevant).tolist() == [1.0]
+    # Queries without a hit count as well: one of four finds its clip, at the third place.
+    eye = torch.eye(4, 20, dtype=torch.bool)
+    places = torch.full((4, 20), 0.0)
+    places[0, :3] = torch.tensor([1.0, 3.0, 2.0])
+    places[1:, 4:] = 1.0
+    assert average_precisions(places, eye).mean() == pytest.approx(1 / 3 / 4)
+
+
 def test_the_metrics_have_the_names_that_scores_are_kept_under() -> None:
-    both = retrieve(Pool.of(["x", "y"], ["a", "b"]), torch.eye(2), torch.eye(2))
-    assert [score.metric for found in both for score in found.recalls()] == [
+    both = retrieve(Pool.of(["x", "y"], [["a"], ["b"]]), torch.eye(2), torch.eye(2))
+    assert [metric for found in both for metric in found.measured()] == [
         "a2t_recall_at_1",
         "a2t_recall_at_5",
         "a2t_recall_at_10",
         "t2a_recall_at_1",
         "t2a_recall_at_5",
         "t2a_recall_at_10",
+        "t2a_map_at_10",
     ]
 
 
 def test_a_pool_knows_which_clips_share_a_caption() -> None:
-    pool = Pool.of(["x", "y", "z"], ["rain", "dog", "rain"])
-    assert pool.captions == ("rain", "dog")
-    assert pool.caption_ids == ("x", "y")
-    assert pool.relevant.tolist() == [[True, False], [False, True], [True, False]]
+    pool = Pool.of(["x", "y", "z"], [["rain", "storm"], ["dog"], ["rain"]])
+    assert pool.captions == ("rain", "storm", "dog")
+    assert pool.caption_ids == ("x", "x", "y")
+    assert pool.relevant.tolist() == [[True, True, False], [False, False, True], [True, False, False]]
 
 
 def test_a_collapsed_encoder_earns_nothing() -> None:
     """Equal vectors tie although float sums of different blocks differ in their last bits."""
-    pool = Pool.of([str(i) for i in range(301)], [f"caption {i}" for i in range(301)])
+    pool = Pool.of([str(i) for i in range(301)], [[f"caption {i}"] for i in range(301)])
     point = normal(1, 257)
     a2t, t2a = retrieve(pool, point.expand(301, -1), normal(301, 257, seed=1))
     assert t2a.ranks.tolist() == [301] * 301
@@ -229,22 +265,24 @@ def test_a_collapsed_encoder_earns_nothing() -> None:
 def test_the_length_of_vectors_and_the_order_of_clips_do_not_matter() -> None:
     ids, captions = [str(i) for i in range(40)], [f"caption {i % 15}" for i in range(40)]
     audio, text = normal(40, 8), normal(15, 8, seed=1)
-    pool = Pool.of(ids, captions)
+    pool = Pool.of(ids, [[c] for c in captions])
     plain = retrieve(pool, audio, text)
     longer = retrieve(pool, audio * torch.arange(1, 41)[:, None], text * 1e-6)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(2)).tolist()
-    other = Pool.of([ids[i] for i in order], [captions[i] for i in order])
+    other = Pool.of([ids[i] for i in order], [[captions[i]] for i in order])
     moved = retrieve(other, audio[order], text[[pool.captions.index(c) for c in other.captions]])
     for a, b, c in zip(plain, longer, moved, strict=True):
         assert torch.equal(a.ranks, b.ranks)
-        assert a.recalls() == b.recalls() == c.recalls()
+        for metric, score in a.measured().items():
+            assert score.value == pytest.approx(b.measured()[metric].value)
+            assert score.value == pytest.approx(c.measured()[metric].value)
 
 
 def test_a_pool_refuses_what_does_not_fit() -> None:
-    for ids, captions in (([], []), (["x"], ["a", "b"]), (["x", "x"], ["a", "b"])):
+    for ids, captions in (([], []), (["x"], [["a"], ["b"]]), (["x", "x"], [["a"], ["b"]]), (["x"], [[]])):
         with pytest.raises(ValueError, match="ids of their own"):
             Pool.of(ids, captions)
-    pool = Pool.of(["x", "y"], ["a", "a"])
+    pool = Pool.of(["x", "y"], [["a"], ["a"]])
     with pytest.raises(ValueError, match="do not fit"):
         retrieve(pool, torch.ones(2, 3), torch.ones(2, 3))
     with pytest.raises(ValueError, match="finite"):

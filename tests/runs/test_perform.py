@@ -12,14 +12,14 @@ from public_models import write_public
 from tiny import ENCODER, tiny_run, tiny_store
 
 from scaling.errors import StudyError
-from scaling.probes.options import ChanceOptions, LogMelOptions
+from scaling.probes.options import ChanceOptions, LogMelOptions, named_probes
 from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform
 from scaling.runs.result import Result
 from scaling.storage.tables import read_parquet
 from scaling.study.run import Run, with_fields
 from scaling.study.texts import named_text, with_text
-from scaling.training.attempt import Attempt
+from scaling.training.attempt import Attempt, InterruptedRunError
 from scaling.training.checkpoint import WEIGHTS, latest_checkpoint, read_tensors
 from scaling.training.initialize import build, read_weights
 
@@ -127,6 +127,41 @@ def test_references_are_scored_without_training(folder: StudyFolder, encoder: ob
     assert (result.clips, result.cost.samples_seen, result.cost.encoder_parameters) == (0, 0, parameters)
     assert poolings(result) == {("pitch", "mean"), ("retrieval", "mean")}
     assert latest_checkpoint(folder.run(run.name).path) is None
+
+
+def test_a_finished_run_is_scored_by_more_probes_without_being_trained_again(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+):
+    for module in ("attention", "text_side"):
+        monkeypatch.setattr(f"scaling.probes.{module}.FEWEST_STEPS", 5)
+        monkeypatch.setattr(f"scaling.probes.{module}.PASSES", 1)
+    run = tiny_run(steps=3, seed=7)
+    before = done(run, folder)
+    assert set(before.probed) == {*named_probes(), "embedding"}
+    assert 1 <= (before.rank_me or 0) <= ENCODER.width
+    attempt = Attempt(folder.run(run.name).path)
+    attempt.claim()
+    folder.run(run.name).reopen()
+    asked: list[int] = []
+
+    def stop(step: int, rate: float) -> bool:
+        asked.append(step)
+        return len(asked) > 1
+
+    monkeypatch.setattr("scaling.runs.perform.ASK_SECONDS", 0.0)
+    # Asked to stop while a probe trains, it stops; the next attempt goes on.
+    with pytest.raises(InterruptedRunError):
+        perform(run, folder, attempt, device=torch.device("cpu"), progress=stop, probes=named_probes(("all",)))
+    after = perform(run, folder, attempt, device=torch.device("cpu"), probes=named_probes(("all",)))
+    assert after is not None
+    assert replace(after.cost, wall_seconds=before.cost.wall_seconds) == before.cost
+    assert set(before.scores) < set(after.scores)
+    assert poolings(after) - poolings(before) == {
+        ("pitch", "attention"),
+        ("retrieval", "text"),
+        *(("captioning", pooling) for pooling in ("text", "text-greedy", "text-shuffled")),
+    }
+    assert folder.run(run.name).result() == after
 
 
 def test_the_same_run_again_has_the_same_scores(folder: StudyFolder, tmp_path: Path):

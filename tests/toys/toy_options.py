@@ -50,7 +50,7 @@ class WordsOptions:
 class NearestOptions:
     """The label whose mean is nearest."""
 
-    kind: ClassVar[TaskKind] = "accuracy"
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("accuracy",)
 
 
 LINES = {

@@ -14,8 +14,8 @@ from scaling.analysis.curves.pool import FEWEST, Pool
 from scaling.analysis.curves.replicate import Replicates, replicate
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import headline
 from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.rows import primary
 
 ONE_SEED = "with one seed the noise of seeds is unknown"
 
@@ -104,7 +104,7 @@ def averages(draws: Draws, design: Design, costs: Mapping[Arm, Mapping[float, fl
     Args:
         costs: where curves run along what the runs cost, each arm's cost by its place on the axis.
     """
-    main = draws.cells.filter(primary())
+    main = headline(draws.cells)
     if design.x.scale == "nominal":
         return Averages({}, 0, "nothing", None)
     cells = {arm: main.filter(arm.rows()) for arm in arms(main, design)}

@@ -25,7 +25,8 @@ class Claim:
         arm, other: the levels, as in the scores (of a second axis in words: "3.2 M parameters"), or the arm's name and
             "". Several arms of which the same is said are joined by "; ".
         held: what both share, in words.
-        scope: the tasks: "all tasks", a domain, "classification", "retrieval", or one task.
+        scope: the tasks: "all tasks" (of one axis of evaluation, `metrics.headline`), a domain of these, "retrieval",
+            "captioning" or "audio-language", or one task.
         at: the place on the axis that is spoken of, or (optimum over two axes) the compute in flops; None where the
             whole axis is.
         sentence: the answer in plain words, with its numbers.

@@ -22,8 +22,9 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import primary
 from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.rows import primary, trained
+from scaling.analysis.scores.rows import trained
 from scaling.analysis.scores.words import place, power, thousands, two_digits
 
 Unit = Literal["flops", "samples_seen"]

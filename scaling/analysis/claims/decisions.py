@@ -18,8 +18,8 @@ from scaling.analysis.curves.observed import LEVEL, Interval
 from scaling.analysis.curves.replicate import seed_noise
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import primary
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, RESAMPLES, Draws
-from scaling.analysis.scores.rows import primary
 from scaling.analysis.scores.words import Value, place, plain
 
 MOST = 500

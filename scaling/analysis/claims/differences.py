@@ -9,8 +9,9 @@ import polars as pl
 from scaling.analysis.claims.claim import ALL_TASKS
 from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.curves.fit import Floats, interval
+from scaling.analysis.scores.metrics import evaluation_axis, headline, primary
 from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.rows import MEASURE, domains, is_retrieval, primary
+from scaling.analysis.scores.rows import MEASURE, domains, is_retrieval
 
 PAIR = ["factor", "arm", "other", "held"]
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -20,6 +21,14 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "runs": pl.List(pl.String),
 }
 
+KINDS = {
+    "classification": evaluation_axis() == "classification",
+    "retrieval": is_retrieval(),
+    "captioning": (evaluation_axis() == "audio-language") & ~is_retrieval(),
+    "audio-language": evaluation_axis() == "audio-language",
+}
+"""Averages beside those of all tasks: of what is not in the first axis of evaluation."""
+
 
 @dataclass(frozen=True)
 class Differences:
@@ -28,9 +37,9 @@ class Differences:
     Attributes:
         table: one row a pair of arms, scope and place on the axis, with columns factor (the column of the scores that
             differs), arm, other (its levels in words), held (what both share), kind ("task" | "average"), scope (the
-            task, or "all tasks", a domain, "classification", "retrieval"), domain, pooling, metric, n_tasks,
-            n_seeds, error_arm, error_other, difference (shares, not points), low, high (level `fit.LEVEL`),
-            probability (that `arm` is better), runs (sorted), x and row.
+            task, or "all tasks", a domain, or one of `KINDS`), domain, pooling, metric, n_tasks, n_seeds, error_arm,
+            error_other, difference (shares, not points), low, high (level `fit.LEVEL`), probability (that `arm` is
+            better), runs (sorted), x and row.
         arm_draws, other_draws: the two errors of a row, resampled together, (resamples,); of the rows of all tasks.
     """
 
@@ -50,7 +59,8 @@ def better(draws: Floats) -> float:
 def differences(draws: Draws, compared: list[Pair]) -> Differences:
     """Every paired difference, by task and averaged.
 
-    Averages run over the tasks' primary metrics, each task with equal weight; a task counts at a size only
+    Averages run over the tasks' primary metrics within one axis of evaluation, each task with equal weight: "all tasks"
+    and domains over the first axis (`metrics.headline`), and the others have their own. A task counts at a size only
     where both arms have predictions for it. Errors are 1 - value without the rule for zero errors, which only
     logarithms need.
     """
@@ -77,20 +87,24 @@ def _of_pair(pair: pl.DataFrame, errors: Floats) -> list[tuple[dict[str, object]
     for row in pair.iter_rows(named=True):
         scope = {"kind": "task", "scope": row["task"], **{key: row[key] for key in MEASURE[1:]}}
         found.append(_of_tasks(scope, [row], errors))
-    main = pair.filter(primary())
-    scopes: list[tuple[str, pl.Expr]] = [(ALL_TASKS, pl.lit(True))]
+    main, first = pair.filter(primary()), headline(pair)
+    others = main.join(first, on="row", how="anti")
     named = domains(main)
-    scopes += [(domain, pl.col("domain") == domain) for domain in named]
-    # A domain that is called as a kind of task is keeps its name: one average a name.
-    kinds = {"classification": ~is_retrieval(), "retrieval": is_retrieval()}
-    scopes += [(kind, where) for kind, where in kinds.items() if kind not in named]
+    scopes: list[tuple[str, pl.DataFrame]] = [(ALL_TASKS, first)]
+    scopes += [(domain, first.filter(pl.col("domain") == domain)) for domain in domains(first)]
+    for name, where in KINDS.items():
+        # A domain that is called as a kind of task is keeps its name: one average a name.
+        if name not in named:
+            scopes.append((name, others.filter(where)))
     for place in main["x"].unique().sort():
-        for name, where in scopes:
-            tasks = main.filter(where, pl.col("x") == place).rows(named=True)
+        told: list[list[int]] = []
+        for name, table in scopes:
+            tasks = table.filter(pl.col("x") == place).rows(named=True)
             known = [row for row in tasks if np.isfinite(errors[[row["row"], row["row_other"]]]).all()]
             scope = {"kind": "average", "scope": name, "domain": name, "pooling": "mean", "metric": "primary"}
-            # Part of the tasks that is all of them would say the same again.
-            if tasks and (name == ALL_TASKS or len(tasks) < main.filter(pl.col("x") == place).height):
+            # The same tasks would say the same again.
+            if tasks and (mine := [row["row"] for row in tasks]) not in told:
+                told.append(mine)
                 found.append(_of_tasks(scope, known or tasks, errors))
     return found
 

@@ -27,7 +27,7 @@ from scaling.analysis.curves.crossover import needed
 from scaling.analysis.curves.fit import LEVEL, Floats, interval
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Axis
-from scaling.analysis.scores.rows import primary
+from scaling.analysis.scores.metrics import headline, primary
 from scaling.analysis.scores.words import place, plain, sized, thousands, unit
 
 Row = dict[str, Any]
@@ -238,7 +238,7 @@ def _gains(known: Evidence) -> list[Claim]:
     found: list[Claim] = []
     if axis.scale == "nominal":
         return found
-    cells = draws.cells.filter(primary())
+    cells = headline(draws.cells)
     for arm in arms(cells, known.design):
         mine = cells.filter(arm.rows())
         sizes = mine["x"].unique().sort().to_list()

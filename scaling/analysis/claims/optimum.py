@@ -11,8 +11,8 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL, NOWHERE, Interval, interval
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Axis, Design
+from scaling.analysis.scores.metrics import headline
 from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.rows import primary
 from scaling.analysis.scores.words import Value, place, plain, unit
 
 
@@ -67,7 +67,7 @@ def values(draws: Draws, design: Design) -> list[Values]:
     """Every arm of a study along a nominal axis, in the order in which arms are shown; none along another axis."""
     if design.x.scale != "nominal":
         return []
-    main = draws.cells.filter(primary())
+    main = headline(draws.cells)
     cells = {arm: main.filter(arm.rows()) for arm in arms(main, design)}
     common = set(main["task"])
     for mine in cells.values():

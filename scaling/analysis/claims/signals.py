@@ -19,8 +19,8 @@ from scaling.analysis.curves.forms import Floats
 from scaling.analysis.curves.observed import LEVEL, Interval, interval
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import headline, primary
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, RESAMPLES, Draws
-from scaling.analysis.scores.rows import primary
 from scaling.analysis.scores.words import place
 
 _MOST_ARMS = 60  # of more the noise's covariance is large
@@ -178,12 +178,12 @@ class Weighed:
 
 
 def weighed(draws: Draws, found: list[Signal], compared: list[Pair], design: Design) -> list[Weighed]:
-    """Every pair of two levels of a factor, over the tasks that both arms have at their largest common size; none where
-    no task tells arms apart or there is but one."""
+    """Every pair of two levels of a factor, over the tasks of one axis of evaluation (`metrics.headline`) that both
+    arms have at their largest common size; none where no task tells arms apart or there is but one."""
     weights = {one.task: one.weight for one in found}
     if len(weights) < 2 or not any(weights.values()):
         return []
-    main = draws.cells.filter(primary())
+    main = headline(draws.cells)
     told, second = [], [axis.column for axis in design.axes[1:]]
     for pair in compared:
         if pair.factor in second:

@@ -19,8 +19,9 @@ from scaling.analysis.curves.link import FEWEST, FORMS, Form, Link, fit_link
 from scaling.analysis.curves.observed import LEVEL, Interval, interval
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import primary
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, RESAMPLES, Draws
-from scaling.analysis.scores.rows import primary, references, trained
+from scaling.analysis.scores.rows import references, trained
 from scaling.analysis.scores.words import place, unit
 
 Forecast = tuple[float, Interval]

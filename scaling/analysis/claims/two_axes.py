@@ -13,8 +13,9 @@ from scaling.analysis.curves.repetition import Repetition, fit_repetition
 from scaling.analysis.curves.surface import Surface, fit_surface
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Axis, Design
+from scaling.analysis.scores.metrics import headline
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, Draws
-from scaling.analysis.scores.rows import primary, trained
+from scaling.analysis.scores.rows import trained
 
 _CLIPS, _SEEN = "clips", "samples_seen"
 _OFF = 2.0  # times the noise of resamples: a law that is further off is not the truth
@@ -90,7 +91,7 @@ def planes(draws: Draws, scores: pl.DataFrame, design: Design) -> list[Plane]:
     if len(design.axes) != 2 or any(axis.scale == "nominal" for axis in design.axes):
         return []
     second = design.axes[1]
-    main = draws.cells.filter(primary()).with_columns(pl.col("x").alias("first"), pl.col(second.column).alias("second"))
+    main = headline(draws.cells).with_columns(pl.col("x").alias("first"), pl.col(second.column).alias("second"))
     # Places in one row, so that both axes are averaged and resampled as one is.
     places = main.select("first", "second").unique().sort("first", "second").with_row_index("place")
     main = main.join(places, on=["first", "second"], maintain_order="left").with_columns(x=pl.col("place"))

@@ -22,7 +22,8 @@ from scaling.analysis.plan.cost import Cost
 from scaling.analysis.plan.grid import refuse_noise
 from scaling.analysis.scores.arms import arm_columns, arms
 from scaling.analysis.scores.design import Axis, Design
-from scaling.analysis.scores.rows import by_size, primary, trained
+from scaling.analysis.scores.metrics import headline
+from scaling.analysis.scores.rows import by_size, trained
 from scaling.errors import StudyError
 
 Question = Literal["crossover", "exponents"]
@@ -74,7 +75,8 @@ class Candidate:
 
 
 def so_far(scores: pl.DataFrame, design: Design) -> SoFar:
-    """Errors averaged over all tasks' primary metrics, a run each; runs that lack a task are left out.
+    """Errors averaged over the tasks of one axis of evaluation (`metrics.headline`), a run each; runs that
+    lack a task are left out.
 
     Raises:
         StudyError: mixed protocols, an axis without laws, or fewer than two arms with three sizes.
@@ -82,7 +84,7 @@ def so_far(scores: pl.DataFrame, design: Design) -> SoFar:
     if design.x.scale == "nominal":
         raise StudyError(f"no law holds along {design.x.name}, so none can tell what a next run would bring")
     by_size(scores, design)  # refuses mixed protocols
-    rows, columns = trained(scores, design).filter(primary()), arm_columns(design)
+    rows, columns = headline(trained(scores, design)), arm_columns(design)
     n = rows["task"].n_unique()
     runs = rows.group_by(*columns, "x", "seed").agg(
         pl.col("error").mean(), pl.col("samples_seen").mean().alias("samples"), pl.col("flops").mean(),

@@ -30,7 +30,8 @@ from scaling.analysis.report.panels import (
 )
 from scaling.analysis.scores.arms import arm_columns
 from scaling.analysis.scores.design import Design
-from scaling.analysis.scores.rows import by_size, primary, references, tasks, trained
+from scaling.analysis.scores.metrics import headline, primary
+from scaling.analysis.scores.rows import by_size, references, tasks, trained
 from scaling.analysis.scores.words import capital, metric_name
 
 _BESIDE = 40  # letters beside a panel
@@ -150,7 +151,7 @@ def crossover(contrast: Contrast, found: list[Twins], looks: Looks, design: Desi
     for axes, two in zip(grid, found, strict=True):
         draw_crossover(axes, two, contrast.series(two.pair), looks, design.x)
     figure.supxlabel(f"{drawn(design.x.name)} (dashed: beyond the data)", fontsize=9.5)
-    figure.supylabel("error, mean of all tasks", fontsize=9.5)
+    figure.supylabel("error, mean of tasks", fontsize=9.5)
     return figure
 
 
@@ -158,12 +159,12 @@ def summary(known: Evidence, looks: Looks) -> Figure:
     """The study at a glance: average error by size, then a panel for each of the first two levels, averaged over all
     tasks; `MOST_PANELS` panels at most."""
     design = known.design
-    cells = by_size(known.scores, design).filter(primary())
+    cells = headline(by_size(known.scores, design))
     rows = known.differences.table.filter(pl.col("kind") == "average", pl.col("scope") == ALL_TASKS)
     found = contrasts(known.pairs)[: MOST_PANELS - 1]
     figure, grid = panels_of(1 + len(found), 3.45, 0.75)
     axis = along(cells, design)
-    shown = _averages(grid[0], cells, references(known.scores).filter(primary()), looks, axis, design)
+    shown = _averages(grid[0], cells, headline(references(known.scores)), looks, axis, design)
     for axes, contrast in zip(grid[1:], found, strict=True):
         draw_differences(axes, contrast.rows(rows), axis, looks.series(contrast))
         title(axes, capital(contrast.name))

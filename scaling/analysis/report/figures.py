@@ -20,7 +20,8 @@ from scaling.analysis.report.drawings import (
 from scaling.analysis.report.look import MOST_ARMS, Looks
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
 from scaling.analysis.scores.arms import arms
-from scaling.analysis.scores.rows import domains, primary, tasks, trained
+from scaling.analysis.scores.metrics import AXES, evaluation_axis, primary
+from scaling.analysis.scores.rows import domains, tasks, trained
 from scaling.analysis.scores.words import capital, factor_name, tenfold
 
 _SLUG = 120  # bytes of a file's name
@@ -56,14 +57,21 @@ def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
 def _summary(known: Evidence, looks: Looks) -> Named:
     each = "value" if known.design.x.scale == "nominal" else "size"
     caption = (
-        f"Averages over all tasks. Left: error at each {each} (lower is better). Right: what one arm gains over the "
+        f"{_averages(known)}. Left: error at each {each} (lower is better). Right: what one arm gains over the "
         f"other, in points of error, with {_LEVEL} intervals; above 0 it is better."
     )
     if not known.pairs:
-        caption = f"Error at each {each}, averaged over all tasks (lower is better)."
+        caption = f"{_averages(known)}: error at each {each} (lower is better)."
     caption += _others([one.name for one in contrasts(known.pairs)], MOST_PANELS - 1, "differences.csv")
     caption += _others(_names(known), MOST_ARMS, "curves.csv")
     return Named("summary", caption, summary(known, looks))
+
+
+def _averages(known: Evidence) -> str:
+    """What the summary is over: no average runs across axes of evaluation."""
+    main = known.draws.cells.filter(primary())
+    axes = [axis for axis in AXES if not main.filter(evaluation_axis() == axis).is_empty()]
+    return "Averages over all tasks" if len(axes) < 2 else f"Averages over the {axes[0]} tasks"
 
 
 def _asked(known: Evidence) -> list[Named]:
@@ -85,7 +93,7 @@ def _asked(known: Evidence) -> list[Named]:
         )
         return [Named("surface", caption + undrawn, sizes_and_data(planes[:_MOST]))]
     if known.values:
-        caption = f"Error at each value of {design.x.name}, averaged over all tasks, with {_LEVEL} intervals."
+        caption = f"Error at each value of {design.x.name}, averages over tasks, with {_LEVEL} intervals."
         caption += _others([one.arm.name for one in known.values], MOST_PANELS, "claims.json")
         return [Named("best-value", caption, best_values(known.values[:MOST_PANELS], design.x))]
     return []

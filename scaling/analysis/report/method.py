@@ -4,8 +4,8 @@ import polars as pl
 
 from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.scores.design import Axis
+from scaling.analysis.scores.metrics import primary
 from scaling.analysis.scores.resamples import FIT_RESAMPLES, RESAMPLES
-from scaling.analysis.scores.rows import primary
 from scaling.analysis.scores.words import unit
 
 

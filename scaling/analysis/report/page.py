@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 from importlib import resources
+from statistics import NormalDist
 from typing import Any
 
 import jinja2
@@ -25,10 +26,12 @@ from scaling.analysis.report.rates import rates_said
 from scaling.analysis.report.trade_table import trade_tables
 from scaling.analysis.scores.arms import arms, constants
 from scaling.analysis.scores.design import Design
-from scaling.analysis.scores.rows import notes, primary, references, tasks, trained
+from scaling.analysis.scores.metrics import AXES, evaluation_axis, primary
+from scaling.analysis.scores.rows import notes, references, reported, tasks, trained
 from scaling.analysis.scores.words import Value, factor_name, metric_name, place, plain, thousands, unit
 
 Row = dict[str, Any]
+_NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ def content(
         ],
         "answers": _answers(claims, design),
         "further": further(known, claims),
-        "errors": _errors(known, sizes),
+        "errors": [_errors(known, sizes, axis) for axis in _axes(known)],
+        "reported": _reported(known, sizes),
         "scopes": _scopes(known),
         "trades": trade_tables(trades(draws, design), design),
         "curves": _curves(table),
@@ -116,8 +120,7 @@ def content(
         "gaps": left_out.lacking(scores, design),
         "unmatched": left_out.unmatched(draws),
         "zeros": left_out.zeros(draws.cells, design),
-        "measures": ", ".join(metric_name(m) for m in runs.filter(primary())["metric"].unique().sort()),
-        "figures": [
+                "figures": [
             {"name": one.name, "caption": one.caption, "data": base64.b64encode(one.png).decode(),
              "share": round(one.width / widest, 3)}
             for one in pictures
@@ -135,9 +138,15 @@ def _answers(claims: list[Claim], design: Design) -> list[tuple[str, list[Row]]]
     return list(found.items())
 
 
-def _errors(known: Evidence, sizes: list[Value]) -> list[Row]:
-    """Average error of every arm by size, then the references."""
-    main = known.draws.cells.filter(primary())
+def _axes(known: Evidence) -> list[str]:
+    """The axes of evaluation that the study has, in the order in which they are shown."""
+    there = known.draws.cells.filter(primary()).select(evaluation_axis().alias("axis"))["axis"].unique().to_list()
+    return [axis for axis in AXES if axis in there]
+
+
+def _errors(known: Evidence, sizes: list[Value], axis: str) -> Row:
+    """Average error of every arm by size on one axis of evaluation, then the references."""
+    main = known.draws.cells.filter(primary(), evaluation_axis() == axis)
     n = main["task"].n_unique()
     rows: list[Row] = []
     for arm in arms(main, known.design):
@@ -147,7 +156,7 @@ def _errors(known: Evidence, sizes: list[Value]) -> list[Row]:
             here = mine.filter(pl.col("x") == size)["raw"]
             values.append(percent(float(np.mean(here.to_numpy()))) if len(here) == n else "–")
         rows.append({"name": arm.name, "values": values})
-    levels = references(known.scores).filter(primary()).group_by("reference")
+    levels = references(known.scores).filter(primary(), evaluation_axis() == axis).group_by("reference")
     seen = {
         name: (error, kinds)
         for name, error, kinds, tasks in levels.agg(pl.col("error").mean(), pl.col("kinds").max(), pl.len()).rows()
@@ -155,7 +164,28 @@ def _errors(known: Evidence, sizes: list[Value]) -> list[Row]:
     }
     for name in ordered_references(set(seen)):
         rows.append({"name": reference_name(name, seen[name][1]), "level": percent(seen[name][0])})
-    return rows
+    measures = ", ".join(metric_name(metric) for metric in main["metric"].unique().sort())
+    return {"axis": axis, "n": n, "measures": measures, "rows": rows}
+
+
+def _reported(known: Evidence, sizes: list[Value]) -> list[Row]:
+    """Metrics that no curve is fitted to: the mean over seeds by size, and its interval from test clips and seeds."""
+    scores, design = reported(known.scores), known.design
+    rows: list[Row] = []
+    scores = scores.with_columns(pl.col(design.x.column).alias("x"))
+    spread = pl.col("value").var().fill_null(0) / pl.len() + pl.col("stderr").fill_null(0).pow(2).mean()
+    for arm in arms(scores, design) if not scores.is_empty() else []:
+        mine = scores.filter(arm.rows()).group_by("task", "pooling", "metric", "x")
+        table = mine.agg(pl.col("value").mean(), spread.sqrt().alias("stderr")).sort("task", "metric", "pooling")
+        for (task, metric, pooling), part in table.group_by("task", "metric", "pooling", maintain_order=True):
+            there = {x: (value, stderr) for x, value, stderr in part.select("x", "value", "stderr").iter_rows()}
+            cells = []
+            for size in sizes:
+                value, stderr = there.get(size, (None, 0.0))
+                cells.append("–" if value is None else f"{value:.3f} ± {_NORMAL * stderr:.3f}")
+            told = f"{task}, {metric_name(metric)}" + ("" if pooling == "text" else f", {pooling}")
+            rows.append({"task": told, "arm": arm.name, "values": cells})
+    return sorted(rows, key=lambda row: row["task"])
 
 
 def _scopes(known: Evidence) -> Row:

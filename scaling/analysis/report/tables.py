@@ -8,7 +8,8 @@ from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report.escapes import latex
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.design import Axis, Design
-from scaling.analysis.scores.rows import gaps, primary, tasks
+from scaling.analysis.scores.metrics import primary
+from scaling.analysis.scores.rows import gaps, tasks
 from scaling.analysis.scores.schema import Columns
 from scaling.analysis.scores.words import Value, capital, metric_name, unit
 

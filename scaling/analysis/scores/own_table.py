@@ -9,8 +9,9 @@ import polars.selectors as cs
 from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.csv_file import read_csv
 from scaling.analysis.scores.design import LONGEST, Axis, Design, Factor, is_reserved
+from scaling.analysis.scores.metrics import primary
 from scaling.analysis.scores.parquet_file import read_parquet
-from scaling.analysis.scores.rows import is_retrieval, primary, trained
+from scaling.analysis.scores.rows import is_retrieval, reported, trained
 from scaling.analysis.scores.schema import AMOUNTS, FIXED, schema
 from scaling.analysis.scores.study_table import checked
 from scaling.analysis.scores.words import factor_name
@@ -171,6 +172,12 @@ def _has_names(cells: pl.Series) -> bool:
 def _refuse_unseen(scores: pl.DataFrame, design: Design, path: Path) -> None:
     """Raise `StudyError` where there is no curve to draw, or a task that no figure would show."""
     rows = trained(scores, design)
+    if not (lawless := reported(scores)).is_empty():
+        metric, task = lawless.select("metric", "task").row(0)
+        raise StudyError(
+            f"{path}: task {task} is scored by {metric}, which declares no error that a curve could be fitted to: "
+            "give rouge_l_coco, or leave these rows out"
+        )
     sizes = rows["x"].unique()
     if len(sizes) < 2:
         have = f"all runs have {sizes[0]} {design.x.unit}" if len(sizes) else "every score is a reference's"
@@ -180,7 +187,8 @@ def _refuse_unseen(scores: pl.DataFrame, design: Design, path: Path) -> None:
         task, pooling, metric = unseen.select("task", "pooling", "metric").row(0)
         raise StudyError(
             f"{path}: task {task} has only pooling {pooling}, metric {metric}: figures and averages show pooling mean, "
-            "and of recalls at k t2a_recall_at_10; rename the one that you want to be shown"
+            "of recalls at k t2a_recall_at_10, and of captions rouge_l_coco under pooling text; rename the one that "
+            "you want to be shown"
         )
 
 

@@ -130,7 +130,8 @@ def _resample_clips(rows: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Floa
                 clip_set = names[np.frombuffer(common, dtype=np.int64)].to_list()
                 counts[common] = _counts("\n".join(clip_set), stacked.shape[1])
             correct, n = counts[common] @ stacked[..., 0].T, counts[common] @ stacked[..., 1].T
-            errors[list(matched)] = (1 - correct / n).T
+            # Influences may carry a metric that is no mean over clips a little beyond its range.
+            errors[list(matched)] = np.clip(1 - correct / n, 0, 1).T
     return errors, sorted((run, task, reason) for (run, task), reason in unmatched.items())
 
 

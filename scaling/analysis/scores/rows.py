@@ -4,6 +4,7 @@ import polars as pl
 
 from scaling.analysis.scores.arms import arm_columns, arms
 from scaling.analysis.scores.design import Design
+from scaling.analysis.scores.metrics import evaluation_axis, has_error, primary
 from scaling.errors import StudyError
 
 ALL_TASKS = "all tasks"  # what an average is called: no task and no domain may be
@@ -17,13 +18,14 @@ def keys(design: Design) -> list[str]:
 
 
 def used(scores: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are not excluded, with `error` (0 to 1) and `zero` (no error was seen).
+    """The rows that are not excluded and whose metric declares an error, with `error` (0 to 1) and `zero` (no error was
+    seen).
 
     Zero errors among n count as ½/(n+1): the logarithm of the error has to exist, and a perfect score on few
     clips must not look like a law's floor.
     """
     zero = pl.col("value") >= 1.0
-    return scores.filter(~pl.col("excluded")).with_columns(
+    return scores.filter(~pl.col("excluded"), has_error()).with_columns(
         pl.when(zero).then(0.5 / (pl.col("n_test") + 1.0)).otherwise(1 - pl.col("value")).alias("error"),
         zero.alias("zero"),
     )
@@ -110,27 +112,19 @@ def _refuse_mixed_protocols(rows: pl.DataFrame, design: Design) -> None:
             )
 
 
-def primary() -> pl.Expr:
-    """Which rows the figures and averages show: one metric a task (others are in the tables).
-
-    Retrieval is text→audio recall@10 through the ridge map, the one rule that every objective can be scored by.
-    """
-    recall = pl.col("metric").str.contains("_recall_at_")
-    return (pl.col("pooling") == "mean") & (~recall | (pl.col("metric") == "t2a_recall_at_10"))
-
-
 def is_retrieval() -> pl.Expr:
     """Whether a row's metric is a retrieval metric."""
     return pl.col("metric").str.contains("_recall_at_")
 
 
 def tasks(table: pl.DataFrame) -> list[tuple[str, str]]:
-    """(task, domain) in the order in which tasks are shown: by domain, then probes, then retrieval, by name."""
-    rows = table.filter(primary()).select("task", "domain", is_retrieval().alias("retrieval")).unique().rows()
+    """(task, domain) in the order in which tasks are shown: by domain, then by axis of evaluation, by name."""
+    later = evaluation_axis() != "classification"
+    rows = table.filter(primary()).select("task", "domain", later.alias("later")).unique().rows()
 
     def order(row: tuple[str, str, bool]) -> tuple[int, str, bool, str]:
-        task, domain, retrieval = row
-        return (_DOMAINS.index(domain) if domain in _DOMAINS else len(_DOMAINS)), domain, retrieval, task
+        task, domain, later = row
+        return (_DOMAINS.index(domain) if domain in _DOMAINS else len(_DOMAINS)), domain, later, task
 
     return [(task, domain) for task, domain, _ in sorted(rows, key=order)]
 
@@ -138,6 +132,11 @@ def tasks(table: pl.DataFrame) -> list[tuple[str, str]]:
 def domains(table: pl.DataFrame) -> list[str]:
     """The domains of the table's tasks, in the order in which they are shown."""
     return list(dict.fromkeys(domain for _, domain in tasks(table)))
+
+
+def reported(scores: pl.DataFrame) -> pl.DataFrame:
+    """The rows of runs under study whose metric declares no error: no curve is fitted to them."""
+    return scores.filter(~pl.col("excluded"), ~has_error(), pl.col("reference") == "")
 
 
 def notes(scores: pl.DataFrame) -> pl.DataFrame:

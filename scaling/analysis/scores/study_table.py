@@ -11,6 +11,7 @@ from scaling.analysis.curves.forms import MAGNITUDES
 from scaling.analysis.scores.arms import arm_columns
 from scaling.analysis.scores.cells import conform, refuse
 from scaling.analysis.scores.design import Design, read_design
+from scaling.analysis.scores.metrics import bounds, has_error, of_clips
 from scaling.analysis.scores.parquet_file import read_parquet
 from scaling.analysis.scores.rows import ALL_TASKS, keys, trained, used
 from scaling.analysis.scores.schema import AMOUNTS, LATER, Columns, schema
@@ -85,8 +86,10 @@ def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
             table = conform(_parquet(path, cure), PREDICTIONS, path)
         except FileNotFoundError:
             continue
-        if not table.select(pl.col("correct").is_between(0, 1).fill_null(False).all()).item():
-            raise damaged(path, "an answer that is not from 0 to 1", cure)
+        low, high = bounds()
+        shares = pl.col("correct").is_between(low, high) | ~of_clips()
+        if not table.select((shares & pl.col("correct").is_finite()).fill_null(False).all()).item():
+            raise damaged(path, "an answer that is not from 0 to 1, or not in its metric's range", cure)
         tables.append(table.select(pl.lit(run).alias("run"), *PREDICTIONS))
     empty = pl.DataFrame(schema={"run": pl.String, **PREDICTIONS})
     return pl.concat(tables) if tables else empty
@@ -131,16 +134,20 @@ def _wrong(design: Design) -> dict[str, pl.Expr]:
     words = pl.col("metric").str.to_lowercase().str.split("_").list
     value = pl.col("value")
     low, high = MAGNITUDES
+    lowest, highest = bounds()
     found = {
         "metric of which less is better (give 1 - value, under another name)": words.eval(
             pl.element().is_in(_LESS_IS_BETTER)
         ).list.any(),
-        "value outside 0 to 1 (percentages: divide by 100)": ~value.is_between(0, 1) | value.is_null(),
+        "value outside 0 to 1 (percentages: divide by 100), or outside its metric's range": ~value.is_between(
+            lowest, highest
+        )
+        | value.is_null(),
         "stderr outside 0 to 1 (it is that of the value; leave it empty where it is not known)": ~pl.col(
             "stderr"
-        ).is_between(0, 1),
+        ).is_between(0, highest),
         "n_test below 1 (leave it empty where it is not known)": pl.col("n_test") < 1,
-        "no error seen, and no n_test to say among how many": (value >= 1) & pl.col("n_test").is_null(),
+        "no error seen, and no n_test to say among how many": (value >= 1) & has_error() & pl.col("n_test").is_null(),
         "clips below 1 for a trained run": (pl.col("clips") < 1) & studied,
         "no run, task or metric": pl.any_horizontal(pl.col("run", "task", "metric").fill_null("") == ""),
         "no seed": pl.col("seed").is_null(),

@@ -6,6 +6,11 @@ from scaling.analysis.scores.design import Axis
 
 Value = str | int | float
 
+_NAMES = {
+    "map": "mAP", "roc_auc": "ROC-AUC", "t2a_map_at_10": "mAP@10 text→audio", "rouge_l": "ROUGE-L",
+    "rouge_l_coco": "ROUGE-L (COCO)", "cider_d": "CIDEr-D", **{f"bleu_{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)},
+}  # fmt: skip
+
 
 def capital(text: str) -> str:
     """Text with a capital at its start, and names left as they are."""
@@ -63,7 +68,7 @@ def metric_name(metric: str) -> str:
     """A metric's name as people say it: `a2t_recall_at_1` is "recall@1 audio→text"."""
     way, _, k = metric.partition("_recall_at_")
     ways = {"a2t": "audio→text", "t2a": "text→audio"}
-    return f"recall@{k} {ways[way]}" if way in ways else metric.replace("_", " ")
+    return f"recall@{k} {ways[way]}" if way in ways else _NAMES.get(metric, metric.replace("_", " "))
 
 
 def factor_name(name: str) -> str:

@@ -1,8 +1,9 @@
-"""Probe tasks: labelled clips with fixed splits, and which task knows which clip.
+"""Probe tasks: labelled clips with fixed splits or folds, and which task knows which clip.
 
 Clips with captions also make one retrieval task a domain.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,18 +13,21 @@ from scaling.data.clip import Clip
 from scaling.data.tokenizer import normalized
 
 SPLITS = ("test", "val", "train")
-RETRIEVAL = "retrieval"
+FOLD = "fold "
+"""Before the name of a fold, in a split's place: its clips are tested on once, and trained on otherwise."""
+RETRIEVAL, CAPTIONING = "retrieval", "captioning"
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip) or "recall"
-    (a caption a clip)."""
+    """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
+    a clip, or none) or "recall" (captions). `note` is what a reader of its scores must know of its splits."""
 
     name: str
     domain: str
     kind: str = "accuracy"
     supervised: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Labelled:
     """All labelled clips of a study.
 
     `clips` holds each recording once, test clips first (of two that play the same samples the test clip
-    stays); `rows` says which task knows which clip: task, id, split, label. `root` is what the clips' paths
-    are relative to.
+    stays); `rows` says which task knows which clip: task, id, split (of `SPLITS`, or a fold), label
+    (`several` where there may be more than one). `root` is what the clips' paths are relative to.
     """
 
     tasks: tuple[Task, ...]
@@ -49,14 +53,26 @@ class Labelled:
     def supervised(self) -> tuple[Task, ...]:
         """The tasks that the supervised run learns: those marked so, else every classification task."""
         marked = tuple(task for task in self.tasks if task.supervised)
-        return marked or tuple(task for task in self.tasks if task.kind == "accuracy")
+        folded = set(self.rows.filter(pl.col("split").str.starts_with(FOLD))["task"])
+        return marked or tuple(task for task in self.tasks if task.kind == "accuracy" and task.name not in folded)
 
     def held_out_ids(self) -> set[str]:
         """The clips that pretraining must never see: those of any task's test or validation split."""
-        return set(self.rows.filter(pl.col("split").is_in(["test", "val"]))["id"])
+        return set(self.rows.filter(pl.col("split") != "train")["id"])
 
 
 Row = tuple[str, str, str, str]
+
+
+def several(labels: list[str]) -> str:
+    """Several labels of a clip as one text."""
+    return json.dumps(sorted(set(labels)), ensure_ascii=False)
+
+
+def each(text: str) -> list[str]:
+    """The labels that `several` was given."""
+    found: list[str] = json.loads(text)
+    return found
 
 
 def labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: str) -> Labelled:
@@ -74,7 +90,8 @@ def _order(rows: Iterable[Row]) -> dict[str, int]:
     """Each clip's split as a number of `SPLITS`: the one furthest from training where tasks disagree."""
     order: dict[str, int] = {}
     for _, clip_id, split, _ in rows:
-        order[clip_id] = min(order.get(clip_id, len(SPLITS)), SPLITS.index(split))
+        place = 0 if split.startswith(FOLD) else SPLITS.index(split)
+        order[clip_id] = min(order.get(clip_id, len(SPLITS)), place)
     return order
 
 
@@ -84,7 +101,10 @@ def _retrieval_rows(tasks: list[Task], clips: dict[str, Clip], rows: pl.DataFram
     captioned = {clip.id: normalized(clip.captions[0]) for clip in clips.values() if clip.captions}
     found = [
         (f"{RETRIEVAL}-{clips[clip_id].domain}", clip_id, SPLITS[split], captioned[clip_id])
-        for clip_id, split in _order(row for row in rows.iter_rows() if row[0] in probed).items()
+        # Captions have no folds.
+        for clip_id, split in _order(
+            row for row in rows.iter_rows() if row[0] in probed and not row[2].startswith(FOLD)
+        ).items()
         if captioned.get(clip_id)
     ]
     return pl.DataFrame(found, schema=rows.schema, orient="row")

@@ -7,8 +7,11 @@
                                # label is empty is not the task's
     audio = "esc10"            # what `file` is relative to
     label = "label"
-    metric = "accuracy"
+    metric = "accuracy"        # or "map": several labels a clip, separated by commas (or separator = ";"), or none
     supervised = false         # true: what the supervised run learns; not a probe
+    group = "speaker"          # optional: a column; no group may be in two splits
+    folds = "fold"             # instead of splits: the column that names each clip's fold
+    folds = 5                  # or how many to make, by group
 
 Paths are relative to the file. Clips with a `caption` (or `captions`, a JSON list) also make one retrieval
 task a domain.
@@ -20,6 +23,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,8 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from scaling.data.clip import Clip, bad_name, flaw
-from scaling.data.tasks.task import RETRIEVAL, SPLITS, Labelled, Row, Task, labelled
+from scaling.data.tasks.splits import split_up
+from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
 
 LARGEST = 2**20
@@ -59,8 +64,9 @@ def read_tasks(path: Path) -> Labelled:
         task = _task(entry, path)
         if task.name in {other.name for other in tasks}:
             raise StudyError(f"{path} names two tasks {task.name}")
-        tasks.append(task)
-        for clip, split, label in _labelled_clips(entry, task, path):
+        table, note = split_up(_table(entry, task, path), entry, task, path)
+        tasks.append(replace(task, note=note))
+        for clip, split, label in _labelled_clips(table, entry, task, path):
             clips.setdefault(clip.id, clip)
             rows.append((task.name, clip.id, split, label))
     return labelled(tasks, clips, rows, str(path.parent))
@@ -91,18 +97,26 @@ def _task(entry: dict[str, Any], path: Path) -> Task:
                 f"task {entry['name'][:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
                 "(at most 100 of them)"
             )
-    if entry["name"].startswith(RETRIEVAL):
-        raise StudyError(f"task {entry['name']} in {path}: names that begin with {RETRIEVAL} are the project's own")
-    if entry["metric"] != "accuracy":
+    for own in (RETRIEVAL, CAPTIONING):
+        if entry["name"].startswith(own):
+            raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
+    if entry["metric"] not in ("accuracy", "map"):
         raise StudyError(
-            f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy"
+            f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy, "
+            "or map where a clip has several labels"
         )
     if not isinstance(supervised := entry.get("supervised", False), bool):
         raise StudyError(f"task {entry['name']} in {path}: its supervised is neither true nor false")
-    return Task(entry["name"], entry["domain"], supervised=supervised)
+    if (supervised or "folds" in entry) and entry["metric"] == "map":
+        what = "supervised" if supervised else "folds"
+        raise StudyError(f"task {entry['name']} in {path}: {what} is for tasks of one label a clip")
+    if supervised and "folds" in entry:
+        raise StudyError(f"task {entry['name']} in {path}: the supervised run has no folds")
+    return Task(entry["name"], entry["domain"], entry["metric"], supervised)
 
 
-def _labelled_clips(entry: dict[str, Any], task: Task, path: Path) -> Iterable[tuple[Clip, str, str]]:
+def _table(entry: dict[str, Any], task: Task, path: Path) -> pl.DataFrame:
+    """The clips' table, its labelled clips alone."""
     file = path.parent / entry["clips"]
     if not os.path.isfile(file):  # noqa: PTH113
         # Path.is_file raises for what no file can be called.
@@ -111,18 +125,27 @@ def _labelled_clips(entry: dict[str, Any], task: Task, path: Path) -> Iterable[t
         table = pl.read_csv(file, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise StudyError(f"task {task.name}: {file} is not a CSV table: {str(error).splitlines()[0]}") from None
-    for column in ("file", "split", entry["label"]):
+    for column in ("file", entry["label"]):
         if column not in table.columns:
             raise StudyError(f"task {task.name}: {file} has no column {column!r}; it has {', '.join(table.columns)}")
-    # Neither a missing field nor an empty one is a label.
-    table = table.filter(pl.col("file") != "", pl.col(entry["label"]) != "")
-    splits = set(table["split"])
-    if unknown := splits - set(SPLITS):
-        raise StudyError(f"task {task.name}: {file} has a split {unknown.pop()!r}; splits are train, val and test")
-    wanted = {"train"} if task.supervised else {"train", "test"}
-    if lacking := wanted - splits:
-        raise StudyError(f"task {task.name}: {file} has no clips in split {', '.join(sorted(lacking))}")
-    if (labels := table[entry["label"]].n_unique()) > MOST_LABELS:
+    # A missing field is no label, nor is an empty one where every clip has one.
+    there = pl.col(entry["label"]).is_not_null() if task.kind == "map" else pl.col(entry["label"]) != ""
+    return table.filter(pl.col("file") != "", there)
+
+
+def _labelled_clips(
+    table: pl.DataFrame, entry: dict[str, Any], task: Task, path: Path
+) -> Iterable[tuple[Clip, str, str]]:
+    file = path.parent / entry["clips"]
+    separator = entry.get("separator", ",")
+    if not isinstance(separator, str) or not separator:
+        raise StudyError(f"task {task.name} in {path}: its separator is no text")
+    given = table[entry["label"]]
+    if task.kind == "map":
+        given = given.str.split(separator).explode().str.strip_chars()
+        if len(set(given) - {""}) < 1:
+            raise StudyError(f"task {task.name}: {file} has no label")
+    if (labels := given.n_unique()) > MOST_LABELS:
         raise StudyError(
             f"task {task.name}: {file} has {labels:,} labels, and a probe tells {MOST_LABELS:,} apart at most"
         )
@@ -140,6 +163,8 @@ def _labelled_clips(entry: dict[str, Any], task: Task, path: Path) -> Iterable[t
                 raise ValueError(why)
         except ValueError as error:
             raise StudyError(f"task {task.name}: {file}, labelled clip {number} ({shown}): {error}") from None
+        if task.kind == "map":
+            label = several([one for part in label.split(separator) if (one := part.strip())])
         yield clip, row["split"], label
 
 

@@ -60,7 +60,7 @@ def test_a_domain_may_be_called_as_a_kind_of_task_is(study: Path) -> None:
     renamed = scores.with_columns(pl.col("domain").replace("music", "retrieval"))
     averages = gather(renamed, predictions, design).differences.table.filter(kind="average")
     assert averages.height == averages.unique(["scope", "factor", "arm", "held", "x"]).height
-    assert averages.filter(scope="retrieval")["n_tasks"].unique().to_list() == [3]
+    assert averages.filter(scope="retrieval")["n_tasks"].unique().to_list() == [2]
 
 
 def test_every_question_is_asked_of_every_factor(study_claims: list[Claim]) -> None:

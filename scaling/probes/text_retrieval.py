@@ -1,0 +1,72 @@
+"""The probe of captions by a trained text side: a text encoder and a projection of each side, against frozen frames."""
+
+import torch
+from torch import nn
+
+from scaling.data.tasks.task import Task
+from scaling.data.tokenizer import caption_number
+from scaling.models.pooling import masked_mean
+from scaling.models.text import TextEncoder
+from scaling.objectives.contrastive import info_nce
+from scaling.objectives.objective import alone
+from scaling.probes.answers import Answers, Subject, retrieved
+from scaling.probes.attention import Clips
+from scaling.probes.retrieval import Pool, retrieve
+from scaling.probes.text_side import ATTENTION_HEADS, BATCH, LAYERS, WIDTH, Pairs, seeded, trained
+
+TEMPERATURE = 0.07
+
+
+class TextSide(nn.Module):
+    """Standardized frames are projected one by one and averaged, captions encoded and projected, both to unit vectors
+    of one space."""
+
+    mean: torch.Tensor
+    inverse_std: torch.Tensor
+
+    def __init__(self, width: int, vocabulary: int, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
+        super().__init__()
+        self.text = TextEncoder(vocabulary, WIDTH, LAYERS, ATTENTION_HEADS)
+        self.audio_projection = nn.Sequential(nn.Linear(width, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.text_projection = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.register_buffer("mean", moments[0])
+        self.register_buffer("inverse_std", moments[1])
+
+    def embed_audio(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Frames [n, time, width] and lengths [n] to [n, joint]."""
+        projected = self.audio_projection((frames - self.mean) * self.inverse_std)
+        return nn.functional.normalize(masked_mean(projected, lengths), dim=-1)
+
+    def embed_text(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens int64 [n, length] to [n, joint]."""
+        return nn.functional.normalize(self.text_projection(self.text(tokens)), dim=-1)
+
+
+def text_retrieval(task: Task, subject: Subject) -> Answers:
+    """Trained by symmetric InfoNCE on the training clips, equal captions positives of each other; then retrieval both
+    ways by cosine."""
+    assert subject.frames is not None
+    pairs = Pairs.of(task, subject)
+    moments = pairs.clips.moments()
+    side = seeded(lambda: TextSide(pairs.clips.frames.width, len(pairs.tokenizer), moments), "retrieval")
+    assert isinstance(side, TextSide)
+    side.to(subject.device)
+
+    def loss(step: int) -> torch.Tensor:
+        rows, captions = pairs.drawn(step)
+        same = torch.tensor([caption_number(caption) for caption in captions], device=subject.device)
+        audio, text = side.embed_audio(*pairs.clips.batch(rows)), side.embed_text(pairs.tokens(captions))
+        # Other workers of the run's group are not here.
+        with alone():
+            return info_nce(audio, text, same, TEMPERATURE)[0]
+
+    trained(f"{task.name}-retrieval", side, loss, pairs.steps, pairs.digest(moments), subject.work)
+    test = subject.labelled.split(task.name, "test")
+    pool = Pool.of(test.ids, [subject.labelled.captions(place) for place in test.places.tolist()])
+    with torch.no_grad():
+        heard = Clips(subject.frames, test.places, subject.device)
+        audio = torch.cat([side.embed_audio(*block) for block in heard.blocks(BATCH)])
+        captions = list(pool.captions)
+        some = [captions[first : first + BATCH] for first in range(0, len(captions), BATCH)]
+        text = torch.cat([side.embed_text(pairs.tokens(each)) for each in some])
+    return retrieved(task, "text", retrieve(pool, audio.cpu(), text.cpu()), f"{pairs.steps} steps, one probe seed")

@@ -1,0 +1,160 @@
+"""A text side trained on frozen frames: what the probes of retrieval and captioning share.
+
+Both objectives' encoders are scored by the same text side from random weights, its vocabulary that of the task's
+training captions; the encoder's frames are read from disk and never change. Training is a fixed budget: `PASSES` over
+the (clip, caption) pairs and at least `FEWEST_STEPS` steps of `BATCH` clips, AdamW, the rate rising over the first
+tenth and falling to 0 by a cosine. Each pass draws one caption a clip. All randomness is a function of (seed, pass,
+clip), so that a training that was interrupted goes on to the same bits.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from scaling.data.keyed import keyed_generator
+from scaling.data.tasks.task import Task
+from scaling.data.tokenizer import Tokenizer
+from scaling.models.tokens import PAD
+from scaling.probes.answers import Subject
+from scaling.probes.attention import Clips
+from scaling.probes.work import Work
+from scaling.storage.files import local_copy, make_folder, replacing
+
+BATCH = 64
+PASSES, FEWEST_STEPS = 20, 400
+RATE, DECAY = 1e-3, 0.05
+WARMUP = 0.1
+LONGEST = 64
+"""Tokens of a caption; what is longer is cut."""
+WIDTH, LAYERS, ATTENTION_HEADS = 128, 1, 4
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The captioned training clips of a task: clips by their places in frames, the captions of each, and the words of
+    all."""
+
+    clips: Clips
+    captions: list[list[str]]
+    tokenizer: Tokenizer
+    longest: int
+
+    @classmethod
+    def of(cls, task: Task, subject: Subject) -> "Pairs":
+        """Those of a task's training split."""
+        assert subject.frames is not None
+        train = subject.labelled.split(task.name, "train")
+        captions = [subject.labelled.captions(place) for place in train.places.tolist()]
+        tokenizer = Tokenizer.of_captions(caption for some in captions for caption in some)
+        longest = min(LONGEST, 2 + max(len(caption.split()) for some in captions for caption in some))
+        return cls(Clips(subject.frames, train.places, subject.device), captions, tokenizer, longest)
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    @property
+    def steps(self) -> int:
+        """The budget."""
+        pairs = sum(map(len, self.captions))
+        return max(FEWEST_STEPS, PASSES * math.ceil(pairs / BATCH))
+
+    def drawn(self, step: int) -> tuple[NDArray[np.int64], list[str]]:
+        """Which clips a step trains on, each once, and a caption of each."""
+        size = min(BATCH, len(self))
+        a_pass = len(self) // size
+        epoch, at = divmod(step, a_pass)
+        draw = keyed_generator("text side", SEED, epoch)
+        rows = draw.permutation(len(self))[at * size : (at + 1) * size]
+        which = draw.random(len(self))
+        return rows, [self.captions[row][int(which[row] * len(self.captions[row]))] for row in rows.tolist()]
+
+    def tokens(self, captions: list[str]) -> torch.Tensor:
+        """int64 [captions, longest of them], padded."""
+        rows = [torch.tensor(self.tokenizer.encode(caption, self.longest)) for caption in captions]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD).to(self.clips.device)
+
+    def digest(self, moments: tuple[torch.Tensor, torch.Tensor]) -> str:
+        """What tells this training from any other: its words, its budget, and the frames that it hears."""
+        found = hashlib.blake2b("\n".join(self.tokenizer.words).encode(), digest_size=8)
+        for one in moments:
+            found.update(one.cpu().numpy().tobytes())
+        return f"{found.hexdigest()} {self.steps}"
+
+
+def seeded(make: Callable[[], nn.Module], *key: str) -> nn.Module:
+    """A module whose random weights are a function of the key."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(keyed_generator("text side", SEED, *key).integers(2**62)))
+        return make()
+
+
+def trained(
+    name: str, module: nn.Module, loss: Callable[[int], torch.Tensor], steps: int, digest: str, work: Work
+) -> None:
+    """Train `module` for so many steps, each of which `loss` gives the loss of; from what an earlier attempt has left
+    under this name in the work's folder, if it is of the same training (`digest`)."""
+    optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY, betas=(0.9, 0.98))
+    done = _resumed(name, module, optimizer, digest, work)
+    module.train()
+    for step in range(done, steps):
+        rise, fall = min((step + 1) / (WARMUP * steps), 1.0), 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * rise * fall
+        optimizer.zero_grad(set_to_none=True)
+        loss(step).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        work.after_step(lambda step=step: _save(name, module, optimizer, step + 1, digest, work))  # type: ignore[misc]
+    if done < steps:
+        _save(name, module, None, steps, digest, work)
+    module.eval()
+
+
+def _save(
+    name: str, module: nn.Module, optimizer: torch.optim.Optimizer | None, step: int, digest: str, work: Work
+) -> None:
+    if work.folder is None:
+        return
+    tensors = {f"module/{key}": value.contiguous() for key, value in module.state_dict().items()}
+    if optimizer is not None:
+        for key, parameter in module.named_parameters():
+            for field, value in optimizer.state[parameter].items():
+                tensors[f"optimizer/{key}/{field}"] = value.contiguous()
+    make_folder(work.folder)
+    work.still_ours()
+    with replacing(work.folder / f"{name}.safetensors") as temporary:
+        save_file(tensors, temporary, {"step": str(step), "of": digest})
+
+
+def _resumed(name: str, module: nn.Module, optimizer: torch.optim.Optimizer, digest: str, work: Work) -> int:
+    """How many steps were done before, their weights and the optimizer's state restored; 0 where nothing usable is
+    there."""
+    if work.folder is None:
+        return 0
+    try:
+        with local_copy(work.folder / f"{name}.safetensors") as local, safe_open(local, "pt") as saved:
+            said = saved.metadata() or {}
+            names = list(saved.keys()) if said.get("of") == digest else []
+            tensors = {key: saved.get_tensor(key) for key in names}
+    except (OSError, SafetensorError):
+        return 0
+    if not tensors:
+        return 0
+    module.load_state_dict({key.removeprefix("module/"): value for key, value in tensors.items() if key[0] == "m"})
+    for key, parameter in module.named_parameters():
+        there = [field for field in tensors if field.startswith(f"optimizer/{key}/")]
+        if there:
+            optimizer.state[parameter] = {
+                field.rpartition("/")[2]: tensors[field].to(parameter.device if tensors[field].ndim else "cpu")
+                for field in there
+            }
+    return int(said["step"])

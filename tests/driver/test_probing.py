@@ -1,0 +1,79 @@
+"""An encoder of a folder, from its files to a table of scores."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import soundfile
+from corpora import tone
+from safetensors.torch import save_file
+from task_files import ENTRY, write_tasks
+
+from scaling.driver.display import Display
+from scaling.driver.probing import probe_alone
+from scaling.errors import StudyError
+from scaling.models.hub import HubEncoder
+from scaling.models.options import HubOptions
+from scaling.storage.tables import read_parquet
+
+WHISPER = {
+    "model_type": "whisper",
+    "d_model": 16,
+    "encoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "num_mel_bins": 80,
+    "max_source_positions": 50,
+}
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny-whisper"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(WHISPER))
+    made = HubEncoder(HubOptions(json.dumps(WHISPER)))
+    save_file({key: value.contiguous() for key, value in made.model.state_dict().items()}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Path:
+    """Low and high tones."""
+    rows = []
+    (tmp_path / "tasks" / "sounds").mkdir(parents=True)
+    for index in range(24):
+        soundfile.write(tmp_path / "tasks" / "sounds" / f"{index}.flac", tone(9 * index), 16_000)
+        split = ("train", "train", "test")[index % 3]
+        rows.append(
+            {"file": f"{index}.flac", "split": split, "bird": "low" if index < 12 else "high", "caption": f"a {index}"}
+        )
+    return write_tasks(tmp_path / "tasks", {**ENTRY, "clips": "clips.csv"}, rows=rows)
+
+
+def test_a_folder_is_scored_and_leaves_a_table_of_a_reference(encoder: Path, tasks: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    probe_alone(str(encoder), str(tasks), out, ("logistic",), Display())
+    scores = read_parquet(out / "scores.parquet")
+    assert scores.select("reference", "task", "pooling", "metric").rows() == [
+        ("tiny-whisper", "birds", "mean", "accuracy")
+    ]
+    assert 0 <= scores["value"][0] <= 1
+    told = json.loads((out / "result.json").read_text())
+    assert told["rank_me"] >= 1
+    assert "logistic" in told["probed"]
+    # Again it prepares nothing, and says the same.
+    probe_alone(str(encoder), str(tasks), out, ("logistic",), Display())
+    assert read_parquet(out / "scores.parquet").equals(scores)
+    assert read_parquet(out / "predictions.parquet").filter(pl.col("task") == "birds").height == 8
+
+
+def test_what_is_not_there_or_does_not_fit_is_one_line(encoder: Path, tasks: Path, tmp_path: Path):
+    probe_alone(str(encoder), str(tasks), tmp_path / "out", ("logistic",), Display())
+    tasks.write_text(tasks.read_text().replace('"birds"', '"others"'))
+    with pytest.raises(StudyError, match="made from other tasks"):
+        probe_alone(str(encoder), str(tasks), tmp_path / "out", ("logistic",), Display())
+    (encoder / "model.safetensors").unlink()
+    with pytest.raises(StudyError, match="no weights of the encoder"):
+        probe_alone(str(encoder), str(tasks), tmp_path / "out", ("logistic",), Display())
