@@ -24,8 +24,8 @@ from scaling.analysis.claims.differences import better
 from scaling.analysis.curves.fit import Floats, interval
 from scaling.analysis.scores.arms import Arm, arms
 from scaling.analysis.scores.design import Design, Factor
-from scaling.analysis.scores.resamples import Draws
 from scaling.analysis.scores.metrics import primary
+from scaling.analysis.scores.resamples import Draws
 from scaling.analysis.scores.rows import domains, is_retrieval
 from scaling.analysis.scores.words import Value, capital, place
 
