@@ -18,6 +18,9 @@ LOSSES = ("500", "503", "never asked", "done and not told", "cut")
 """How single requests are lost: refused; the connection ends before or after the work is done, or amid the answer."""
 SECRET = "no-secret-but-nobody-may-write-it-down"
 
+NUMBERS = itertools.count()
+"""Of buckets, of all servers: a client remembers the names it saw, whichever server they were of."""
+
 
 class ObjectStore:
     """moto in a thread; `environment` is what a client needs, `refused` counts what was answered with 503, `lost`
@@ -28,7 +31,6 @@ class ObjectStore:
         self._works = DomainDispatcherApplication(create_backend_app)
         self._busy_until = 0.0
         self._busy_after = ("", 0.0)
-        self._numbers = itertools.count()
         self._every, self._asked = 0, itertools.count(1)
         self.refused = 0
         self.lost: dict[str, int] = {}
@@ -82,7 +84,7 @@ class ObjectStore:
 
     def bucket(self) -> Location:
         """A new one."""
-        name = f"bucket-{next(self._numbers)}"
+        name = f"bucket-{next(NUMBERS)}"
         place = location(f"s3://{name}")
         place.fs.mkdir(name)
         return place

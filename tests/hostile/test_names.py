@@ -126,9 +126,10 @@ def test_the_page_holds_text(reported: Path) -> None:
         "sup",
         "code",
         "pre",
+        "a",
     }
-    assert page.attributes <= {"lang", "charset", "name", "content", "class", "colspan", "alt", "style", "src"}
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert page.attributes <= {"lang", "charset", "name", "content", "class", "colspan", "alt", "style", "src", "href"}
+    assert all(source == "card.md" or source.startswith("data:image/png;base64,") for source in page.sources)
     for name in (SCRIPT, NAMES[1], NAMES[2], NAMES[13], NAMES[14], visible(NAMES[22]), visible(NAMES[23])):
         assert name in page.text
 
