@@ -64,6 +64,30 @@ class Replicates:
             return OFFSET.log_error(u, self.thetas[arm])[0]
         return np.asarray(given[:, : pool.sizes.size] @ _between(pool, ln))
 
+    def as_seen(self, arm: int, x: Floats) -> Floats:
+        """(r, n) of one arm, moved so that each replicate passes through the means that it was fitted to.
+
+        What is left of them around the law counts at its size, and in between by the nearness in ln size; beyond the
+        data as at the nearest. A curve that bends more than its law leaves much: it crosses another where the means
+        do, and nobody knows how it goes from size to size: as far off, midway, as the means are beyond their noise.
+        """
+        found, pool = self.log_error_of(arm, x), self.curves[arm].pool
+        if pool is None:
+            return found
+        ln, n = np.log(x), pool.sizes.size
+        left = self.given[arm][:, :n] - self.log_error_of(arm, np.exp(pool.sizes))
+        found = found + left @ _nearness(pool, ln)
+        freedom = n - len(OFFSET.parameters)
+        if pool.trend != "falls" or freedom < 1:
+            return np.asarray(found)
+        noise = float(np.mean(pool.own**2 / pool.runs)) * freedom / n
+        rest = float(np.mean(np.median(left, axis=0) ** 2)) - noise
+        if rest <= 0:
+            return np.asarray(found)
+        part = np.clip((ln - pool.sizes[:-1, None]) / np.diff(pool.sizes)[:, None], 0, 1)
+        z = np.random.default_rng([arm, n]).standard_normal((len(left), n - 1))
+        return np.asarray(found + np.sqrt(rest) * z @ (4 * part * (1 - part)))
+
     def exponents(self) -> Floats:
         """(arms, r) exponents of the refits; NaN for an arm without a law."""
         return np.asarray(np.exp(self.thetas[..., 2]))
@@ -127,6 +151,11 @@ def _between(pool: Pool, x: Floats) -> Floats:
     """(sizes, n) how much each size counts at ln sizes x: a flat curve's by its runs, a rising one's by nearness."""
     if pool.trend == "flat":
         return np.repeat((pool.runs / pool.runs.sum())[:, None], x.size, axis=1)
+    return _nearness(pool, x)
+
+
+def _nearness(pool: Pool, x: Floats) -> Floats:
+    """(sizes, n) how much each size counts at ln sizes x on straight lines from size to size."""
     return np.stack([np.interp(x, pool.sizes, one) for one in np.eye(pool.sizes.size)])
 
 
