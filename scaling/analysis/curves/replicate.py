@@ -65,28 +65,26 @@ class Replicates:
         return np.asarray(given[:, : pool.sizes.size] @ _between(pool, ln))
 
     def as_seen(self, arm: int, x: Floats) -> Floats:
-        """(r, n) of one arm, moved so that each replicate passes through the means that it was fitted to.
+        """(r, n) of one arm, moved towards the means that each replicate was fitted to.
 
-        What is left of them around the law counts at its size, and in between by the nearness in ln size; beyond the
-        data as at the nearest. A curve that bends more than its law leaves much: it crosses another where the means
-        do, and nobody knows how it goes from size to size: as far off, midway, as the means are beyond their noise.
+        What is left of them around the law, by the share of it that is beyond the noise (as James and Stein 1961
+        shrink), counts at its size, and in between by the nearness in ln size; beyond the data as at the nearest. A
+        curve that bends more than its law crosses another where the means do, and nobody knows how it goes from size to
+        size: as far off, midway, as the means are beyond their noise.
         """
         found, pool = self.log_error_of(arm, x), self.curves[arm].pool
-        if pool is None:
+        if pool is None or pool.trend != "falls":
             return found
         ln, n = np.log(x), pool.sizes.size
         left = self.given[arm][:, :n] - self.log_error_of(arm, np.exp(pool.sizes))
-        found = found + left @ _nearness(pool, ln)
-        freedom = n - len(OFFSET.parameters)
-        if pool.trend != "falls" or freedom < 1:
-            return np.asarray(found)
-        noise = float(np.mean(pool.own**2 / pool.runs)) * freedom / n
-        rest = float(np.mean(np.median(left, axis=0) ** 2)) - noise
-        if rest <= 0:
-            return np.asarray(found)
+        square = float(np.mean(np.median(left, axis=0) ** 2))
+        rest = square - float(np.mean(pool.own**2 / pool.runs)) * (n - len(OFFSET.parameters)) / n
+        if n <= len(OFFSET.parameters) or rest <= 0:
+            return found
         part = np.clip((ln - pool.sizes[:-1, None]) / np.diff(pool.sizes)[:, None], 0, 1)
         z = np.random.default_rng([arm, n]).standard_normal((len(left), n - 1))
-        return np.asarray(found + np.sqrt(rest) * z @ (4 * part * (1 - part)))
+        between = np.sqrt(rest) * z @ (4 * part * (1 - part))
+        return np.asarray(found + rest / square * left @ _nearness(pool, ln) + between)
 
     def exponents(self) -> Floats:
         """(arms, r) exponents of the refits; NaN for an arm without a law."""
