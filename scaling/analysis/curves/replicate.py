@@ -77,10 +77,12 @@ class Replicates:
             return found
         ln, n = np.log(x), pool.sizes.size
         left = self.given[arm][:, :n] - self.log_error_of(arm, np.exp(pool.sizes))
-        square = float(np.mean(np.median(left, axis=0) ** 2))
-        rest = square - float(np.mean(pool.own**2 / pool.runs)) * (n - len(OFFSET.parameters)) / n
-        if n <= len(OFFSET.parameters) or rest <= 0:
+        square, freedom = float(np.mean(np.median(left, axis=0) ** 2)), n - len(OFFSET.parameters)
+        noise = float(np.mean(pool.own**2 / pool.runs)) * freedom / n
+        # A standard deviation (of chi-square) beyond what noise leaves; with as many parameters as sizes nothing tells.
+        if freedom < 1 or square <= noise * (1 + np.sqrt(2 / freedom)):
             return found
+        rest = square - noise
         part = np.clip((ln - pool.sizes[:-1, None]) / np.diff(pool.sizes)[:, None], 0, 1)
         z = np.random.default_rng([arm, n]).standard_normal((len(left), n - 1))
         between = np.sqrt(rest) * z @ (4 * part * (1 - part))
