@@ -12,7 +12,8 @@ Refitted is the default law on all sizes. Predictions of one arm average several
 arms do not, as a handful of sizes cannot tell those apart, and a replicate a law then spreads by what all of them might
 have been: 90 % intervals of a crossover held 94 to 98 % so. What is said of two arms therefore supposes the law. It
 supposes no belief about exponents, which sharpens predictions and is wrong for an arm whose exponent is unusual: with
-the belief of `pool`, intervals of such arms held 82 to 87 % (`tests/bench/crossover.py`).
+the belief of `pool`, intervals of such arms held 82 to 87 % (`tests/bench/crossover.py`). Where an arm's means stray
+from its law by more than their noise, its replicates follow the means (`Replicates.as_seen`).
 """
 
 from collections.abc import Sequence
