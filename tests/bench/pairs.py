@@ -215,7 +215,7 @@ def replicated(of: list[Pair], rng: np.random.Generator, draws: int = DRAWS) -> 
 def gone_on(pair: Pair, x: Floats, made: Replicates, place: dict[str, int], known: Deviation) -> Floats:
     """(2, r, n) ln errors of both arms at (n,) sizes, as claims suppose."""
     two, last = [place[arm.name] for arm in pair.arms], float(np.log(pair.sizes[-1]))
-    ln, seen = np.stack([made.log_error_of(k, x) for k in two]), made.given[two][..., len(pair.sizes) - 1]
+    ln, seen = np.stack([made.as_seen(k, x) for k in two]), made.given[two][..., len(pair.sizes) - 1]
     return ahead(ln, np.log(x), last, seen, (pair.arms[0].pool, pair.arms[1].pool), known)
 
 

@@ -60,10 +60,10 @@ class Averages:
     pools: tuple[Pool | None, ...] = ()
 
     def log_error(self, arm: Average, x: Floats) -> Floats:
-        """(r, n) ln error of a replicated arm at (n,) sizes, as its law says."""
+        """(r, n) ln error of a replicated arm at (n,) sizes: its law, through what was seen."""
         if self.replicates is None or arm.row < 0:
             raise ValueError(f"{arm.name} has no replicates: {arm.why}")
-        return self.replicates.log_error_of(arm.row, x)
+        return self.replicates.as_seen(arm.row, x)
 
     def pair_log_error(self, one: Average, other: Average, largest: float, x: Floats) -> Floats:
         """(2, r, n) ln error of two replicated arms at (n,) sizes; beyond the largest of both as `ahead` says."""

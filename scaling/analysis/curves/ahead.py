@@ -123,8 +123,7 @@ def doubled(pool: Pool, seen: Floats, known: Doubling = DOUBLING) -> Floats:
     weights = np.array([known.spread, known.apart, known.steep, known.noise])
     scale = float(np.sqrt(weights**2 @ np.append(made_of[1:], noise) ** 2))
     change = then - now + known.back * (pool.errors[-1] - now) + scale * _student(known.freedom, len(seen))
-    found: Floats = np.clip(seen + change, -_WIDEST, _WIDEST)
-    return found
+    return np.asarray(np.clip(seen + change, -_WIDEST, _WIDEST))
 
 
 def exponents_apart(exponents: Floats, known: Exponents = EXPONENTS) -> Floats:

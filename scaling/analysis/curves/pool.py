@@ -26,8 +26,12 @@ At that and at ../shared/lcdb, half of each of which is kept back:
 - what a half-width is made of: the four parts, thirds for the steepness, a power of the distance, a factor at a bound
   (`bands`), and that there are three sets of numbers; Student's t for the weights, half a data set of margin;
 - how two arms go on beyond their data (`ahead`, LCDB alone): what the deviation is made of, that it is Student's t, and
-  from which probability on it is said that who leads stays ahead (`crossover.STAYS`);
+  from which probability on it is said that who leads stays ahead (`crossover.STAYS`); of what the deviations of a
+  doubling and of exponents are made;
+- how alike in noise pairs are that a plan draws for a noise that is told, a factor of 2 (`plan.public`, LCDB alone);
 - how much cases count in learning (`tests/bench/band_points.py`): LCDB's protocol A most, each collection for itself.
+At simulated laws: that replicates move to means that stray from their law (`replicate.as_seen`), from one standard
+deviation on, and how far they are off midway.
 The numbers in bands.csv and `ahead` are learned, not chosen; how bands do without the data sets that are judged, and
 without kinds of learner and domains, is in tests/bench/README.md. Not chosen by looking: the default law, that windows
 fade in within the data, the number of grid points and steps.

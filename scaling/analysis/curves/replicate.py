@@ -12,7 +12,8 @@ Refitted is the default law on all sizes. Predictions of one arm average several
 arms do not, as a handful of sizes cannot tell those apart, and a replicate a law then spreads by what all of them might
 have been: 90 % intervals of a crossover held 94 to 98 % so. What is said of two arms therefore supposes the law. It
 supposes no belief about exponents, which sharpens predictions and is wrong for an arm whose exponent is unusual: with
-the belief of `pool`, intervals of such arms held 82 to 87 % (`tests/bench/crossover.py`).
+the belief of `pool`, intervals of such arms held 82 to 87 % (`tests/bench/crossover.py`). Where an arm's means stray
+from its law by more than their noise, its replicates follow the means (`Replicates.as_seen`).
 """
 
 from collections.abc import Sequence
@@ -63,6 +64,30 @@ class Replicates:
             u = np.broadcast_to(ln - pool.centre, (len(given), x.size))
             return OFFSET.log_error(u, self.thetas[arm])[0]
         return np.asarray(given[:, : pool.sizes.size] @ _between(pool, ln))
+
+    def as_seen(self, arm: int, x: Floats) -> Floats:
+        """(r, n) of one arm, moved towards the means that each replicate was fitted to.
+
+        What is left of them around the law, by the share of it that is beyond the noise (as James and Stein 1961
+        shrink), counts at its size, and in between by the nearness in ln size; beyond the data as at the nearest. A
+        curve that bends more than its law crosses another where the means do, and nobody knows how it goes from size to
+        size: as far off, midway, as the means are beyond their noise.
+        """
+        found, pool = self.log_error_of(arm, x), self.curves[arm].pool
+        if pool is None or pool.trend != "falls":
+            return found
+        ln, n = np.log(x), pool.sizes.size
+        left = self.given[arm][:, :n] - self.log_error_of(arm, np.exp(pool.sizes))
+        square, freedom = float(np.mean(np.median(left, axis=0) ** 2)), n - len(OFFSET.parameters)
+        noise = float(np.mean(pool.own**2 / pool.runs)) * freedom / n
+        # A standard deviation (of chi-square) beyond what noise leaves; with as many parameters as sizes nothing tells.
+        if freedom < 1 or square <= noise * (1 + np.sqrt(2 / freedom)):
+            return found
+        rest = square - noise
+        part = np.clip((ln - pool.sizes[:-1, None]) / np.diff(pool.sizes)[:, None], 0, 1)
+        z = np.random.default_rng([arm, n]).standard_normal((len(left), n - 1))
+        between = np.sqrt(rest) * z @ (4 * part * (1 - part))
+        return np.asarray(found + rest / square * left @ _nearness(pool, ln) + between)
 
     def exponents(self) -> Floats:
         """(arms, r) exponents of the refits; NaN for an arm without a law."""
@@ -127,6 +152,11 @@ def _between(pool: Pool, x: Floats) -> Floats:
     """(sizes, n) how much each size counts at ln sizes x: a flat curve's by its runs, a rising one's by nearness."""
     if pool.trend == "flat":
         return np.repeat((pool.runs / pool.runs.sum())[:, None], x.size, axis=1)
+    return _nearness(pool, x)
+
+
+def _nearness(pool: Pool, x: Floats) -> Floats:
+    """(sizes, n) how much each size counts at ln sizes x on straight lines from size to size."""
     return np.stack([np.interp(x, pool.sizes, one) for one in np.eye(pool.sizes.size)])
 
 

@@ -167,7 +167,7 @@ class Studies:
     def log_error(self, study: int, two: tuple[int, int], x: Floats) -> Floats:
         """(2, r, n) ln error of two arms of a study at (n,) sizes; beyond the largest as `ahead` says."""
         rows, last = [study * self.arms + arm for arm in two], float(np.log(self.sizes[-1]))
-        ln = np.stack([self.made.log_error_of(row, x) for row in rows])
+        ln = np.stack([self.made.as_seen(row, x) for row in rows])
         return ahead(ln, np.log(x), last, self.seen(study, two), (self.pools[rows[0]], self.pools[rows[1]]))
 
     def seen(self, study: int, two: tuple[int, int]) -> Floats:

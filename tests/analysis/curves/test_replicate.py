@@ -6,6 +6,7 @@ import pytest
 from scaling.analysis.curves.fit import law
 from scaling.analysis.curves.forms import OFFSET
 from scaling.analysis.curves.replicate import replicate, seed_noise
+from scaling.analysis.curves.simulate import Law
 from scaling.analysis.curves.solve import HUBER, huber, solve, threshold
 
 SIZES = np.geomspace(400, 25600, 4)
@@ -70,3 +71,17 @@ def test_replicates_need_resamples_of_every_arm() -> None:
             replicate([(SIZES, error)], [resampled])
     with pytest.raises(ValueError, match="counts of 1 or more"):
         replicate([(SIZES, error)], [np.tile(error, (9, 1))], [np.array([1.0, 0.0, 1.0, 1.0])])
+
+
+def test_replicates_of_a_curve_that_bends_more_than_its_law_pass_through_its_means() -> None:
+    sizes = np.geomspace(400, 25600, 4)
+    bent = Law("bent", 0.05, 3.0, 0.2, 3000, 0.3).error(sizes)
+    again = bent * np.exp(1e-3 * np.random.default_rng(0).standard_normal((50, 4)))
+    made = replicate([(sizes, bent)], [again], [np.full(4, 3.0)])
+    np.testing.assert_allclose(np.exp(made.as_seen(0, sizes)), again, rtol=2e-3)
+    # Nobody knows how a curve that bends more than its law goes from size to size.
+    midway = np.sqrt(sizes[1:] * sizes[:-1])
+    assert (made.as_seen(0, midway).std(axis=0) > made.log_error_of(0, midway).std(axis=0)).all()
+    straight = law(sizes, 0.05, 3.0, 0.3)
+    kept = replicate([(sizes, straight)], [straight * again / bent], [np.full(4, 3.0)])
+    np.testing.assert_array_equal(kept.as_seen(0, midway), kept.log_error_of(0, midway))
