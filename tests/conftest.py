@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from study_corpus import write_corpus
 torch.set_num_threads(1)
 # Ray reads its token once a process; without one it would leave one in the home of who runs the tests.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+# What a node remembers is the tests' own, and of these tests.
+_remembered = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = _remembered.name
 
 REALSTEW = Path(__file__).resolve().parents[2] / "shared" / "realstew"
 

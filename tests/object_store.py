@@ -18,20 +18,17 @@ LOSSES = ("500", "503", "never asked", "done and not told", "cut")
 """How single requests are lost: refused; the connection ends before or after the work is done, or amid the answer."""
 SECRET = "no-secret-but-nobody-may-write-it-down"
 
-NUMBERS = itertools.count()
-"""Of buckets, of all servers: a client remembers the names it saw, whichever server they were of."""
-
 
 class ObjectStore:
-    """moto in a thread; `environment` is what a client needs, `refused` counts what was answered with 503, `lost`
-    what was lost singly, by how."""
+    """moto in a thread, one a process: clients go on asking the first. `environment` is what a client needs, `refused`
+    counts what was answered with 503, `lost` what was lost singly, by how."""
 
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._works = DomainDispatcherApplication(create_backend_app)
         self._busy_until = 0.0
         self._busy_after = ("", 0.0)
-        self._every, self._asked = 0, itertools.count(1)
+        self._every, self._asked, self._numbers = 0, itertools.count(1), itertools.count()
         self.refused = 0
         self.lost: dict[str, int] = {}
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
@@ -84,7 +81,7 @@ class ObjectStore:
 
     def bucket(self) -> Location:
         """A new one."""
-        name = f"bucket-{next(NUMBERS)}"
+        name = f"bucket-{next(self._numbers)}"
         place = location(f"s3://{name}")
         place.fs.mkdir(name)
         return place

@@ -1,7 +1,6 @@
 """The same clips in every form, on a disk and in an object store: the same catalogue, the same sound."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +20,9 @@ from scaling.storage.files import Location
 MADE = clips()
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    store = ObjectStore()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in store.environment.items():
-            patch.setenv(name, value)
-        yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def bucket(store: ObjectStore) -> Location:
-    return store.bucket()
+@pytest.fixture
+def bucket(object_store: ObjectStore) -> Location:
+    return object_store.bucket()
 
 
 def check(pattern: str, root: str) -> pl.DataFrame:
@@ -87,28 +76,30 @@ def test_a_form_in_an_object_store(tmp_path: Path, bucket: Location, form: str):
     assert manifest_digest(here) == manifest_digest(there)
 
 
-def test_an_object_store_that_loses_requests_is_asked_again(tmp_path: Path, store: ObjectStore, bucket: Location):
+def test_an_object_store_that_loses_requests_is_asked_again(
+    tmp_path: Path, object_store: ObjectStore, bucket: Location
+):
     place = bucket / "losing"
     (place / "tones-000.tar").write_bytes(FORMS["webdataset"](tmp_path, MADE).read_bytes())
-    store.lose_every(4)
+    object_store.lose_every(4)
     try:
         check(f"{place}/*.tar", str(place))
     finally:
-        store.lose_every(0)
-    assert sum(store.lost.values()) > 2
+        object_store.lose_every(0)
+    assert sum(object_store.lost.values()) > 2
 
 
 def test_an_object_store_that_does_not_answer_is_one_clear_error(
-    tmp_path: Path, store: ObjectStore, bucket: Location, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, object_store: ObjectStore, bucket: Location, monkeypatch: pytest.MonkeyPatch
 ):
     (bucket / "busy-000.tar").write_bytes(FORMS["webdataset"](tmp_path, MADE).read_bytes())
     manifests = find_manifests([str(bucket / "busy-000.tar")])
     # The process that reads is given no patience.
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr("scaling.data.manifests.Manifest.size", 1)
-    store.busy(60.0)
+    object_store.busy(60.0)
     try:
         with pytest.raises(StudyError, match=r"busy-000.tar cannot be read, the object store does not answer"):
             read_manifests(manifests, Cleaning("s", 1.0, 60.0))
     finally:
-        store.busy(0.0)
+        object_store.busy(0.0)
