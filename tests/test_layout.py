@@ -67,6 +67,10 @@ NEVER_IN = {
 """Libraries that a package must do without, so that it is there where they are not, or at once."""
 
 NO_TESTS_OF_THEIR_OWN = {
+    "cli/encoders.py": "its commands, in driver/test_probing.py and test_export.py",
+    "cli/ended.py": "exit codes, in test_cli.py and cluster/test_lanes.py",
+    "cli/results.py": "in analysis/scores/test_own_table.py, analysis/plan/test_command.py and record/test_recorder.py",
+    "cli/stores.py": "its commands, in driver/test_preparing.py and test_ranking.py",
     "cluster/measure.py": "a dry run measures, in driver/test_forecast.py",
     "data/clip.py": "what may be said of a clip, in hostile/test_clips.py",
     "data/fetching.py": "recordings in an object store, in data/readers/test_known.py",

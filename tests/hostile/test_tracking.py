@@ -12,7 +12,8 @@ from study_corpus import write_corpus
 from tiny_study import finish, score, tiny_study
 
 from scaling import cli
-from scaling.cli import print_without_secrets, run_study
+from scaling.cli import run_study
+from scaling.cli.ended import print_without_secrets
 from scaling.driver.identity import VERSION
 from scaling.errors import StudyError
 from scaling.record import place, recorder

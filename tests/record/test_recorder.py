@@ -8,7 +8,7 @@ import pytest
 from tiny_study import finish, score, tiny_study
 from tracking_server import Server
 
-from scaling.cli import sync
+from scaling.cli.results import sync
 from scaling.driver.identity import VERSION
 from scaling.record.recorder import Recorder
 from scaling.record.tracker import Tracker
