@@ -178,26 +178,31 @@ class Feed:
         ahead: deque[Future[Batch]] = deque()
         asked: set[tuple[int, int]] = set()
         ends = max(self.batches.draw(last - 1).windows) if first < last else (0, 0)
+
+        def made(step: int) -> Batch:
+            self._open_parts(step, ends, asked, opener, worker / workers)
+            return self.batch(step, worker, workers, pin)
+
         try:
             for step in range(first, last):
                 for coming in range(step + len(ahead), min(step + threads + 1, last)):
-                    ahead.append(makers.submit(self.batch, coming, worker, workers, pin))
-                    asked |= self._open_parts(coming, ends, asked, opener, worker / workers)
+                    ahead.append(makers.submit(made, coming))
                 yield ahead.popleft().result()
         finally:
+            # The makers first: they hand work to the opener.
             for pool in (makers, opener):
                 pool.shutdown(cancel_futures=True)
 
     def _open_parts(
         self, step: int, ends: tuple[int, int], asked: set[tuple[int, int]], opener: ThreadPoolExecutor, begin: float
-    ) -> set[tuple[int, int]]:
+    ) -> None:
         """Have the parts of a step's windows opened, and of those that follow, up to the run's last; of each window
-        from a share of its parts on."""
+        from a share of its parts on. Once a window, which is noted in `asked`; twice does no harm."""
         order = self.batches.order
         near = {each for window in self.batches.draw(step).windows for each in (window, order.following(*window))}
         new = {window for window in near if window <= ends} - asked
+        asked |= new
         for window in sorted(new):
             parts = order.parts_of(*window)
             for part in np.roll(parts, -int(begin * len(parts))).tolist():
                 opener.submit(self.store.part, part)
-        return new
