@@ -42,7 +42,8 @@ SETTINGS = {
 def start_ray() -> None:
     """Connect to the cluster that `RAY_ADDRESS` names (a Ray job sets it), else start Ray on this machine.
 
-    What Ray has to say goes to its own log files; the screen is the study's.
+    What Ray has to say goes to its own log files; the screen is the study's. Raises `StudyError` where this machine is
+    too busy for Ray to start in the half minute that it gives itself.
     """
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
@@ -51,7 +52,15 @@ def start_ray() -> None:
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
         else:
             _keep_to_this_machine()
-            ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+            try:
+                ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+            except Exception as error:
+                # Ray has no class of its own for this.
+                if "timed out during startup" not in str(error):
+                    raise
+                raise StudyError(
+                    "Ray did not start within half a minute: this machine is busy; start the same command again"
+                ) from None
     # These set their loggers up when they are imported, which is why that happens here.
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

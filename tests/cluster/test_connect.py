@@ -1,15 +1,21 @@
 """A Ray that a study starts for itself is nobody else's: sockets and token of its real processes."""
 
+import inspect
 import ipaddress
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import ray
 from started import Started
+
+from scaling.cluster.connect import start_ray
+from scaling.errors import StudyError
 
 PROGRAM = """
 import json, os, sys
@@ -77,6 +83,21 @@ def test_a_ray_of_our_own_listens_on_the_loopback_alone_and_answers_who_has_its_
     written = [path for path in Path(found["session"]).rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if found["token"].encode() in path.read_bytes()]
+
+
+def test_a_machine_on_which_ray_does_not_start_in_time_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch):
+    said = "The current node timed out during startup."
+    assert said in inspect.getsource(ray._private.node)
+
+    def init(**_: Any) -> None:
+        raise Exception(f"{said} This could happen because ...")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # What a start sets is its process's own.
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(StudyError, match=r"^Ray did not start within half a minute: [^\n]*$"):
+        start_ray()
 
 
 @pytest.mark.long
