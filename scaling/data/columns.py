@@ -4,6 +4,7 @@ A batch holds what the catalogue needs of its clips and the key by which each is
 keys alone, and gathers the rest last.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -69,8 +70,15 @@ def audio_place(audio: str, audio_root: str = "") -> str:
 
 def rank_key(clip_id: str, salt: str) -> int:
     """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
-    digest = hashlib.blake2b(clip_id.encode(), key=salt.encode()[:64], digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    begun = _keyed(salt).copy()
+    begun.update(clip_id.encode())
+    return int.from_bytes(begun.digest(), "big") >> 1
+
+
+@functools.lru_cache(maxsize=4)
+def _keyed(salt: str) -> "hashlib.blake2b":
+    """To begin from a copy takes half the time of a new one."""
+    return hashlib.blake2b(key=salt.encode()[:64], digest_size=8)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from scaling.data.labelled import task_files
 from scaling.data.leaks import lists_digest, read_lists
 from scaling.data.manifests import Manifest, find_manifests, manifest_digest
 from scaling.data.parts import prepared_parts
-from scaling.data.prepare import catalogue_rows
+from scaling.data.prepare import catalogue_rows, choosing
 from scaling.data.reading import Report, Tables, read_manifests, tables
 from scaling.data.sources.known import known_source
 from scaling.data.store import create_store, holdout_size, read_tokenizer, tokenizer_of
@@ -43,7 +43,6 @@ from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
 from scaling.models.formats import Format
 from scaling.storage.files import Location, absolute, local
-from scaling.storage.tables import read_parquet
 from scaling.study.study import Corpus
 
 EMBEDDED_SEED = 0
@@ -163,11 +162,11 @@ def lay_down_labelled(labelled: Labelled, folder: Location, formats: tuple[Forma
 
 @dataclass(frozen=True)
 class Contents:
-    """What a store has or will have, as far as a study's request must fit it: what it is made from, the source of each
-    clip of its catalogue by rank, and the size of its vocabulary."""
+    """What a store has or will have, as far as a study's request must fit it: what it is made from, what `choosing`
+    says of the clips of its catalogue, and the size of its vocabulary."""
 
     description: Description
-    sources: pl.Series
+    clips: pl.DataFrame
     vocabulary: int
 
 
@@ -196,8 +195,8 @@ def ensure_catalogues(
         if audio and not prepared_parts(folder):
             # It may have been ranked where no audio was.
             check_audio_is_there(catalogue_rows(folder, 0, there.part_clips), root)
-        sources = read_parquet(intact(folder, CATALOGUE), ["source"])["source"]
-        check(Contents(there, sources, len(read_tokenizer(folder))))
+        choice = choosing(pl.scan_parquet(intact(folder, CATALOGUE)))
+        check(Contents(there, choice, len(read_tokenizer(folder))))
         return there
     clips, rejects = source.catalogue(report)
     if clips.is_empty():
@@ -219,7 +218,7 @@ def ensure_catalogues(
         corpus.max_seconds,
         formats=formats,
     )
-    check(Contents(description, clips["source"], len(tokenizer_of(clips))))
+    check(Contents(description, choosing(clips.lazy()), len(tokenizer_of(clips))))
     taken_whole = Description(source.digest, len(labelled), 0, 0.0, LABELLED_SECONDS, formats=formats)
     with begun(folder, description), begun(folder / "labelled", taken_whole):
         create_store(folder / "labelled", labelled, rejects.clear(), taken_whole, task_files(source.labelled))

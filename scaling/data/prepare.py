@@ -3,18 +3,18 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
 from scaling.data.catalogue import read_catalogue
+from scaling.data.clip import STYLES
 from scaling.data.description import CATALOGUE, Description, intact, read_description
 from scaling.data.index import indexed, indexed_parts, write_index
 from scaling.data.parts import PART, prepared_parts
 from scaling.data.store import Store
 from scaling.errors import StudyError
 from scaling.storage.files import TEMPORARY, Location, free_bytes, names, remove
-from scaling.storage.tables import read_parquet
+from scaling.study.run import Subset
 
 HALF_A_PART = re.compile(TEMPORARY.format(PART))
 """What a writer that was killed has left."""
@@ -31,33 +31,40 @@ class UnpreparedError(Exception):
     """Something is missing in a store that nobody was to write."""
 
 
-Subset = tuple[int, tuple[str, ...]]
-"""Which clips a run is trained on: how many by rank, and the sources that are left out."""
+def choosing(catalogue: pl.LazyFrame) -> pl.DataFrame:
+    """What of a catalogue's clips says which subsets they are in, by rank: `source`, and of every style whether they
+    have a caption of it."""
+    known = "styles" in catalogue.collect_schema().names()
+    has = {
+        style: pl.col("styles").list.contains(style).fill_null(value=False) if known else pl.lit(value=False)
+        for style in STYLES
+    }
+    return catalogue.select("source", **has).collect()
 
 
-def clips_needed(sources: pl.Series, holdout: int, subsets: Iterable[Subset]) -> int:
-    """How many clips of a catalogue beside the holdout it takes for every subset, if all of them are usable; `sources`
-    has the source of each of its clips, by rank.
+def clips_needed(clips: pl.DataFrame, holdout: int, subsets: Iterable[Subset]) -> int:
+    """How many clips of a catalogue beside the holdout it takes for every subset of a known size, if all of them are
+    usable; `clips` is what `choosing` says of it.
 
     Raises `StudyError` where a source is not there, or a subset is larger than what the catalogue has.
     """
-    sources, needed = sources.slice(holdout), 0
-    for clips, without in subsets:
-        there = sources.unique().sort().to_list()
-        if unknown := sorted(set(without) - set(there)):
+    clips, needed = clips.slice(holdout), 0
+    for subset in subsets:
+        there = clips["source"].unique().sort().to_list()
+        if unknown := sorted(set(subset.without) - set(there)):
             raise StudyError(f"no clips of source {', '.join(unknown)} here: there are {', '.join(there)}")
-        kept = ~sources.is_in(list(without))
-        if clips > kept.sum():
+        kept = ~clips["source"].is_in(list(subset.without))
+        if subset.style:
+            kept &= clips[subset.style]
+        if subset.clips == "all":
+            continue
+        if subset.clips > kept.sum():
             raise StudyError(
-                f"{clips} clips asked for{_besides(without)}, the largest possible size here is at most {kept.sum()}"
+                f"{subset.clips} clips{subset.told} asked for, the largest possible size here is at most {kept.sum()}"
             )
-        if clips:
-            needed = max(needed, int(kept.arg_true()[clips - 1]) + 1)
+        if subset.clips:
+            needed = max(needed, int(kept.arg_true()[subset.clips - 1]) + 1)
     return needed
-
-
-def _besides(without: tuple[str, ...]) -> str:
-    return f" without {', '.join(without)}" if without else ""
 
 
 def catalogue_rows(folder: Location, part: int, part_clips: int) -> pl.DataFrame:
@@ -132,7 +139,7 @@ def prepare(
 def prepare_subsets(
     folder: Location,
     audio_root: str,
-    subsets: Sequence[tuple[int | Literal["all"], tuple[str, ...]]],
+    subsets: Sequence[Subset],
     write_parts: WriteParts | None,
     *,
     test_hashes: Sequence[bytes] = (),
@@ -140,26 +147,25 @@ def prepare_subsets(
 ) -> int:
     """Prepare until every subset is there ("all": every clip of the catalogue); returns the largest size that all of
     them can have. Raises as `prepare` and `clips_needed` do."""
-    known = [(clips, without) for clips, without in subsets if isinstance(clips, int)]
     description = read_description(folder)
     if description is None:
         raise StudyError(f"no catalogue in {folder}")
-    sources = read_parquet(intact(folder, CATALOGUE), ["source"])["source"]
-    wanted = clips_needed(sources, description.holdout, known) if len(known) == len(subsets) else None
+    needed = clips_needed(choosing(pl.scan_parquet(intact(folder, CATALOGUE))), description.holdout, subsets)
+    wanted = None if "all" in {subset.clips for subset in subsets} else needed
     while True:
         prepare(folder, audio_root, wanted, write_parts, test_hashes=test_hashes, report=report)
         store = Store(folder)
-        available = {without: store.available(without) for _, without in subsets}
-        short = max((clips - available[without] for clips, without in known), default=0)
-        if short <= 0:
+        available = {subset: store.available(subset.without, subset.style) for subset in subsets}
+        short = {subset: subset.clips - there for subset, there in available.items() if subset.clips != "all"}
+        most = max(short, key=lambda subset: short[subset], default=None)
+        if most is None or short[most] <= 0:
             return min(available.values(), default=0)
         if wanted is None:
-            clips, without = max(known, key=lambda subset: subset[0] - available[subset[1]])
             raise StudyError(
-                f"{clips} clips asked for{_besides(without)}, the largest possible size here is {available[without]}"
+                f"{most.clips} clips{most.told} asked for, the largest possible size here is {available[most]}"
             )
-        # Clips of the sources that count were rejected.
-        wanted += short
+        # Clips that count were rejected.
+        wanted += short[most]
 
 
 def _check_space(folder: Location, description: Description, parts: list[int]) -> None:

@@ -30,6 +30,7 @@ from scaling.errors import StudyError
 from scaling.models.formats import Format, LogMel, Waveform, usual_log_mel
 from scaling.storage.digest import file_digest
 from scaling.storage.files import Location, replacing
+from scaling.study.run import Subset
 
 HOLDOUT_BOUNDS = (32, 512)
 PARTS_OPEN = 4096
@@ -151,22 +152,22 @@ class Store:
 
         Raises `StudyError` where there are fewer, naming the largest possible size.
         """
-        places = self._places(without)
-        if style:
-            places = places[self.index.styles[places] & 2 ** STYLES.index(style) > 0]
+        places = self._places(without, style)
         if clips > len(places):
-            of = f" with a caption of style {style}" if style else ""
-            raise StudyError(f"{clips} clips{of} asked for, the largest possible size here is {len(places)}")
+            told = Subset(clips, tuple(without), style).told
+            raise StudyError(f"{clips} clips{told} asked for, the largest possible size here is {len(places)}")
         return places[:clips]
 
-    def available(self, without: Sequence[str] = ()) -> int:
-        """How many clips the largest subset has, of all sources but those named."""
-        return len(self._places(without))
+    def available(self, without: Sequence[str] = (), style: str = "") -> int:
+        """How many clips the largest subset has, of all sources but those named; with a style, of those that have a
+        caption of it."""
+        return len(self._places(without, style))
 
-    def _places(self, without: Sequence[str]) -> NDArray[np.int32]:
+    def _places(self, without: Sequence[str], style: str) -> NDArray[np.int32]:
         places = self.index.place[self.description.holdout :]
-        numbers = [number for number, source in enumerate(self.index.sources) if source in without]
-        return places[~np.isin(self.index.source[self.description.holdout :], numbers)] if numbers else places
+        if numbers := [number for number, source in enumerate(self.index.sources) if source in without]:
+            places = places[~np.isin(self.index.source[self.description.holdout :], numbers)]
+        return places[self.index.styles[places] & 2 ** STYLES.index(style) > 0] if style else places
 
     def check_holds(self, heard: Format) -> None:
         """Raise `StudyError` where the store does not hold its clips in a format, naming it and those that it holds."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -18,12 +19,11 @@ from scaling.cluster.connect import cluster_cpus, lane_count
 from scaling.cluster.measure import MEASURED_CLIPS, MEASURED_STEPS, kind, measure
 from scaling.data.corpus import Source, checked_store, ensure_catalogues
 from scaling.data.description import CATALOGUE, intact
-from scaling.data.prepare import clips_needed
+from scaling.data.prepare import choosing, clips_needed
 from scaling.driver.display import clock
 from scaling.errors import visible
 from scaling.runs.queue import RunQueue
 from scaling.storage.files import Location
-from scaling.storage.tables import read_parquet
 from scaling.study.resources import Resources
 from scaling.study.run import Run
 from scaling.study.study import Study
@@ -123,11 +123,11 @@ def forecast(study: Study, source: Source, store: Location, resources: Resources
         catalogue = Path(scratch) if checked_store(source, store) is None else store
         description = ensure_catalogues(source, catalogue)
         study = study.resolve(description.clips - description.holdout)
-        subsets = [(clips, without) for clips, without in study.subsets if isinstance(clips, int)]
-        ranked = read_parquet(intact(catalogue, CATALOGUE), ["source", "seconds"])
-        needed = min(clips_needed(ranked["source"], description.holdout, subsets) + description.holdout, len(ranked))
+        ranked = pl.scan_parquet(intact(catalogue, CATALOGUE))
+        needed = clips_needed(choosing(ranked), description.holdout, study.subsets) + description.holdout
+        needed = min(needed, description.clips)
         measured = measure(study, source, catalogue, resources)
-        hours = float(ranked["seconds"].head(needed).sum())
+        seconds = ranked.head(needed).select(pl.col("seconds").sum()).collect().item()
         labelled = len(source.labelled.clips)
     lanes, gpu = lane_count(resources, len(study.runs))
     times = {run.name: measured.seconds_a_step.get(kind(run), 0.0) * run.steps for run in study.runs}
@@ -139,6 +139,6 @@ def forecast(study: Study, source: Source, store: Location, resources: Resources
         gpu=gpu,
         clips=needed + labelled,
         prepare_seconds=measured.seconds_a_clip * (needed + labelled) / cluster_cpus(),
-        store_bytes=int(hours * (1 + labelled / max(needed, 1)) * a_second),
+        store_bytes=int(seconds * (1 + labelled / max(needed, 1)) * a_second),
         checkpoint_bytes=sum(4 * measured.parameters.get(kind(run), 0) for run in study.runs),
     )

@@ -24,15 +24,14 @@ from scaling.storage.arrow import check_named
 from scaling.storage.files import Location, cached, check_folder, check_writable
 from scaling.storage.lease import Lease
 from scaling.study.encoders import formats_of
+from scaling.study.run import Subset
 from scaling.study.study import Corpus
 
 Size = int | Literal["all"]
 READERS = 4
 
 
-def prepare_store(
-    source: Source, folder: Location, subsets: Sequence[tuple[Size, tuple[str, ...]]], display: Display
-) -> int:
+def prepare_store(source: Source, folder: Location, subsets: Sequence[Subset], display: Display) -> int:
     """Prepare the labelled clips and every subset of a store that is laid down; returns the largest size that all of
     the subsets can have. Raises `StudyError` where they cannot be prepared."""
     began = time.monotonic()
@@ -83,15 +82,14 @@ def prepare_alone(
         check_writable(folder)
 
     def check(store: Contents) -> None:
-        if isinstance(clips, int):
-            clips_needed(store.sources, store.description.holdout, [(clips, ())])
+        clips_needed(store.clips, store.description.holdout, [Subset(clips)])
 
     with nullcontext() if there is not None else Lease(folder, display.say):
         ensure_catalogues(source, folder, check)
     start_ray()
     signals.install()
     check_nodes([folder])
-    prepare_store(source, folder, [(clips, ())], display)
+    prepare_store(source, folder, [Subset(clips)], display)
 
 
 def damages(folder: Location) -> Iterator[str]:

@@ -121,8 +121,7 @@ class Start:
         and networks that do not fit."""
         from scaling.data.prepare import clips_needed
 
-        known = [(clips, without) for clips, without in self.study.subsets if isinstance(clips, int)]
-        clips_needed(store.sources, store.description.holdout, known)
+        clips_needed(store.clips, store.description.holdout, self.study.subsets)
         if self.study.checkpoints or any(map(is_named, self.study.runs)):
             from scaling.training.initialize import check_networks
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from scaling.errors import StudyError
 from scaling.known import born, read_fields, set_fields
@@ -21,6 +21,21 @@ Protocol = Literal["equal-steps", "equal-passes"]
 OptimizerName = Literal["adamw", "scaled-adam"]
 CAPTION_STYLES = ("human", "rewritten", "attribute")
 ScheduleName = Literal["cosine", "eden"]
+
+
+class Subset(NamedTuple):
+    """Clips of a store that a run is trained on: so many by rank ("all": every one), of all sources but those in
+    `without`, and of a style of captions those that have one."""
+
+    clips: int | Literal["all"]
+    without: tuple[str, ...] = ()
+    style: str = ""
+
+    @property
+    def told(self) -> str:
+        """What it says beside the number of its clips."""
+        besides = f" without {', '.join(self.without)}" if self.without else ""
+        return f"{besides} with a caption of style {self.style}" if self.style else besides
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,11 @@ class Data:
     mel_mask_bins: int = 4
     caption_style: str = born("")
     caption_choice: Literal["all", "first"] = born("all")
+
+    @property
+    def subset(self) -> Subset:
+        """The clips."""
+        return Subset(self.clips, self.without, self.caption_style)
 
 
 @dataclass(frozen=True)

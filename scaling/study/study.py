@@ -16,7 +16,7 @@ from scaling.models.formats import Format, LogMel, formats_in_order, heard_by
 from scaling.objectives.options import OBJECTIVES, SupervisedOptions
 from scaling.probes.options import ChanceOptions, LogMelOptions
 from scaling.study.rates import Rate, rate_for
-from scaling.study.run import Data, Initialization, Run, with_fields
+from scaling.study.run import Data, Initialization, Run, Subset, with_fields
 
 Changes = Mapping[str, Any]
 """Fields of a run by their dotted names, and their values; several may move together."""
@@ -177,9 +177,9 @@ class Study:
         return tuple(dict.fromkeys(run.data.clips for run in self.runs if run.data.clips))
 
     @property
-    def subsets(self) -> tuple[tuple[int | Literal["all"], tuple[str, ...]], ...]:
-        """Every number of clips that some run is trained on, and the sources that it leaves out."""
-        return tuple(dict.fromkeys((run.data.clips, run.data.without) for run in self.runs if run.data.clips))
+    def subsets(self) -> tuple[Subset, ...]:
+        """The clips that runs are trained on."""
+        return tuple(dict.fromkeys(run.data.subset for run in self.runs if run.data.clips))
 
     @cached_property
     def formats(self) -> tuple[Format, ...]:

@@ -155,7 +155,7 @@ def test_a_request_that_is_refused_leaves_the_store_as_it_was(make_corpus: Calla
     first, second = asked
     assert first.description == second.description
     assert first.vocabulary == second.vocabulary > 5
-    assert first.sources.equals(second.sources)
+    assert first.clips.equals(second.clips)
 
 
 def test_a_store_that_was_only_begun_is_laid_down_again(

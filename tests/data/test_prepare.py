@@ -14,6 +14,7 @@ from scaling.data.parts import prepared_parts, write_part
 from scaling.data.prepare import Preparation, UnpreparedError, catalogue_rows, prepare, prepare_subsets
 from scaling.data.store import Store, read_tokenizer
 from scaling.errors import StudyError
+from scaling.study.run import Subset
 
 
 def write_parts(folder: Path, audio_root: str, description: Description, numbers: list[int]) -> Iterator[int]:
@@ -109,7 +110,7 @@ def test_what_is_prepared_can_be_asked_for_without_writing(make_corpus: Callable
     (folder / ".part-000001.arrow.0123abcd.tmp").write_bytes(b"of a start that was killed")
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     assert prepare(folder, str(corpus.root), 8, None) >= 8
-    assert prepare_subsets(folder, str(corpus.root), [(8, ())], None) >= 8
+    assert prepare_subsets(folder, str(corpus.root), [Subset(8)], None) >= 8
     for wanted, hashes in ((16, ()), (None, ()), (8, (b"0123456789abcdef",))):
         with pytest.raises(UnpreparedError):
             prepare(folder, str(corpus.root), wanted, None, test_hashes=hashes)
@@ -137,3 +138,19 @@ def test_what_is_written_is_indexed_now_and_then(
 def test_no_catalogue(tmp_path: Path):
     with pytest.raises(StudyError, match="no catalogue in"):
         prepare(tmp_path, "", 8, write_parts)
+
+
+def test_clips_are_prepared_until_enough_have_a_caption_of_the_style(tmp_path: Path):
+    corpus, folder = TinyCorpus(tmp_path / "audio"), tmp_path / "store"
+    for number in range(40):
+        # Every fourth has tags, and one of these no sound.
+        captions = [f"bird {number}", f"tags {number}"][: 1 + (number % 4 == 0)]
+        corpus.add("birds", f"{number:03d}", None if number == 0 else tone(number), captions)
+        corpus.cuts["birds"][-1]["supervisions"][0]["custom"]["caption_style"] = ["human", "attribute"]
+    lay_down(folder, corpus)
+    tagged = [row for row in pl.read_parquet(folder / "catalogue.parquet")["captions"].slice(HOLDOUT) if len(row) == 2]
+    wanted = len(tagged) - 1
+    prepare_subsets(folder, str(corpus.root), [Subset(wanted, style="attribute")], write_parts)
+    assert len(Store(folder).subset(wanted, style="attribute")) == wanted
+    with pytest.raises(StudyError, match=rf"{wanted + 2} clips with a caption of style attribute asked .* at most"):
+        prepare_subsets(folder, str(corpus.root), [Subset(wanted + 2, style="attribute")], write_parts)

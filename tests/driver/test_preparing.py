@@ -17,6 +17,7 @@ from scaling.driver.preparing import damages, prepare_store
 from scaling.errors import StudyError
 from scaling.storage.lease import Lease
 from scaling.study.options import parse
+from scaling.study.run import Subset
 from studies.data_scale import DataScale
 
 
@@ -45,7 +46,7 @@ def test_a_store_is_prepared_without_a_study_and_read_through(
     options = parse(DataScale, "", [*given, "--clips", "16"])
     source = open_source(replace(options.corpus(), tasks=""))
     with Lease(store):
-        assert prepare_store(source, store, [(16, ())], Display()) >= 16
+        assert prepare_store(source, store, [Subset(16)], Display()) >= 16
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
     # The same once more changes nothing; more than there are is refused in one line.
     assert scaling("prepare", *asked, "--clips", "16", monkeypatch=monkeypatch) == 0

@@ -9,7 +9,7 @@ SOURCE = KnownSource(
     "JamendoMaxCaps",
     "music",
     "rewritten",
-    "as its repository states; audio: Creative Commons, track by track",
+    "CC BY-SA 3.0, as its repository states; audio: Creative Commons, track by track",
     "https://huggingface.co/datasets/amaai-lab/JamendoMaxCaps, or CaptionStew's jamendomaxcaps.*.jsonl.gz",
     "Jamendo, by track number",
     clips=9_300_000,
