@@ -18,6 +18,7 @@ from scaling.analysis.report.drawings import (
     task_curves,
 )
 from scaling.analysis.report.look import MOST_ARMS, Looks
+from scaling.analysis.report.poolings import drawn_poolings, pooling_caption, poolings
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.metrics import AXES, evaluation_axis, primary
@@ -48,7 +49,7 @@ class Named:
 def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     """Every figure, the summary first. `curves` as `curves.parquet`."""
     looks = Looks(known.draws.cells, known.design)
-    found = [_summary(known, looks), *_asked(known), *_curves(known, curves)]
+    found = [_summary(known, looks), *_asked(known), *_poolings(known, looks), *_curves(known, curves)]
     found += [*_differences(known, looks), *_crossovers(known, looks)]
     names = _slugs([one.name for one in found])
     return [Named(name, one.caption, one.figure) for name, one in zip(names, found, strict=True)]
@@ -97,6 +98,15 @@ def _asked(known: Evidence) -> list[Named]:
         caption += _others([one.arm.name for one in known.values], MOST_PANELS, "claims.json")
         return [Named("best-value", caption, best_values(known.values[:MOST_PANELS], design.x))]
     return []
+
+
+def _poolings(known: Evidence, looks: Looks) -> list[Named]:
+    found = poolings(known.scores, known.design)
+    if found is None:
+        return []
+    return [
+        Named("poolings", pooling_caption(found, looks, known.design.x), drawn_poolings(found, looks, known.design))
+    ]
 
 
 def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
