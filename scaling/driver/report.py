@@ -4,6 +4,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from scaling.analysis.report.examples import FOLDER as EXAMPLES
 from scaling.analysis.report.write import write_report
 from scaling.errors import StudyError
 from scaling.runs.folder import PREDICTIONS
@@ -21,6 +22,7 @@ def report_on(folder: Location) -> Location:
         "study.json",
         "report/scores.parquet",
         *(f"runs/{name}/{PREDICTIONS}" for name in names(folder / "runs")),
+        *(f"report/{EXAMPLES}/{name}" for name in names(folder / "report" / EXAMPLES)),
     ]
     with tempfile.TemporaryDirectory() as scratch:
         local = Path(scratch) / folder.name

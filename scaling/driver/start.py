@@ -212,7 +212,10 @@ class Start:
             grid.close(wait=not self.signals.arrived)
 
     def _report(self, tracker: Any, recorder: Any, entries: list[Entry]) -> int:
+        from scaling.data.labelled import LabelledStore
         from scaling.driver.card import PART, card_files
+        from scaling.driver.examples import PART as EXAMPLES
+        from scaling.driver.examples import example_files
         from scaling.driver.report import report_on
 
         undone = [entry for entry in entries if entry.state != "done"]
@@ -227,6 +230,8 @@ class Start:
                 sizes = [size for size in self.study.sizes if isinstance(size, int) and size]
                 files = card_files(self.folder.store, sizes)
                 publish(self.folder.report, self._owner, PART, files)
+                heard = example_files(LabelledStore(self.folder.store / "labelled"), self.source.labelled)
+                publish(self.folder.report, self._owner, EXAMPLES, heard)
                 report_on(self.folder.path)
         for entry in undone:
             self.display.say(f"{entry.run.name}: {entry.state}: {entry.cause}")

@@ -26,6 +26,8 @@ PREDICTIONS = {
 }
 
 
+FIRST_FOUND = "a2t_recall_at_1"
+"""The metric whose answers are captions, as they are found first."""
 Answers = tuple[list[Score], pl.DataFrame]
 """Scores, and a table with the columns of `PREDICTIONS`; `correct` is what a clip adds to the score, which is the mean
 (`measured.py`): 0 or 1 where it is one of right answers."""
@@ -67,15 +69,16 @@ def answered(task: Task, test: Split, answers: list[str], note: str = "", poolin
 
 
 def retrieved(task: Task, pooling: str, outcome: tuple[Retrieved, Retrieved], note: str = "") -> Answers:
-    """Recalls both ways and mean average precision, and the rank of every query's answer."""
+    """Recalls both ways and mean average precision, and the rank of every query's answer; to a clip's recall@1 its
+    caption, and the one that was found first."""
     scores, tables = [], []
     for direction in outcome:
         ranks = [f"rank {rank}" for rank in direction.ranks.tolist()]
         for metric, found in direction.measured().items():
-            truth = f"rank <= {metric.rpartition('_')[2]}"
-            more, table = scored(
-                task, pooling, metric, found, list(direction.query_ids), [truth] * len(ranks), ranks, note
-            )
+            truths, answers = [f"rank <= {metric.rpartition('_')[2]}"] * len(ranks), ranks
+            if metric == FIRST_FOUND:
+                truths, answers = list(direction.own), list(direction.found)
+            more, table = scored(task, pooling, metric, found, list(direction.query_ids), truths, answers, note)
             scores += more
             tables.append(table)
     return scores, pl.concat(tables)

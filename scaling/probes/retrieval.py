@@ -190,12 +190,14 @@ class Pool:
 @dataclass(frozen=True)
 class Retrieved:
     """One direction's outcome: for each query its id, the rank, int64 [q], of its best right answer, and its average
-    precision, float64 [q]."""
+    precision, float64 [q]; of clips as queries their own (first) captions, and those that were found first."""
 
     direction: Literal["a2t", "t2a"]
     query_ids: tuple[str, ...]
     ranks: Tensor
     precisions: Tensor
+    own: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
 
     def measured(self) -> dict[str, Measured]:
         """Each metric by its name: the share of queries answered within the first k, for each k of `RECALL_AT`, and
@@ -225,8 +227,11 @@ def retrieve(pool: Pool, audio: Tensor, text: Tensor) -> tuple[Retrieved, Retrie
     # bits, which near a cosine of 0 no shorter float drops.
     cosine = (_unit(audio) @ _unit(text).T).round(decimals=9)
     relevant = pool.relevant.to(cosine.device)
+    # Of equal ones a wrong one, as `ranks` has it; the cosines' steps are wider than this.
+    first = cosine - 1e-10 * relevant
+    own, found = (tuple(pool.captions[k] for k in one.argmax(1).tolist()) for one in (pool.relevant.byte(), first))
     return (
-        Retrieved("a2t", pool.clip_ids, ranks(cosine, relevant), average_precisions(cosine, relevant)),
+        Retrieved("a2t", pool.clip_ids, ranks(cosine, relevant), average_precisions(cosine, relevant), own, found),
         Retrieved("t2a", pool.caption_ids, ranks(cosine.T, relevant.T), average_precisions(cosine.T, relevant.T)),
     )
 

@@ -1,12 +1,13 @@
 """Scores and tables of answers, by hand."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from scaling.data.labelled import Split
 from scaling.data.tasks.task import Task
-from scaling.probes.answers import PREDICTIONS, answered, chosen, retrieved
+from scaling.probes.answers import FIRST_FOUND, PREDICTIONS, answered, chosen, retrieved
 from scaling.probes.retrieval import Retrieved
 
 SPLIT = Split(np.arange(4), ["1", "2", "3", "4"], ["a", "b", "a", "b"])
@@ -22,7 +23,8 @@ def test_answers_are_right_or_wrong_clip_by_clip() -> None:
 
 def test_the_rank_of_every_query_stands_behind_each_recall() -> None:
     ways = tuple(
-        Retrieved(way, ("x", "y"), torch.tensor([1, 7]), torch.tensor([1.0, 1 / 7]).double()) for way in ("a2t", "t2a")
+        Retrieved(way, ("x", "y"), torch.tensor([1, 7]), torch.tensor([1.0, 1 / 7]).double(), ("p", "q"), ("p", "z"))
+        for way in ("a2t", "t2a")
     )
     scores, table = retrieved(Task("captions", "environment", "recall"), "mean", ways)  # type: ignore[arg-type]
     assert {score.metric: score.value for score in scores if score.metric.startswith("a2t")} == {
@@ -32,7 +34,9 @@ def test_the_rank_of_every_query_stands_behind_each_recall() -> None:
     }
     assert table.schema == PREDICTIONS
     assert len(table) == (3 + 4) * 2
-    assert set(table["answer"]) == {"rank 1", "rank 7"}
+    told = table.filter(pl.col("metric") == FIRST_FOUND)
+    assert told.select("truth", "answer", "correct").rows() == [("p", "p", 1.0), ("q", "z", 0.0)]
+    assert set(table.filter(pl.col("metric") != FIRST_FOUND)["answer"]) == {"rank 1", "rank 7"}
 
 
 def test_a_note_tells_the_strength_and_an_edge() -> None:

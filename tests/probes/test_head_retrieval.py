@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import polars as pl
+
 from scaling.data.tasks.task import Task
-from scaling.probes.answers import PREDICTIONS, Subject
+from scaling.probes.answers import FIRST_FOUND, PREDICTIONS, Subject
 from scaling.probes.head_retrieval import head
 
 TASK = Task("retrieval", "environment", "recall")
@@ -13,7 +15,9 @@ def test_a_space_that_holds_clip_and_caption_at_one_place_finds_all(knowing: Sub
     scores, answers = head(TASK, knowing)
     assert {score.value for score in scores} == {1.0}
     assert {score.pooling for score in scores} == {"head"}
-    assert set(answers["answer"]) == {"rank 1"}
+    told = answers.filter(pl.col("metric") == FIRST_FOUND)
+    assert told["answer"].to_list() == told["truth"].to_list()
+    assert set(answers.filter(pl.col("metric") != FIRST_FOUND)["answer"]) == {"rank 1"}
 
 
 def test_without_a_joint_space_there_are_no_scores(knowing: Subject):

@@ -4,8 +4,10 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NotRequired
 
 import polars as pl
@@ -16,6 +18,7 @@ from scaling.analysis.claims.collection import claims
 from scaling.analysis.claims.evidence import gather
 from scaling.analysis.report.curve_table import curve_table
 from scaling.analysis.report.escapes import command
+from scaling.analysis.report.examples import Examples, examples, sounds, told
 from scaling.analysis.report.figures import figures
 from scaling.analysis.report.page import Picture, content, render
 from scaling.analysis.report.surface_table import surface_table
@@ -67,7 +70,8 @@ def write_report(folder: Path, report: Location | None = None) -> Location:
     """
     scores, design = read_study(folder)
     named = read_own(folder / "study.json", _Owner, "start the study again")
-    files = contents(scores, read_predictions(folder, scores), design, "")
+    found = examples(folder, scores, design)
+    files = contents(scores, read_predictions(folder, scores), design, "", found, sounds(folder / "report", found))
     return _published(report or folder / "report", owner(**named), files)
 
 
@@ -91,8 +95,13 @@ def _published(report: Location, of: str, files: dict[str, bytes]) -> Location:
 
 
 def contents(
-    scores: pl.DataFrame, predictions: pl.DataFrame | None, design: Design, made_by: str
-) -> dict[str, bytes]:  # fmt: skip
+    scores: pl.DataFrame,
+    predictions: pl.DataFrame | None,
+    design: Design,
+    made_by: str,
+    shown: Sequence[Examples] = (),
+    heard: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, bytes]:
     """The files of a report by their names: curves.parquet, curves.csv, surfaces.parquet (where there are two axes),
     summary.csv, curves.tex, differences.csv, scores.csv, claims.json, figures/*.png, report.md and, last, report.html.
 
@@ -101,6 +110,7 @@ def contents(
     Args:
         predictions: None where there are none to be had (see `resamples.draw`).
         made_by: the command that makes the report of an own table; "" for a study's.
+        shown, heard: examples, and by clip the sound of each as a page can hold it.
 
     Raises:
         StudyError: mixed protocols.
@@ -110,7 +120,7 @@ def contents(
     curves = curve_table(known)
     pictures = [Picture(one.name, one.caption, _png(one.figure)) for one in figures(known, curves)]
     table = summary_table(curves, scores, design)
-    page = content(known, found, curves, table, pictures, made_by)
+    page = {**content(known, found, curves, table, pictures, made_by), "examples": told(shown, heard)}
     listed = pl.col("runs").list.join(" "), pl.lit(design.x.column).alias("axis")
     surfaces = {"surfaces.parquet": _parquet(surface_table(known.planes, design))} if known.planes else {}
     return {

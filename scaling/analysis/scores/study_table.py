@@ -1,6 +1,7 @@
 """A study's scores and predictions as its runs left them: read and checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,7 @@ def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
     """
     tables = []
     for run in sorted(used(scores).filter(pl.col("reference") == "")["run"].unique()):
-        if run != Path(run).name or len(run.encode()) > _LONGEST_NAME or steers(run):
-            raise damaged(folder / "report" / "scores.parquet", f"{visible(run, 60)} is no run's name", _ANEW)
-        path = folder / "runs" / run / "predictions.parquet"
-        cure = f"remove {path.parent} and start the study again, which does this run alone"
+        path, cure = _predictions(folder, run)
         try:
             table = conform(_parquet(path, cure), PREDICTIONS, path)
         except FileNotFoundError:
@@ -93,6 +91,30 @@ def read_predictions(folder: Path, scores: pl.DataFrame) -> pl.DataFrame:
         tables.append(table.select(pl.lit(run).alias("run"), *PREDICTIONS))
     empty = pl.DataFrame(schema={"run": pl.String, **PREDICTIONS})
     return pl.concat(tables) if tables else empty
+
+
+def read_answers(folder: Path, runs: Iterable[str], metrics: Sequence[str]) -> pl.DataFrame:
+    """What some runs answered, for these metrics: columns run, task, pooling, metric, clip, truth, answer, correct.
+
+    Raises as `read_predictions`; a run without the file is absent from the result.
+    """
+    columns: Columns = {**PREDICTIONS, "truth": pl.String, "answer": pl.String}
+    whole: Columns = {"run": pl.String, **columns}
+    tables = [pl.DataFrame(schema=whole)]
+    for run in runs:
+        path, cure = _predictions(folder, run)
+        with suppress(FileNotFoundError):
+            table = conform(_parquet(path, cure), columns, path).filter(pl.col("metric").is_in(metrics))
+            tables.append(table.select(pl.lit(run).alias("run"), *columns))
+    return pl.concat(tables)
+
+
+def _predictions(folder: Path, run: str) -> tuple[Path, str]:
+    """Where a run's lie, and what helps where they are damaged."""
+    if run != Path(run).name or len(run.encode()) > _LONGEST_NAME or steers(run):
+        raise damaged(folder / "report" / "scores.parquet", f"{visible(run, 60)} is no run's name", _ANEW)
+    path = folder / "runs" / run / "predictions.parquet"
+    return path, f"remove {path.parent} and start the study again, which does this run alone"
 
 
 def checked(scores: pl.DataFrame, design: Design, path: Path) -> pl.DataFrame:
