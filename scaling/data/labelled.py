@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
+from scaling.data.index import SAME_AUDIO
 from scaling.data.store import Store
 from scaling.data.tasks.task import FOLD, Labelled, Task, each
 from scaling.data.tokenizer import normalized
@@ -102,6 +103,14 @@ def check_tasks(folder: Location) -> None:
 
 
 def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: pl.DataFrame) -> str:
+    # Of two clips that sound the same one stays: that is no loss.
+    lost = listed.join(rejects.filter(pl.col("reason") != SAME_AUDIO), on="id")
+    if task.absent + len(lost) > task.missing * (task.absent + len(listed)):
+        return (
+            f"of its {task.absent + len(listed):,} clips {task.absent:,} are missing and {len(lost):,} cannot be used"
+            + (f" ({lost['id'][0]}: {lost['reason'][0]}, for one)" if len(lost) else "")
+            + f", and {task.missing:.1%} may be (missing = {task.missing:g})"
+        )
     if folds := labelled.folds(task.name):
         parts = [labelled.split(task.name, fold).labels for fold in folds]
         if len(parts) < len(listed["split"].unique()) or min(len(set(part)) for part in parts) < 2:

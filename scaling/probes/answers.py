@@ -69,6 +69,7 @@ def answered(task: Task, test: Split, answers: list[str], note: str = "", poolin
 def retrieved(task: Task, pooling: str, outcome: tuple[Retrieved, Retrieved], note: str = "") -> Answers:
     """Recalls both ways and mean average precision, and the rank of every query's answer."""
     scores, tables = [], []
+    note = ", ".join(filter(None, (note, task.note)))
     for direction in outcome:
         ranks = [f"rank {rank}" for rank in direction.ranks.tolist()]
         for metric, found in direction.measured().items():
