@@ -21,7 +21,8 @@ RETRIEVAL, CAPTIONING = "retrieval", "captioning"
 @dataclass(frozen=True)
 class Task:
     """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
-    a clip, or none) or "recall" (captions). `note` is what a reader of its scores must know of its splits.
+    a clip, or none), "recall" (captions) or "events" (labels from when to when). `note` is what a reader of its scores
+    must know of its splits.
 
     Of a task of a known set `missing` is the share of its clips that may be missing or unreadable (of others any may),
     and `absent` how many recordings were not there when it was read."""
@@ -78,6 +79,20 @@ def each(text: str) -> list[str]:
     """The labels that `several` was given."""
     found: list[str] = json.loads(text)
     return found
+
+
+Sounding = tuple[float, float, str]
+"""An event: its onset and offset in seconds, and its label."""
+
+
+def timed(events: Iterable[Sounding]) -> str:
+    """The events of a clip as one text."""
+    return json.dumps(sorted(set(events)), ensure_ascii=False)
+
+
+def soundings(text: str) -> list[Sounding]:
+    """The events that `timed` was given."""
+    return [(onset, offset, label) for onset, offset, label in json.loads(text)]
 
 
 def labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: str) -> Labelled:

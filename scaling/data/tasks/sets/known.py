@@ -20,6 +20,7 @@ SETS = {
     "nsynth-pitch": "scaling.data.tasks.sets.nsynth:PITCH",
     "esc50": "scaling.data.tasks.sets.esc50:SET",
     "urbansound8k": "scaling.data.tasks.sets.urbansound8k:SET",
+    "audioset-strong": "scaling.data.tasks.sets.audioset_strong:SET",
     "audiocaps": "scaling.data.tasks.sets.audiocaps:SET",
     "clotho": "scaling.data.tasks.sets.clotho:SET",
     "musiccaps": "scaling.data.tasks.sets.musiccaps:SET",

@@ -4,6 +4,7 @@ Its clips become those of any other task; what of the folder is not as the set i
 where it is little, and refused where it is more.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from scaling.data.tasks.sets.known import known_set
 from scaling.data.tasks.sets.lists import READABLE
 from scaling.data.tasks.sets.task_set import LayoutError, Listed, TaskSet
 from scaling.data.tasks.splits import split_up
-from scaling.data.tasks.task import RETRIEVAL, Task, each, several
+from scaling.data.tasks.task import RETRIEVAL, Task, each, several, soundings, timed
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 
@@ -119,7 +120,12 @@ def _counted(known: TaskSet, listed: Sequence[Listed], share: float) -> list[str
         if bare:
             raise LayoutError(f"{len(bare):,} of its clips have no caption, {bare[0][:100]} among them")
         return notes
-    labels = {label for one in listed for label in one.labels}
+    if known.folded and known.kind != "accuracy":
+        raise LayoutError("it has folds, which are for tasks of one label a clip")
+    for one in listed:
+        if wrong_event := next((event for event in one.events if not 0 <= event[0] < event[1] < math.inf), None):
+            raise LayoutError(f"{one.files[0][:100]} has an event from {wrong_event[0]:g} to {wrong_event[1]:g} s")
+    labels = {label for one in listed for label in (*one.labels, *(label for _, _, label in one.events))}
     if known.labels is not None and len(labels) != known.labels:
         raise LayoutError(f"{len(labels):,} different labels, and it has {known.labels:,}")
     if known.kind == "accuracy" and (wrong := [one for one in listed if len(one.labels) != 1 or not one.labels[0]]):
@@ -176,13 +182,15 @@ class _Recordings:
             names = os.listdir(self._root / folder)  # noqa: PTH208
         except (OSError, ValueError):
             return {}
-        stems = {}
+        stems: dict[str, str] = {}
         for ending in reversed(READABLE):
             stems |= {name.removesuffix(ending): name for name in names if name.endswith(ending)}
         return stems | {name: name for name in names}
 
 
 def _label(known: TaskSet, one: Listed) -> str:
+    if known.kind == "events":
+        return timed(one.events)
     if known.kind == "recall":
         return next(filter(None, map(normalized, one.captions)))
     return several(list(filter(None, one.labels))) if known.kind == "map" else one.labels[0]
@@ -191,9 +199,16 @@ def _label(known: TaskSet, one: Listed) -> str:
 def _clip(row: dict[str, Any], given: str, task: Task, name: str, where: str) -> Clip:
     audio = os.path.normpath(Path(given) / row["file"])
     clip = Clip(audio, name, task.domain, 0.0, tuple(row["captions"]), audio)
-    # The labels of captions are captions, which have been looked at.
-    labels = each(row["label"]) if task.kind == "map" else [row["label"]] if task.kind == "accuracy" else []
-    flaws = (flaw(clip), *(bad_name("label", label) for label in labels))
+    flaws = (flaw(clip), *(bad_name("label", label) for label in _names(task, row["label"])))
     if why := next(filter(None, flaws), None):
         raise StudyError(f"{where}: {' '.join(row['file'].split())[:100]}: {why}")
     return clip
+
+
+def _names(task: Task, text: str) -> list[str]:
+    """The labels in a clip's text; the captions of a clip have been looked at with it."""
+    if task.kind == "events":
+        return [label for _, _, label in soundings(text)]
+    if task.kind == "map":
+        return each(text)
+    return [text] if task.kind == "accuracy" else []

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from scaling.data.tasks.task import Sounding
+
 
 class LayoutError(Exception):
     """A folder that does not hold the set; the message is the reason, in one line."""
@@ -16,7 +18,8 @@ class Listed(NamedTuple):
 
     `files`: where its recording may lie in the set's folder, the first that is there counts; a name without an ending
     stands for every format that can be read. `split`: train, val or test, or the name of a fold. `labels`: one, or (of
-    several labels a clip) any number. `group`: what must lie in one split as a whole.
+    several labels a clip) any number. `group`: what must lie in one split as a whole. `events`: onset, offset (seconds)
+    and label.
     """
 
     files: tuple[str, ...]
@@ -24,6 +27,7 @@ class Listed(NamedTuple):
     labels: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     group: str = ""
+    events: tuple[Sounding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class TaskSet:
     Attributes:
         title: as its authors write it.
         domain: of its sounds.
-        kind: "accuracy" (one label a clip), "map" (several, or none) or "recall" (captions).
+        kind: "accuracy" (one label a clip), "map" (several, or none), "recall" (captions) or "events".
         licence: of audio and labels, as its authors state it.
         had_from: where it is had.
         clips: the clips of a folder that holds the set. Raises `LayoutError`.
@@ -47,7 +51,7 @@ class TaskSet:
 
     title: str
     domain: str
-    kind: Literal["accuracy", "map", "recall"]
+    kind: Literal["accuracy", "map", "recall", "events"]
     licence: str
     had_from: str
     clips: Callable[[Path], Iterable[Listed]]

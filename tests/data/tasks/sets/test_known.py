@@ -12,7 +12,7 @@ import pytest
 from scaling.data.tasks.sets import reading
 from scaling.data.tasks.sets.known import SETS, known_set
 from scaling.data.tasks.sets.task_set import TaskSet
-from scaling.data.tasks.task import Labelled, each
+from scaling.data.tasks.task import Labelled, each, soundings
 from scaling.data.tasks.toml import read_tasks
 from scaling.errors import StudyError
 
@@ -87,6 +87,13 @@ URBAN = folded(
 )  # fmt: skip
 
 
+def audioset_strong(folder: Path) -> None:
+    head = "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\n"
+    put(folder, "audioset_train_strong.tsv", head + "a_B_30000\t0.0\t1.5\t/m/1\nc_0\t2\t10\t/m/2\nc_0\t1\t1\t/m/1\n")
+    put(folder, "audioset_eval_strong.tsv", head + "-d_10000\t0.5\t3\t/m/1\n-d_10000\t0.1\t3\t/m/2\n")
+    touch(folder, "audio/train/a_B_30000.wav", "c.flac", "eval/Y-d.wav")
+
+
 def audiocaps(folder: Path) -> None:
     head = "audiocap_id,youtube_id,start_time,caption\n"
     put(folder, "train.csv", head + '1,aa,30,"A dog barks, twice"\n2,bb,0,Rain falls\n')
@@ -143,6 +150,7 @@ TINY: dict[str, tuple[Callable[[Path], None], dict[str, int], int | None]] = {
     "nsynth-pitch": (nsynth, {"train": 2, "val": 1, "test": 1}, None),
     "esc50": (ESC50, {"": 6}, 2),
     "urbansound8k": (URBAN, {"": 6}, 2),
+    "audioset-strong": (audioset_strong, {"train": 2, "test": 1}, 2),
     "audiocaps": (audiocaps, {"train": 2, "val": 1, "test": 1}, None),
     "clotho": (clotho, {"train": 2, "val": 2, "test": 2}, None),
     "musiccaps": (musiccaps, {"train": 1, "test": 1}, None),
@@ -227,6 +235,29 @@ def test_a_clip_may_have_none_of_several_labels(tiny: Callable[[str], Path]):
     assert [each(found[f"set/{name}"]) for name in ("0/a.mp3", "mp3/c/b.mp3")] == [["guitar", "no voice"], []]
 
 
+def test_events_have_their_times(tiny: Callable[[str], Path]):
+    labelled = read(tiny("audioset-strong"), "audioset-strong")
+    assert labelled.tasks[0].kind == "events"
+    found = {name: soundings(text) for name, text in labels(labelled).items()}
+    assert found == {
+        "set/audio/train/a_B_30000.wav": [(0.0, 1.5, "/m/1")],
+        "set/c.flac": [(2.0, 10.0, "/m/2")],
+        "set/eval/Y-d.wav": [(0.1, 3.0, "/m/2"), (0.5, 3.0, "/m/1")],
+    }
+
+
+def test_events_of_hear_are_in_milliseconds(tiny: Callable[[str], Path]):
+    folder = tiny("hear")
+    put(folder, "set/task_metadata.json", {"embedding_type": "event", "prediction_type": "multilabel"})
+    for split in ("train", "valid", "test"):
+        put(folder, f"set/{split}.json", {f"{split}.wav": [{"label": "queen", "start": 250.0, "end": 1000}]})
+    labelled = read(folder, "hear", domain="bees")
+    assert soundings(labelled.rows["label"][0]) == [(0.25, 1.0, "queen")]
+    put(folder, "set/test.json", {"test.wav": ["queen"]})
+    with pytest.raises(StudyError, match="an event is no label with start and end"):
+        read(folder, "hear", domain="bees")
+
+
 def test_a_label_with_a_comma_is_one(tiny: Callable[[str], Path]):
     found = labels(read(tiny("vggsound"), "vggsound"))
     assert found["set/audio/-a_B_000030.wav"] == "dog barking, growling"
@@ -297,8 +328,8 @@ def test_several_captions_a_clip_are_one_clip_of_a_retrieval_task(tiny: Callable
         (
             "hear",
             "task_metadata.json",
-            '{"embedding_type": "event"}',
-            "embedding_type 'event', and only 'scene' is read",
+            '{"embedding_type": "word"}',
+            "embedding_type 'word' and prediction_type 'None': scene and",
         ),
         (
             "hear",

@@ -85,6 +85,11 @@ def test_the_first_place_that_holds_a_recording_and_the_best_format_count(read: 
         ({"entry": {"metric": "map"}}, "a set has no metric; it has set, folder, name"),
         ({"entry": {"missing": 2}}, "missing is a share of its recordings"),
         ({"entry": {"supervised": True}, "folded": True, "counts": {}}, "learns one label a clip, and has no folds"),
+        ({"folded": True, "kind": "map", "counts": {}}, "it has folds, which are for tasks of one label a clip"),
+        (
+            {"kind": "events", "clips": [CLIPS[0]._replace(events=((2.0, 1.0, "dog"),)), *CLIPS[1:]]},
+            "0 has an event from 2 to 1 s",
+        ),
         ({"entry": {"supervised": 1}}, "its supervised is neither true nor false"),
         ({"domain": ""}, "has no domain of its own: name one"),
         (
