@@ -30,8 +30,8 @@ Event = tuple[float, float]
 
 @dataclass(frozen=True)
 class Changes:
-    """How counts change as a threshold falls to `at`: float64 [n] scores, int64 [n] found events and wrong detections,
-    and of which clip each change is."""
+    """How counts change as a threshold falls to `at`: float64 [n] scores, none higher than the one before, int64 [n]
+    found events and wrong detections, and of which clip each change is."""
 
     at: Floats
     found: NDArray[np.int64]
@@ -41,26 +41,30 @@ class Changes:
 
 def changes(scores: Sequence[Floats], seconds: Floats, events: Sequence[Sequence[Event]]) -> Changes:
     """Of one class: the scores of each clip's frames, which share its seconds evenly, and its events in each clip."""
-    none = np.zeros(0, np.int64)
-    columns: list[tuple[Floats, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = [
-        (np.zeros(0), none, none, none)
-    ]
-    for number, (of, length, some) in enumerate(zip(scores, seconds.tolist(), events, strict=True)):
-        if len(of):
-            at, found, wrong = _with_events(of, length, some) if some else _without_events(of)
+    columns = [_without_events(scores, np.array([not some for some in events], bool))]
+    for number, some in enumerate(events):
+        if some and len(scores[number]):
+            at, found, wrong = _with_events(scores[number], float(seconds[number]), some)
             columns.append((at, found, wrong, np.full(len(at), number)))
     at, found, wrong, clip = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Changes(at, found, wrong, clip)
+    order = np.argsort(-at, kind="stable")
+    return Changes(at[order], found[order], wrong[order], clip[order])
 
 
-def _without_events(scores: Floats) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+def _without_events(
+    scores: Sequence[Floats], which: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Every detection is wrong. One begins at each frame that scores more than the one before, while the threshold lies
-    between the two."""
-    rises = np.flatnonzero(scores[1:] > scores[:-1])
-    at = np.concatenate([scores[:1], scores[rises + 1], scores[rises]])
-    wrong = np.ones(len(at), np.int64)
-    wrong[1 + len(rises) :] = -1
-    return at, np.zeros_like(wrong), wrong
+    between the two; at the first frame of a clip there is no lower end."""
+    lengths = np.array([len(one) if chosen else 0 for one, chosen in zip(scores, which, strict=True)])
+    of = np.repeat(np.arange(len(scores)), lengths)
+    line = np.concatenate([np.zeros(0), *(one for one, chosen in zip(scores, which, strict=True) if chosen)])
+    first = np.append(True, of[1:] != of[:-1])[: len(line)]
+    before = np.where(first, -np.inf, np.append(0.0, line[:-1])[: len(line)])
+    rises, ends = line > before, (line > before) & ~first
+    at = np.concatenate([line[rises], before[ends]])
+    wrong = np.repeat(np.array([1, -1]), [rises.sum(), ends.sum()])
+    return at, np.zeros_like(wrong), wrong, np.concatenate([of[rises], of[ends]])
 
 
 def _with_events(
@@ -94,12 +98,9 @@ def _runs(active: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
 def staircase(of: Changes, events: int, hours: float, weights: Floats | None = None) -> Floats:
     """The share of a class's events that is found with at most 0, 1, 2, ... wrong detections, up to the most that are
     looked at. `weights` [clips] of 0 and 1 leave clips out; `events` and `hours` are those of the others."""
-    order = np.argsort(-of.at, kind="stable")
-    at = of.at[order]
-    counted = np.ones(len(at)) if weights is None else weights[of.clip[order]]
-    ends = np.flatnonzero(np.append(at[1:] != at[:-1], True)) if len(at) else np.zeros(0, np.int64)
-    found = np.cumsum(of.found[order] * counted)[ends]
-    wrong = np.cumsum(of.wrong[order] * counted)[ends].astype(np.int64)
+    counted = 1.0 if weights is None else weights[of.clip]
+    ends = np.append(of.at[1:] != of.at[:-1], True)[: len(of.at)]
+    found, wrong = np.cumsum(of.found * counted)[ends], np.cumsum(of.wrong * counted)[ends].astype(np.int64)
     best = np.zeros(int(MOST_AN_HOUR * hours) + 1)
     inside = wrong < len(best)
     np.maximum.at(best, wrong[inside], found[inside])
