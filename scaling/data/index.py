@@ -27,6 +27,8 @@ from scaling.storage.digest import bytes_digest
 from scaling.storage.files import Location, names, on_disk, read_bytes, remove
 from scaling.storage.tables import read_parquet, write_parquet
 
+SAME_AUDIO = "same audio as an earlier clip"
+"""The reason of what is left out though nothing is wrong with it."""
 SCHEMA = pa.schema(
     [
         ("place", pa.int32()),
@@ -189,7 +191,7 @@ def _described(
         pl.when(pl.col("audio_hash").is_in(kept_out))
         .then(pl.lit("leak: same audio as a labelled test or validation clip"))
         .when(~pl.col("audio_hash").is_first_distinct() | pl.col("audio_hash").is_in(earlier.implode()))
-        .then(pl.lit("same audio as an earlier clip"))
+        .then(pl.lit(SAME_AUDIO))
     )
     clips = clips.with_columns(reason=reason, stage=pl.lit("audio"))
     rejects.append(clips.filter(pl.col("reason").is_not_null()).select(rejects[0].columns))

@@ -14,8 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
+from scaling.data.index import SAME_AUDIO
 from scaling.data.store import Store
-from scaling.data.tasks.task import FOLD, Labelled, Task, each
+from scaling.data.tasks.task import FOLD, Labelled, Task, each, soundings
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.storage.files import Location, json_text, read_json
@@ -102,6 +103,14 @@ def check_tasks(folder: Location) -> None:
 
 
 def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: pl.DataFrame) -> str:
+    # Of two clips that sound the same one stays: that is no loss.
+    lost = listed.join(rejects.filter(pl.col("reason") != SAME_AUDIO), on="id")
+    if task.absent + len(lost) > task.missing * (task.absent + len(listed)):
+        return (
+            f"of its {task.absent + len(listed):,} clips {task.absent:,} are missing and {len(lost):,} cannot be used"
+            + (f" ({lost['id'][0]}: {lost['reason'][0]}, for one)" if len(lost) else "")
+            + f", and {task.missing:.1%} may be (missing = {task.missing:g})"
+        )
     if folds := labelled.folds(task.name):
         parts = [labelled.split(task.name, fold).labels for fold in folds]
         if len(parts) < len(listed["split"].unique()) or min(len(set(part)) for part in parts) < 2:
@@ -123,6 +132,12 @@ def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: p
         return f"all of its {len(train.ids)} usable train clips are labelled {labels.pop()[:100]!r}"
     if task.kind == "map" and not any(map(each, labelled.split(task.name, "test").labels)):
         return "no usable test clip has a label"
+    if task.kind == "events":
+        known, asked = ({label for text in some for _, _, label in soundings(text)} for some in (
+            train.labels, labelled.split(task.name, "test").labels
+        ))  # fmt: skip
+        if not known & asked:
+            return "no usable test clip has an event of a label that training clips have"
     if task.kind == "recall" and not any(re.search(r"\w\w", label) for label in train.labels):
         return "the captions of its train clips have no word of two letters"
     return ""

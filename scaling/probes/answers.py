@@ -72,6 +72,7 @@ def retrieved(task: Task, pooling: str, outcome: tuple[Retrieved, Retrieved], no
     """Recalls both ways and mean average precision, and the rank of every query's answer; to a clip's recall@1 its
     caption, and the one that was found first."""
     scores, tables = [], []
+    note = ", ".join(filter(None, (note, task.note)))
     for direction in outcome:
         ranks = [f"rank {rank}" for rank in direction.ranks.tolist()]
         for metric, found in direction.measured().items():

@@ -56,6 +56,21 @@ class LinearProbe:
         return self.scores.argmax(1)
 
 
+@dataclass(frozen=True)
+class LinearFit:
+    """A linear probe that has not been asked anything yet; fields as in `LinearProbe`."""
+
+    model: Logistic
+    standardize: Standardizer
+    val_accuracy: float
+    on_edge: bool
+
+    def logits(self, x: Tensor, classes: slice = slice(None)) -> Tensor:
+        """Float64 [n, classes] of embeddings float [n, d]."""
+        weight, bias = self.model.weight[:, classes], self.model.bias[classes]
+        return torch.cat([self.standardize(some) @ weight + bias for some in torch.split(x, _ROWS)])
+
+
 def logistic_probe(
     train_x: Tensor,
     train_y: Tensor,
@@ -65,9 +80,26 @@ def logistic_probe(
     n_classes: int,
     folds: Tensor | None = None,
 ) -> LinearProbe:
-    """Fit on train at every strength of `L2_GRID`, choose by validation, answer test.
+    """Answer test float [n, d] by `logistic_fit` of the others.
 
-    train_x, val_x, test_x are float [n, d] on one device; train_y, val_y int64 [n] in [0, n_classes), or bool
+    Raises ValueError as that does, and for test embeddings that are empty or not finite.
+    """
+    _check("test", test_x, None, n_classes)
+    fit = logistic_fit(train_x, train_y, val_x, val_y, n_classes, folds)
+    return LinearProbe(fit.logits(test_x), fit.model.l2, fit.val_accuracy, fit.model.converged, fit.on_edge)
+
+
+def logistic_fit(
+    train_x: Tensor,
+    train_y: Tensor,
+    val_x: Tensor | None,
+    val_y: Tensor | None,
+    n_classes: int,
+    folds: Tensor | None = None,
+) -> LinearFit:
+    """Fit on train at every strength of `L2_GRID`, choose by validation.
+
+    train_x, val_x are float [n, d] on one device; train_y, val_y int64 [n] in [0, n_classes), or bool
     [n, n_classes] where a row has several labels.
     Without a validation split (both None) the strength is chosen by cross-validation inside train, each fold
     standardized by its own training part: `folds` int64 [n] says in which each row is held out, without them they are
@@ -84,7 +116,6 @@ def logistic_probe(
     if (val_x is None) != (val_y is None):
         raise ValueError("a validation split needs both embeddings and labels")
     _check("train", train_x, train_y, n_classes)
-    _check("test", test_x, None, n_classes)
     standardize = Standardizer.fit(train_x)
     if val_x is None or val_y is None:
         n_val = len(train_y)
@@ -96,13 +127,7 @@ def logistic_probe(
         n_val = len(val_y)
         scores, model = _chosen(train_x, train_y, val_x, val_y, n_classes, standardize)
         best = scores.index(max(scores))
-    return LinearProbe(
-        scores=torch.cat([model.logits(standardize(some)) for some in torch.split(test_x, _ROWS)]),
-        l2=model.l2,
-        val_accuracy=scores[best][0] / n_val,
-        converged=model.converged,
-        on_edge=best in (0, len(L2_GRID) - 1),
-    )
+    return LinearFit(model, standardize, scores[best][0] / n_val, best in (0, len(L2_GRID) - 1))
 
 
 def stderr_of_proportion(p: float, n: int) -> float:

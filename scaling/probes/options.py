@@ -39,9 +39,9 @@ REFERENCES = Table(
 )
 
 
-TaskKind = Literal["accuracy", "map", "recall"]
-"""What a task asks of a clip: its one label, its several labels, or to be found by its caption (and the caption by
-it)."""
+TaskKind = Literal["accuracy", "map", "recall", "events"]
+"""What a task asks of a clip: its one label, its several labels, to be found by its caption (and the caption by it), or
+what sounds in it from when to when."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,15 @@ class AttentionOptions:
     """A multi-head attention head with learned queries on all frames (`classification.py`)."""
 
     kinds: ClassVar[tuple[TaskKind, ...]] = ("accuracy", "map")
+    needs_frames: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class EventsOptions:
+    """Detection of events by logistic regression on every frame (`events.py`)."""
+
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("events",)
     needs_frames: ClassVar[bool] = True
     costly: ClassVar[bool] = True
 
@@ -97,6 +106,7 @@ PROBES = Table(
     {
         "logistic": Known(LogisticOptions, "scaling.probes.classification:logistic"),
         "attention": Known(AttentionOptions, "scaling.probes.classification:attention"),
+        "events": Known(EventsOptions, "scaling.probes.events:events"),
         "ridge": Known(RidgeOptions, "scaling.probes.ridge_retrieval:ridge"),
         "head": Known(HeadOptions, "scaling.probes.head_retrieval:head"),
         "text-retrieval": Known(TextRetrievalOptions, "scaling.probes.text_retrieval:text_retrieval"),

@@ -12,6 +12,7 @@ from scaling.data.store import Store
 from scaling.data.tasks.task import Task
 from scaling.probes.answers import PREDICTIONS, Answers, Subject
 from scaling.probes.classification import Labels, outcome, parts_of
+from scaling.probes.events import undecided
 from scaling.probes.frames import FramesFile
 from scaling.probes.options import named_probes, needs_frames
 from scaling.probes.probe import score
@@ -22,10 +23,17 @@ from scaling.probes.text_captioning import captioned
 
 def score_chance(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:
     """The most frequent training label for every clip (of several labels, the same scores for every clip), and the
-    expected recall of a random order; where captions are written, the most frequent training caption."""
+    expected recall of a random order; where captions are written, the most frequent training caption; where events are
+    detected, every class from a clip's start to its end."""
     scores: list[Score] = []
     tables = []
     for task in labelled.tasks:
+        if task.kind == "events":
+            if "events" in probes:
+                more, table = undecided(task, labelled)
+                scores += more
+                tables.append(table)
+            continue
         if task.kind != "recall":
             more, table = _commonest(labelled, task)
             scores += more

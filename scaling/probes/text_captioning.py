@@ -1,5 +1,7 @@
 """The probe of captions by a trained decoder: it reads frozen frames through cross-attention and writes captions."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import torch
@@ -47,7 +49,7 @@ class Captioner(nn.Module):
 
 def captioning_task(task: Task) -> Task:
     """The task of writing the captions that another one retrieves."""
-    return Task(task.name.replace(RETRIEVAL, CAPTIONING, 1), task.domain, task.kind)
+    return replace(task, name=task.name.replace(RETRIEVAL, CAPTIONING, 1))
 
 
 def text_captioning(task: Task, subject: Subject) -> Answers:
@@ -68,7 +70,7 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     test = subject.labelled.split(task.name, "test")
     heard = Clips(subject.frames, test.places, subject.device)
     references = [subject.labelled.captions(place) for place in test.places.tolist()]
-    note = f"{pairs.steps} steps, one probe seed"
+    note = ", ".join(filter(None, (f"{pairs.steps} steps, one probe seed", task.note)))
     found = []
     written: dict[str, list[str]] = {}
     for pooling, beams in (("text", BEAMS), ("text-greedy", 1)):

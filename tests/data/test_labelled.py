@@ -136,3 +136,24 @@ def test_a_task_that_decoding_left_too_little_is_named(
     assert message.count("; ") == len(told) - 1
     for one, part in zip(told, message.split("; "), strict=True):
         assert part.startswith(one)
+
+
+def test_a_set_of_which_too_much_cannot_be_used_is_refused(tmp_path: Path):
+    folder = prepared(tmp_path, {0}, LABELS)
+    table = LabelledStore(folder).rows.select("task", "id", "split", "label")
+
+    def check(missing: float, absent: int) -> None:
+        tasks = (Task("bird", "environment", missing=missing, absent=absent), *TASKS[1:])
+        listed = pl.read_parquet(folder / "labels.parquet")
+        write_beside(folder, task_files(Labelled(tasks, (), listed, "")))
+        check_tasks(folder)
+
+    assert len(table.filter(pl.col("task") == "bird")) == 9
+    check(0.1, 0)
+    check(0.2, 1)
+    with pytest.raises(StudyError) as refused:
+        check(0.15, 1)
+    assert str(refused.value).startswith(
+        "task bird cannot be probed: of its 11 clips 1 are missing and 1 cannot be used "
+        "(birds/000: missing audio file, for one), and 15.0% may be (missing = 0.15)"
+    )

@@ -69,6 +69,47 @@ def test_a_folder_is_scored_and_leaves_a_table_of_a_reference(encoder: Path, tas
     assert read_parquet(out / "predictions.parquet").filter(pl.col("task") == "birds").height == 8
 
 
+def hear_folder(folder: Path, events: bool) -> None:
+    """Tones, of which the high ones are labelled: whole clips, or from when to when."""
+    kind = {"embedding_type": "event" if events else "scene", "prediction_type": "multilabel"}
+    (folder / "16000").mkdir(parents=True)
+    (folder / "task_metadata.json").write_text(json.dumps(kind))
+    (folder / "labelvocabulary.csv").write_text("idx,label\n0,low\n1,high\n")
+    for first, split in enumerate(("train", "valid", "test")):
+        (folder / "16000" / split).mkdir()
+        listed = {}
+        for index in range(first, 36, 3):
+            soundfile.write(folder / "16000" / split / f"{index}.wav", tone(9 * index + 3 * events), 16_000)
+            label = "low" if index < 18 else "high"
+            listed[f"{index}.wav"] = [{"label": label, "start": 100, "end": 700}] if events else [label]
+        (folder / f"{split}.json").write_text(json.dumps(listed))
+
+
+def test_folders_of_hears_form_go_all_the_way(encoder: Path, tmp_path: Path):
+    for name, events in (("tagged", False), ("timed", True)):
+        hear_folder(tmp_path / name, events)
+    tasks = tmp_path / "tasks.toml"
+    entries = [
+        f'[[task]]\nset = "hear"\nfolder = "{name}"\nname = "{name}"\ndomain = "music"\n'
+        for name in ("tagged", "timed")
+    ]
+    tasks.write_text("\n".join(entries))
+    out = tmp_path / "out"
+    probe_alone(str(encoder), str(tasks), out, ("logistic", "events"), Display())
+    scores = read_parquet(out / "scores.parquet").select("task", "pooling", "metric", "note").rows()
+    assert [row[:3] for row in scores] == [
+        ("tagged", "mean", "map"),
+        ("tagged", "mean", "roc_auc"),
+        ("timed", "frames", "psds1"),
+        ("timed", "frames", "psds1_macro"),
+    ]
+    assert all(note.endswith("the folder's split") for *_, note in scores)
+    # A recording that is there and cannot be decoded is lost as one that is missing is.
+    (tmp_path / "tagged" / "16000" / "test" / "2.wav").write_bytes(b"RIFF")
+    with pytest.raises(StudyError, match=r"of its 36 clips 0 are missing and 1 cannot be used .*, and 1.0% may be"):
+        probe_alone(str(encoder), str(tasks), tmp_path / "again", ("logistic",), Display())
+
+
 def test_what_is_not_there_or_does_not_fit_is_one_line(encoder: Path, tasks: Path, tmp_path: Path):
     probe_alone(str(encoder), str(tasks), tmp_path / "out", ("logistic",), Display())
     tasks.write_text(tasks.read_text().replace('"birds"', '"others"'))

@@ -23,6 +23,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 KINDS = {
     "classification": evaluation_axis() == "classification",
+    "event detection": evaluation_axis() == "event detection",
     "retrieval": is_retrieval(),
     "captioning": (evaluation_axis() == "audio-language") & ~is_retrieval(),
     "audio-language": evaluation_axis() == "audio-language",

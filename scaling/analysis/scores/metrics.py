@@ -9,8 +9,8 @@ from typing import Literal
 
 import polars as pl
 
-EvaluationAxis = Literal["classification", "audio-language"]
-AXES: tuple[EvaluationAxis, ...] = ("classification", "audio-language")
+EvaluationAxis = Literal["classification", "event detection", "audio-language"]
+AXES: tuple[EvaluationAxis, ...] = ("classification", "event detection", "audio-language")
 """Axes of evaluation, in the order in which they are shown. No average runs across them: a point of accuracy is no
 point of recall."""
 
@@ -43,6 +43,9 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric("classification", averaged=True),
     "map": Metric("classification", averaged=True, of_clips=False),
     "roc_auc": Metric("classification", of_clips=False),
+    # Of events: PSDS1, and the same without what it takes off for the spread over classes.
+    "psds1": Metric("event detection", averaged=True, pooling="frames", of_clips=False),
+    "psds1_macro": Metric("event detection", of_clips=False),
     **{f"a2t_recall_at_{k}": Metric("audio-language") for k in (1, 5, 10)},
     **{f"t2a_recall_at_{k}": Metric("audio-language", averaged=k == 10) for k in (1, 5, 10)},
     "t2a_map_at_10": Metric("audio-language"),

@@ -21,13 +21,19 @@ RETRIEVAL, CAPTIONING = "retrieval", "captioning"
 @dataclass(frozen=True)
 class Task:
     """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
-    a clip, or none) or "recall" (captions). `note` is what a reader of its scores must know of its splits."""
+    a clip, or none), "recall" (captions) or "events" (labels from when to when). `note` is what a reader of its scores
+    must know of its splits.
+
+    Of a task of a known set `missing` is the share of its clips that may be missing or unreadable (of others any may),
+    and `absent` how many recordings were not there when it was read."""
 
     name: str
     domain: str
     kind: str = "accuracy"
     supervised: bool = False
     note: str = ""
+    missing: float = 1.0
+    absent: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,20 @@ def each(text: str) -> list[str]:
     return found
 
 
+Sounding = tuple[float, float, str]
+"""An event: its onset and offset in seconds, and its label."""
+
+
+def timed(events: Iterable[Sounding]) -> str:
+    """The events of a clip as one text."""
+    return json.dumps(sorted(set(events)), ensure_ascii=False)
+
+
+def soundings(text: str) -> list[Sounding]:
+    """The events that `timed` was given."""
+    return [(onset, offset, label) for onset, offset, label in json.loads(text)]
+
+
 def labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: str) -> Labelled:
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     table = pl.concat([table, _retrieval_rows(tasks, clips, table)])
@@ -96,8 +116,9 @@ def _order(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def _retrieval_rows(tasks: list[Task], clips: dict[str, Clip], rows: pl.DataFrame) -> pl.DataFrame:
-    """One retrieval task a domain: its captioned clips, each once, with its first caption."""
-    probed = {task.name for task in tasks if not task.supervised}
+    """One retrieval task a domain: its captioned clips, each once, with its first caption; those of a task of captions
+    are that task's."""
+    probed = {task.name for task in tasks if not task.supervised and task.kind != "recall"}
     captioned = {clip.id: normalized(clip.captions[0]) for clip in clips.values() if clip.captions}
     found = [
         (f"{RETRIEVAL}-{clips[clip_id].domain}", clip_id, SPLITS[split], captioned[clip_id])

@@ -13,6 +13,13 @@
     folds = "fold"             # instead of splits: the column that names each clip's fold
     folds = 5                  # or how many to make, by group
 
+    [[task]]
+    set = "fsd50k"             # one of the field's (sets/known.py), or "hear": any folder of HEAR's form
+    folder = "FSD50K"          # what holds it as downloaded
+    name = "fsd50k"            # optional: else the set's
+    domain = "environment"     # optional, but of HEAR's: else the set's
+    missing = 0.1              # optional: the share of its recordings that may be missing or unreadable
+
 Paths are relative to the file. Clips with a `caption` (or `captions`, a JSON list) also make one retrieval
 task a domain.
 """
@@ -31,6 +38,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from scaling.data.clip import Clip, bad_name, flaw
+from scaling.data.tasks.sets.reading import Found, read_set
 from scaling.data.tasks.splits import split_up
 from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
@@ -61,12 +69,11 @@ def read_tasks(path: Path) -> Labelled:
     clips: dict[str, Clip] = {}
     rows: list[Row] = []
     for entry in entries:
-        task = _task(entry, path)
+        task, found = _set(entry, path) if "set" in entry else _own(entry, path)
         if task.name in {other.name for other in tasks}:
             raise StudyError(f"{path} names two tasks {task.name}")
-        table, note = split_up(_table(entry, task, path), entry, task, path)
-        tasks.append(replace(task, note=note))
-        for clip, split, label in _labelled_clips(table, entry, task, path):
+        tasks.append(task)
+        for clip, split, label in found:
             clips.setdefault(clip.id, clip)
             rows.append((task.name, clip.id, split, label))
     return labelled(tasks, clips, rows, str(path.parent))
@@ -84,6 +91,35 @@ def _text(path: Path) -> str:
     return text.decode("utf-8-sig")
 
 
+def _set(entry: dict[str, Any], path: Path) -> Found:
+    for key in ("set", "folder"):
+        if not isinstance(entry.get(key), str):
+            raise StudyError(f"task {str(entry.get('name', entry['set']))[:100]} in {path} has no {key}")
+    _check_names({"name": entry["set"], **entry}, path)
+    return read_set(entry, path)
+
+
+def _own(entry: dict[str, Any], path: Path) -> Found:
+    task = _task(entry, path)
+    table, note = split_up(_table(entry, task, path), entry, task, path)
+    return replace(task, note=note), list(_labelled_clips(table, entry, task, path))
+
+
+def _check_names(entry: dict[str, Any], path: Path) -> None:
+    for key in ("name", "domain"):
+        if key not in entry:
+            continue
+        text = entry[key]
+        if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", text) or bad_name("domain", text):
+            raise StudyError(
+                f"task {str(entry['name'])[:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
+                "(at most 100 of them)"
+            )
+    for own in (RETRIEVAL, CAPTIONING):
+        if entry["name"].startswith(own):
+            raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
+
+
 def _task(entry: dict[str, Any], path: Path) -> Task:
     missing = [
         key for key in ("name", "domain", "clips", "audio", "label", "metric") if not isinstance(entry.get(key), str)
@@ -91,15 +127,7 @@ def _task(entry: dict[str, Any], path: Path) -> Task:
     if missing:
         name = entry.get("name", "(unnamed)")
         raise StudyError(f"task {str(name)[:100]} in {path} has no {', no '.join(missing)}")
-    for key in ("name", "domain"):
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", entry[key]) or bad_name("domain", entry[key]):
-            raise StudyError(
-                f"task {entry['name'][:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
-                "(at most 100 of them)"
-            )
-    for own in (RETRIEVAL, CAPTIONING):
-        if entry["name"].startswith(own):
-            raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
+    _check_names(entry, path)
     if entry["metric"] not in ("accuracy", "map"):
         raise StudyError(
             f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy, "
