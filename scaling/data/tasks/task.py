@@ -15,19 +15,22 @@ from scaling.data.tokenizer import normalized
 SPLITS = ("test", "val", "train")
 FOLD = "fold "
 """Before the name of a fold, in a split's place: its clips are tested on once, and trained on otherwise."""
-RETRIEVAL, CAPTIONING = "retrieval", "captioning"
+RETRIEVAL, CAPTIONING, QUESTIONS = "retrieval", "captioning", "questions"
 
 
 @dataclass(frozen=True)
 class Task:
     """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
-    a clip, or none) or "recall" (captions). `note` is what a reader of its scores must know of its splits."""
+    a clip, or none), "recall" (captions) or "questions" (a clip may have several; their labels are made by
+    `question.Question`). `note` is what a reader of its scores must know of its splits; `model` names the language
+    model that answers questions."""
 
     name: str
     domain: str
     kind: str = "accuracy"
     supervised: bool = False
     note: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)

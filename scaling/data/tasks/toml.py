@@ -13,8 +13,8 @@
     folds = "fold"             # instead of splits: the column that names each clip's fold
     folds = 5                  # or how many to make, by group
 
-Paths are relative to the file. Clips with a `caption` (or `captions`, a JSON list) also make one retrieval
-task a domain.
+Tasks of questions are in `question_sets.py`. Paths are relative to the file. Clips with a `caption` (or `captions`, a
+JSON list) also make one retrieval task a domain.
 """
 
 import errno
@@ -31,6 +31,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from scaling.data.clip import Clip, bad_name, flaw
+from scaling.data.tasks.question_sets import asks, read_questions
 from scaling.data.tasks.splits import split_up
 from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
@@ -60,16 +61,25 @@ def read_tasks(path: Path) -> Labelled:
     tasks: list[Task] = []
     clips: dict[str, Clip] = {}
     rows: list[Row] = []
+    asked: dict[str, Clip] = {}
     for entry in entries:
-        task = _task(entry, path)
+        asking = asks(entry)
+        task, questions = read_questions(entry, path) if asking else (_task(entry, path), [])
         if task.name in {other.name for other in tasks}:
             raise StudyError(f"{path} names two tasks {task.name}")
+        if asking:
+            _check_names(task, path)
+            tasks.append(task)
+            asked |= {clip.id: clip for clip, _, _ in questions}
+            rows.extend((task.name, clip.id, split, label) for clip, split, label in questions)
+            continue
         table, note = split_up(_table(entry, task, path), entry, task, path)
         tasks.append(replace(task, note=note))
         for clip, split, label in _labelled_clips(table, entry, task, path):
             clips.setdefault(clip.id, clip)
             rows.append((task.name, clip.id, split, label))
-    return labelled(tasks, clips, rows, str(path.parent))
+    # What another task says of a recording, its captions, is kept.
+    return labelled(tasks, {**asked, **clips}, rows, str(path.parent))
 
 
 def _text(path: Path) -> str:
@@ -91,15 +101,7 @@ def _task(entry: dict[str, Any], path: Path) -> Task:
     if missing:
         name = entry.get("name", "(unnamed)")
         raise StudyError(f"task {str(name)[:100]} in {path} has no {', no '.join(missing)}")
-    for key in ("name", "domain"):
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", entry[key]) or bad_name("domain", entry[key]):
-            raise StudyError(
-                f"task {entry['name'][:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
-                "(at most 100 of them)"
-            )
-    for own in (RETRIEVAL, CAPTIONING):
-        if entry["name"].startswith(own):
-            raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
+    _check_names(Task(entry["name"], entry["domain"]), path)
     if entry["metric"] not in ("accuracy", "map"):
         raise StudyError(
             f"task {entry['name']} in {path} asks for {entry['metric']}: the metric of a classification is accuracy, "
@@ -113,6 +115,18 @@ def _task(entry: dict[str, Any], path: Path) -> Task:
     if supervised and "folds" in entry:
         raise StudyError(f"task {entry['name']} in {path}: the supervised run has no folds")
     return Task(entry["name"], entry["domain"], entry["metric"], supervised)
+
+
+def _check_names(task: Task, path: Path) -> None:
+    for key, name in (("name", task.name), ("domain", task.domain)):
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or bad_name("domain", name):
+            raise StudyError(
+                f"task {task.name[:100]!r} in {path}: its {key} is not made of letters, digits, - and _ "
+                "(at most 100 of them)"
+            )
+    for own in (RETRIEVAL, CAPTIONING):
+        if task.name.startswith(own):
+            raise StudyError(f"task {task.name} in {path}: names that begin with {own} are the project's own")
 
 
 def _table(entry: dict[str, Any], task: Task, path: Path) -> pl.DataFrame:
