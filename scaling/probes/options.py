@@ -39,9 +39,9 @@ REFERENCES = Table(
 )
 
 
-TaskKind = Literal["accuracy", "map", "recall"]
-"""What a task asks of a clip: its one label, its several labels, or to be found by its caption (and the caption by
-it)."""
+TaskKind = Literal["accuracy", "map", "recall", "questions"]
+"""What a task asks of a clip: its one label, its several labels, to be found by its caption (and the caption by it), or
+questions with choices."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,16 @@ class TextCaptioningOptions:
     costly: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class QuestionsOptions:
+    """Questions answered by a frozen language model, through an adapter that is trained on frozen frames
+    (`answering.py`)."""
+
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("questions",)
+    needs_frames: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+
 PROBES = Table(
     "probe",
     {
@@ -101,6 +111,7 @@ PROBES = Table(
         "head": Known(HeadOptions, "scaling.probes.head_retrieval:head"),
         "text-retrieval": Known(TextRetrievalOptions, "scaling.probes.text_retrieval:text_retrieval"),
         "captioning": Known(TextCaptioningOptions, "scaling.probes.text_captioning:text_captioning"),
+        "questions": Known(QuestionsOptions, "scaling.probes.answering:questions"),
     },
 )
 
