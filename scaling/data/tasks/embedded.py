@@ -8,12 +8,15 @@ from scaling.data.features import SYNTHETIC
 from scaling.data.tasks.question import Question
 from scaling.data.tasks.task import QUESTIONS, Labelled, Row, Task, labelled
 
+ASKED = f"{QUESTIONS}-all"
+"""The task of questions about clips of all domains."""
+
 
 def embedded_tasks(seed: int) -> Labelled:
     """The labelled clips of the embedded corpus."""
     tasks = [Task(task.name, task.domain) for task in sounds.TASKS]
     tasks.append(Task("tags", "all", supervised=True))
-    tasks.append(Task(QUESTIONS, "all", QUESTIONS))
+    tasks.append(Task(ASKED, "all", QUESTIONS))
     by_domain: dict[str, list[sounds.SyntheticTask]] = {}
     for task in sounds.TASKS:
         by_domain.setdefault(task.domain, []).append(task)
@@ -43,4 +46,4 @@ def _questions(seed: int) -> Iterator[Row]:
                 some if split == "train" else [questions.drawn(index, seed=seed, split=split)]
             ):
                 label = Question.asked(text, choices, right, kind, kind if split == "train" else "").label()
-                yield QUESTIONS, f"{split}/{index:05d}", split, label
+                yield ASKED, f"{split}/{index:05d}", split, label

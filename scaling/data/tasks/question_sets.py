@@ -1,7 +1,7 @@
 """Tasks of questions from a `tasks.toml`.
 
     [[task]]
-    name = "questions"
+    name = "asked"
     domain = "environment"
     metric = "questions"
     clips = "questions.csv"    # columns: file, question, choices (a JSON list, or separated by ;), answer (the words of

@@ -33,7 +33,7 @@ from pydantic import TypeAdapter, ValidationError
 from scaling.data.clip import Clip, bad_name, flaw
 from scaling.data.tasks.question_sets import asks, read_questions
 from scaling.data.tasks.splits import split_up
-from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
+from scaling.data.tasks.task import CAPTIONING, QUESTIONS, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
 
 LARGEST = 2**20
@@ -127,6 +127,10 @@ def _check_names(task: Task, path: Path) -> None:
     for own in (RETRIEVAL, CAPTIONING):
         if task.name.startswith(own):
             raise StudyError(f"task {task.name} in {path}: names that begin with {own} are the project's own")
+    if task.name == QUESTIONS:
+        raise StudyError(
+            f"task {task.name} in {path}: all tasks of questions together are called so: name it otherwise"
+        )
 
 
 def _table(entry: dict[str, Any], task: Task, path: Path) -> pl.DataFrame:

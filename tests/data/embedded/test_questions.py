@@ -31,7 +31,7 @@ def test_what_is_right_is_what_the_clip_is():
 
 
 def test_one_question_of_a_test_clip_and_none_about_training_clips():
-    rows = embedded_tasks(0).rows.filter(task="questions")
+    rows = embedded_tasks(0).rows.filter(task="questions-all")
     test = rows.filter(split="test")
     assert test["id"].is_unique().all()
     assert not set(test["id"]) & set(rows.filter(split="train")["id"])

@@ -147,6 +147,7 @@ def test_a_few_missing_recordings_are_said_and_their_questions_stay(tmp_path: Pa
         ({"folder": "gone"}, "task asked: no Foundation_meta.json nor Foundation/Foundation_meta.json in {}/gone"),
         ({"model": "none/such"}, "task asked: no language model none/such: give a folder with a config.json"),
         ({"clips": "other.json"}, "task asked: no other.json in {}/set"),
+        ({"name": "questions"}, "all tasks of questions together are called so"),
         ({"name": "retrieval-x"}, "names that begin with retrieval are the project's own"),
     ],
 )
