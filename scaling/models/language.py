@@ -52,8 +52,14 @@ class LanguageModel(nn.Module):
         first, device = [len(one) for one in read], read[0].device
         ahead = [sum(map(len, some)) for some in said]
         whole, kept = max(a + b for a, b in zip(first, ahead, strict=True)), max(ahead) + 1
-        embeddings, groups, places = [], [], []
-        rows, seen, wanted, owners, sizes = [], [], [], [], []
+        embeddings: list[torch.Tensor] = []
+        groups: list[list[int]] = []
+        places: list[list[int]] = []
+        rows: list[int] = []
+        seen: list[int] = []
+        wanted: list[int] = []
+        owners: list[int] = []
+        sizes: list[int] = []
         for row, (one, some) in enumerate(zip(read, said, strict=True)):
             # All end together, so that what is said stands in the last places.
             pad = whole - len(one) - ahead[row]
@@ -83,7 +89,7 @@ class LanguageModel(nn.Module):
         found = -nn.functional.cross_entropy(chosen, torch.tensor(wanted, device=device), reduction="none")
         sums = found.new_zeros(len(sizes)).index_add(0, torch.tensor(owners, device=device), found)
         means = sums / torch.tensor(sizes, device=device)
-        return [tuple(some) for some in means.split([len(some) for some in said])]
+        return [tuple(some) for some in torch.split(means, [len(some) for some in said])]
 
 
 def _mask(groups: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -119,8 +125,8 @@ def named_model(name: str, device: torch.device) -> LanguageModel:
     """
     ours = {"local_files_only": True, "trust_remote_code": False}
     with making(name):
-        tokenizer: Any = AutoTokenizer.from_pretrained(name, **ours)  # type: ignore[no-untyped-call]
-        model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, dtype="auto", **ours)
+        tokenizer: Any = AutoTokenizer.from_pretrained(name, **ours)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, dtype="auto", **ours)
     if len(tokenizer) > len(model.get_input_embeddings().weight):
         raise StudyError(f"the tokenizer of {name} has {len(tokenizer):,} tokens, more than its model")
 

@@ -16,25 +16,23 @@ kind of question (`text-shuffled`), of no audio (`text-only`) and of each kind's
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from scaling.data.keyed import keyed_generator
-from scaling.data.labelled import LabelledStore
 from scaling.data.subwords import Subwords
 from scaling.data.tasks.question import Question
 from scaling.data.tasks.task import Task
 from scaling.models.language import LanguageModel, named_model, small_model
 from scaling.models.tokens import BEGIN
-from scaling.probes.answers import Answers, Subject, scored
+from scaling.probes.answers import Answers, Subject
+from scaling.probes.asked import Item, items_of, majority, outcome, shuffled
 from scaling.probes.attention import Clips
-from scaling.probes.measured import Measured
+from scaling.probes.measured import Floats
 from scaling.probes.text_side import BATCH, SEED, seeded, trained
 
 STACK = 4
@@ -50,16 +48,6 @@ KEPT = 4
 """Language models that a process keeps."""
 
 _kept: dict[str, LanguageModel] = {}
-
-
-@dataclass(frozen=True)
-class Item:
-    """A question about the clip at a place of the labelled store (None: it cannot be heard), by the name that its
-    answer goes by."""
-
-    place: int | None
-    question: Question
-    name: str
 
 
 class Adapter(nn.Module):
@@ -112,85 +100,6 @@ def questions(task: Task, subject: Subject) -> Answers:
     notes = [f"{max(steps)} steps, one probe seed", task.note]
     notes.append(f"{unheard} questions asked without their audio" if unheard else "")
     return outcome(task, items, answers, ", ".join(filter(None, notes)))
-
-
-def outcome(task: Task, items: list[Item], answers: dict[str, list[int]], note: str = "") -> Answers:
-    """The accuracy of the places of chosen choices by pooling, and what audio gains over words alone: (s − t)/(1 − t)
-    of the accuracies s and t, whose loss curves are fitted to; none where words alone answer all."""
-    names, truths = [item.name for item in items], [item.question.choices[item.question.answer] for item in items]
-    right = {
-        pooling: np.array([float(place == item.question.answer) for place, item in zip(chosen, items, strict=True)])
-        for pooling, chosen in answers.items()
-    }
-    alone = right.get("text-only")
-    found = []
-    for pooling, chosen in answers.items():
-        said = [item.question.choices[place] for place, item in zip(chosen, items, strict=True)]
-        metrics = {"qa_accuracy": Measured.mean(right[pooling])}
-        if alone is not None and alone.mean() < 1 and pooling in ("text", "text-shuffled"):
-            metrics["qa_gain"] = gain(right[pooling], alone)
-        found += [scored(task, pooling, metric, one, names, truths, said, note) for metric, one in metrics.items()]
-    return [score for scores, _ in found for score in scores], pl.concat([table for _, table in found])
-
-
-def gain(right: np.ndarray, alone: np.ndarray) -> Measured:
-    """(s − t)/(1 − t) of two accuracies over the same questions, and what each question adds to it."""
-    s, t = float(right.mean()), float(alone.mean())
-    value = (s - t) / (1 - t)
-    influence = (right - s) / (1 - t) - (1 - s) / (1 - t) ** 2 * (alone - t)
-    return Measured(value, value + influence)
-
-
-def items_of(labelled: LabelledStore, task: str, split: str) -> list[Item]:
-    """The questions of a split, in the store's order, and behind them those whose clips cannot be heard."""
-    there = labelled.split(task, split)
-    ids, labels = labelled.unheard(task, split)
-    places = [*there.places.tolist(), *[None] * len(ids)]
-    found = []
-    for place, clip, label in zip(places, [*there.ids, *ids], [*there.labels, *labels], strict=True):
-        question = Question.of_label(label)
-        found.append(Item(place, question, f"{clip} {question.id}".strip()))
-    return found
-
-
-def shuffled(items: Sequence[Item]) -> list[int | None]:
-    """For each question the next, in an order that is drawn, of the clips that are asked the same kind of question (of
-    all, where there is no other). In the store's own order neighbours may be alike."""
-    every = _ring([item.place for item in items if item.place is not None], "")
-    found: list[int | None] = []
-    by_kind: dict[str, list[int]] = {}
-    for item in items:
-        if item.place is not None:
-            by_kind.setdefault(item.question.kind, []).append(item.place)
-    rings = {kind: _ring(places, kind) for kind, places in by_kind.items()}
-    for item in items:
-        if item.place is None:
-            found.append(None)
-            continue
-        ring = rings[item.question.kind]
-        ring = ring if len(ring) > 1 else every
-        found.append(ring[(ring.index(item.place) + 1) % len(ring)])
-    return found
-
-
-def _ring(places: Sequence[int], kind: str) -> list[int]:
-    once = sorted(set(places))
-    return [once[one] for one in keyed_generator("another clip", SEED, kind).permutation(len(once)).tolist()]
-
-
-def majority(train: Sequence[Item], test: Sequence[Item]) -> list[int]:
-    """Of each question's choices the one that is most often right in training questions of its kind; the first of
-    several."""
-    counts: dict[str, Counter[str]] = {}
-    for item in train:
-        question = item.question
-        counts.setdefault(question.kind, Counter())[question.choices[question.answer].casefold()] += 1
-    found = []
-    for item in test:
-        known = counts.get(item.question.kind, Counter())
-        seen = [known[choice.casefold()] for choice in item.question.choices]
-        found.append(seen.index(max(seen)))
-    return found
 
 
 def prompt(question: Question, turn: int) -> str:
@@ -301,7 +210,7 @@ def _remembered(key: str, make: Callable[[], LanguageModel]) -> LanguageModel:
 
 
 def _loss(
-    model: LanguageModel, asked: Sequence[Question], turns: np.ndarray, heard: Sequence[torch.Tensor | None]
+    model: LanguageModel, asked: Sequence[Question], turns: Floats, heard: Sequence[torch.Tensor | None]
 ) -> torch.Tensor:
     """The mean over questions of the cross-entropy of the right answer's tokens."""
     read, said = [], []
@@ -311,7 +220,7 @@ def _loss(
     return -torch.stack([one for (one,) in model.likelihoods(read, said)]).mean()
 
 
-def _drawn(items: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _drawn(items: int, step: int) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Which questions a step trains on, and two numbers from 0 to 1 for each: its order of choices, and its caption."""
     size = min(BATCH, items)
     epoch, at = divmod(step, items // size)

@@ -10,9 +10,9 @@ import torch
 from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
 from scaling.data.tasks.task import Task
-from scaling.probes.answering import items_of, majority
-from scaling.probes.answering import outcome as answers_to
 from scaling.probes.answers import PREDICTIONS, Answers, Subject
+from scaling.probes.asked import items_of, majority
+from scaling.probes.asked import outcome as answers_to
 from scaling.probes.classification import Labels, outcome, parts_of
 from scaling.probes.frames import FramesFile
 from scaling.probes.options import named_probes, needs_frames

@@ -107,7 +107,7 @@ def read_questions(entry: dict[str, Any], path: Path) -> tuple[Task, list[tuple[
     task = Task(entry["name"], entry["domain"], QUESTIONS, model=_model(entry, path, called))
     if entry.get("set") in SETS:
         table, audio, rows = _of_set(entry, path, called)
-        split_by = {"clips": table, "folds": FOLDS, "group": "file", "label": LINE}
+        split_by: dict[str, Any] = {"clips": table, "folds": FOLDS, "group": "file", "label": LINE}
     else:
         audio, rows = entry["audio"], _of_table(entry, path, called)
         # A recording that is trained on is not asked about.
