@@ -1,5 +1,5 @@
 """Questions about the labelled clips of the embedded corpus, by rule: what sounds, which is first, how many, higher or
-lower. They say nothing that is not in a clip, and their right answers are as frequent as their wrong ones.
+lower. Every answer is in the clip, and words alone do not tell it.
 
 The rules that make clips are elsewhere: questions change no clip.
 """
@@ -21,6 +21,7 @@ WORDS = {
 }
 """Kind of question -> ways to ask it."""
 KINDS = {"speech": ("who", "melody"), "music": ("instrument", "register"), "environment": ("what", "first", "many")}
+"""Of each domain the kinds that a test clip may be asked, the first of which every clip can answer."""
 CHOICES = 4
 """Of what has more values."""
 
