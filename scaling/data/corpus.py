@@ -26,7 +26,7 @@ from scaling.data.description import (
     not_held,
     read_store_file,
 )
-from scaling.data.embedded import sounds, styled
+from scaling.data.embedded import questions, sounds, styled
 from scaling.data.embedded.styled import styled_captions
 from scaling.data.features import LOG_MEL, SYNTHETIC
 from scaling.data.labelled import task_files
@@ -112,9 +112,10 @@ def open_source(corpus: Corpus, formats: tuple[Format, ...] = (LOG_MEL,)) -> Sou
         return Source(corpus, (), labelled, _digest(repr(fields), code), formats)
     manifests = tuple(find_manifests(corpus.manifests))
     labelled = read_tasks(local(corpus.tasks)) if corpus.tasks else NO_TASKS
-    rows = labelled.rows.sort("task", "id").write_csv().encode()
+    rows = labelled.rows.sort("task", "id", "label").write_csv().encode()
+    models = [f"{task.name} {task.model}" for task in labelled.tasks if task.model]
     return Source(
-        corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows), formats
+        corpus, manifests, labelled, _digest(repr(fields), manifest_digest(manifests).encode(), rows, *models), formats
     )
 
 
@@ -143,7 +144,8 @@ def lay_down_labelled(labelled: Labelled, folder: Location, formats: tuple[Forma
     """
     check_free(folder)
     rows = labelled.rows.sort("task", "id", "split", "label").write_csv().encode()
-    digest = _digest("labelled", labelled.root, rows)
+    models = [f"{task.name} {task.model}" for task in labelled.tasks if task.model]
+    digest = _digest("labelled", labelled.root, rows, *models)
     there = read_store_file(folder)
     if there is not None and there.description.digest != digest:
         raise StudyError(f"the store in {folder} was made from other tasks: give another folder with --out")
@@ -259,8 +261,9 @@ def _held_out_audio(labelled: Labelled) -> set[str]:
 
 def _embedded_code(styled_too: bool) -> list[Path]:
     files = sorted(Path(sounds.__file__).parent.glob("*.py"))
-    # What makes captions of every style changes nothing where there are none.
-    return [*(file for file in files if styled_too or file != Path(styled.__file__)), Path(keyed.__file__)]
+    # What asks changes no clip; nor does what makes captions of every style where there are none.
+    others = {Path(questions.__file__)} | (set() if styled_too else {Path(styled.__file__)})
+    return [*(file for file in files if file not in others), Path(keyed.__file__)]
 
 
 def _digest(*pieces: str | bytes) -> str:

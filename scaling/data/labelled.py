@@ -42,13 +42,20 @@ class LabelledStore:
         self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
         self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
         places = self.store.clips(["id"]).with_row_index("place")
-        self.rows = read_parquet(intact(folder, LABELS)).join(places, on="id").sort("task", "place")
+        listed = read_parquet(intact(folder, LABELS))
+        self._unheard = listed.join(places, on="id", how="anti").sort("task", "id", "label")
+        self.rows = listed.join(places, on="id").sort("task", "place", "label")
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
         return Split(
             some["place"].cast(pl.Int64).to_numpy(writable=True), some["id"].to_list(), some["label"].to_list()
         )
+
+    def unheard(self, task: str, split: str) -> tuple[list[str], list[str]]:
+        """The clips of one task in one split that cannot be used, as ids and labels."""
+        some = self._unheard.filter((pl.col("task") == task) & (pl.col("split") == split))
+        return some["id"].to_list(), some["label"].to_list()
 
     def folds(self, task: str) -> list[str]:
         """The folds of a task, by name; none where it has splits."""

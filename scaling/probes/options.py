@@ -39,9 +39,9 @@ REFERENCES = Table(
 )
 
 
-TaskKind = Literal["accuracy", "map", "recall", "events"]
-"""What a task asks of a clip: its one label, its several labels, to be found by its caption (and the caption by it), or
-what sounds in it from when to when."""
+TaskKind = Literal["accuracy", "map", "recall", "events", "questions"]
+"""What a task asks of a clip: its one label, its several labels, to be found by its caption (and the caption by it),
+what sounds in it from when to when, or questions with choices."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,16 @@ class TextCaptioningOptions:
     costly: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class QuestionsOptions:
+    """Questions answered by a frozen language model, through an adapter that is trained on frozen frames
+    (`answering.py`)."""
+
+    kinds: ClassVar[tuple[TaskKind, ...]] = ("questions",)
+    needs_frames: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+
 PROBES = Table(
     "probe",
     {
@@ -111,6 +121,7 @@ PROBES = Table(
         "head": Known(HeadOptions, "scaling.probes.head_retrieval:head"),
         "text-retrieval": Known(TextRetrievalOptions, "scaling.probes.text_retrieval:text_retrieval"),
         "captioning": Known(TextCaptioningOptions, "scaling.probes.text_captioning:text_captioning"),
+        "questions": Known(QuestionsOptions, "scaling.probes.answering:questions"),
     },
 )
 

@@ -11,6 +11,8 @@ from scaling.data.labelled import LabelledStore
 from scaling.data.store import Store
 from scaling.data.tasks.task import Task
 from scaling.probes.answers import PREDICTIONS, Answers, Subject
+from scaling.probes.asked import items_of, majority
+from scaling.probes.asked import outcome as answers_to
 from scaling.probes.classification import Labels, outcome, parts_of
 from scaling.probes.events import undecided
 from scaling.probes.frames import FramesFile
@@ -24,13 +26,19 @@ from scaling.probes.text_captioning import captioned
 def score_chance(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:
     """The most frequent training label for every clip (of several labels, the same scores for every clip), and the
     expected recall of a random order; where captions are written, the most frequent training caption; where events are
-    detected, every class from a clip's start to its end."""
+    detected, every class from a clip's start to its end; of questions the commonest right answer of each kind."""
     scores: list[Score] = []
     tables = []
     for task in labelled.tasks:
         if task.kind == "events":
             if "events" in probes:
                 more, table = undecided(task, labelled)
+                scores += more
+                tables.append(table)
+            continue
+        if task.kind == "questions":
+            if "questions" in probes:
+                more, table = _commonest_answers(labelled, task)
                 scores += more
                 tables.append(table)
             continue
@@ -66,6 +74,20 @@ def _commonest(labelled: LabelledStore, task: Task) -> Answers:
             shares = torch.nn.functional.one_hot(shares.long(), len(labels)).double()
         scores.append(shares.mean(0).expand(1, len(part.test.ids), -1))
     return outcome(task, "mean", parts, scores, labels, [""] * len(parts))
+
+
+def _commonest_answers(labelled: LabelledStore, task: Task) -> Answers:
+    """Those of `answering.majority`, and that words alone have gained nothing over themselves."""
+    folds = labelled.folds(task.name)
+    items, chosen = [], []
+    for asked in folds or ["test"]:
+        given = [other for other in folds if other != asked] or ["train"]
+        train = [item for split in given for item in items_of(labelled, task.name, split)]
+        test = items_of(labelled, task.name, asked)
+        items += test
+        chosen += majority(train, test)
+    scores, table = answers_to(task, items, {"text": chosen})
+    return [*scores, Score(task.name, task.domain, "text", "qa_gain", 0.0, 0.0, len(items))], table
 
 
 def score_log_mel(labelled: LabelledStore, device: torch.device, probes: Sequence[str] = ()) -> Answers:

@@ -26,7 +26,7 @@ class Claim:
             "". Several arms of which the same is said are joined by "; ".
         held: what both share, in words.
         scope: the tasks: "all tasks" (of one axis of evaluation, `metrics.headline`), a domain of these, "retrieval",
-            "captioning" or "audio-language", or one task.
+            "captioning", "questions" or "audio-language", or one task.
         at: the place on the axis that is spoken of, or (optimum over two axes) the compute in flops; None where the
             whole axis is.
         sentence: the answer in plain words, with its numbers.

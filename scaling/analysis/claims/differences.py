@@ -11,7 +11,7 @@ from scaling.analysis.claims.pairs import Pair
 from scaling.analysis.curves.fit import Floats, interval
 from scaling.analysis.scores.metrics import evaluation_axis, headline, primary
 from scaling.analysis.scores.resamples import Draws
-from scaling.analysis.scores.rows import MEASURE, domains, is_retrieval
+from scaling.analysis.scores.rows import MEASURE, domains, is_question, is_retrieval
 
 PAIR = ["factor", "arm", "other", "held"]
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -25,7 +25,8 @@ KINDS = {
     "classification": evaluation_axis() == "classification",
     "event detection": evaluation_axis() == "event detection",
     "retrieval": is_retrieval(),
-    "captioning": (evaluation_axis() == "audio-language") & ~is_retrieval(),
+    "captioning": (evaluation_axis() == "audio-language") & ~is_retrieval() & ~is_question(),
+    "questions": is_question(),
     "audio-language": evaluation_axis() == "audio-language",
 }
 """Averages beside those of all tasks: of what is not in the first axis of evaluation."""

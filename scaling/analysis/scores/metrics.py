@@ -4,6 +4,7 @@ A metric that is not in the table (of a table of scores from elsewhere) lies bet
 is its error, and it is averaged as a classification is.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +55,10 @@ METRICS: dict[str, Metric] = {
     "rouge_l": Metric("audio-language"),
     "rouge_l_coco": Metric("audio-language", averaged=True, pooling="text"),
     "cider_d": Metric("audio-language", error="", high=10.0),
+    # A language model answers much without listening: what counts is how much of the rest audio gives. One that does
+    # worse than without has a negative gain, and an error of 1.
+    "qa_accuracy": Metric("audio-language", error=""),
+    "qa_gain": Metric("audio-language", averaged=True, pooling="text", low=-math.inf, of_clips=False),
 }
 
 
@@ -88,7 +93,8 @@ def primary() -> pl.Expr:
     tables).
 
     Of a classification accuracy or mean average precision of mean frames; of retrieval text→audio recall@10 through the
-    ridge map, the one rule that every objective can be scored by; of captioning COCO's ROUGE-L.
+    ridge map, the one rule that every objective can be scored by; of captioning COCO's ROUGE-L; of questions
+    the gain over words alone.
     """
     others = {name: known.pooling for name, known in METRICS.items() if known.averaged and known.pooling != "mean"}
     beside = [name for name, known in METRICS.items() if name in others or not known.averaged]

@@ -26,7 +26,10 @@ def used(scores: pl.DataFrame) -> pl.DataFrame:
     """
     zero = pl.col("value") >= 1.0
     return scores.filter(~pl.col("excluded"), has_error()).with_columns(
-        pl.when(zero).then(0.5 / (pl.col("n_test") + 1.0)).otherwise(1 - pl.col("value")).alias("error"),
+        pl.when(zero)
+        .then(0.5 / (pl.col("n_test") + 1.0))
+        .otherwise((1 - pl.col("value")).clip(upper_bound=1.0))
+        .alias("error"),
         zero.alias("zero"),
     )
 
@@ -115,6 +118,11 @@ def _refuse_mixed_protocols(rows: pl.DataFrame, design: Design) -> None:
 def is_retrieval() -> pl.Expr:
     """Whether a row's metric is a retrieval metric."""
     return pl.col("metric").str.contains("_recall_at_")
+
+
+def is_question() -> pl.Expr:
+    """Whether a row's metric is of answers to questions."""
+    return pl.col("metric").str.starts_with("qa_")
 
 
 def tasks(table: pl.DataFrame) -> list[tuple[str, str]]:

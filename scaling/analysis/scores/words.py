@@ -8,7 +8,8 @@ Value = str | int | float
 
 _NAMES = {
     "map": "mAP", "roc_auc": "ROC-AUC", "t2a_map_at_10": "mAP@10 text→audio", "rouge_l": "ROUGE-L",
-    "rouge_l_coco": "ROUGE-L (COCO)", "cider_d": "CIDEr-D", **{f"bleu_{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)},
+    "rouge_l_coco": "ROUGE-L (COCO)", "cider_d": "CIDEr-D", "qa_accuracy": "accuracy of answers",
+    "qa_gain": "gain over text alone", **{f"bleu_{n}": f"BLEU-{n}" for n in (1, 2, 3, 4)},
     "psds1": "PSDS1", "psds1_macro": "PSDS1 without its spread over classes",
 }  # fmt: skip
 

@@ -1,15 +1,22 @@
 """The tasks of the embedded corpus."""
 
+from collections.abc import Iterator
+
 from scaling.data.clip import Clip
-from scaling.data.embedded import sounds
+from scaling.data.embedded import questions, sounds
 from scaling.data.features import SYNTHETIC
-from scaling.data.tasks.task import Labelled, Row, Task, labelled
+from scaling.data.tasks.question import Question
+from scaling.data.tasks.task import QUESTIONS, Labelled, Row, Task, labelled
+
+ASKED = f"{QUESTIONS}-all"
+"""The task of questions about clips of all domains."""
 
 
 def embedded_tasks(seed: int) -> Labelled:
     """The labelled clips of the embedded corpus."""
     tasks = [Task(task.name, task.domain) for task in sounds.TASKS]
     tasks.append(Task("tags", "all", supervised=True))
+    tasks.append(Task(ASKED, "all", QUESTIONS))
     by_domain: dict[str, list[sounds.SyntheticTask]] = {}
     for task in sounds.TASKS:
         by_domain.setdefault(task.domain, []).append(task)
@@ -25,4 +32,18 @@ def embedded_tasks(seed: int) -> Labelled:
                 rows.append(("tags", name, "train", sound.labels["tag"]))
             else:
                 rows.extend((task.name, name, split, sound.labels[task.label]) for task in by_domain[sound.domain])
+    rows.extend(_questions(seed))
     return labelled(tasks, clips, rows, SYNTHETIC)
+
+
+def _questions(seed: int) -> Iterator[Row]:
+    """All questions about training clips, and of every second test clip one: answers about one clip would not be
+    independent of each other."""
+    for split, every in (("train", 1), ("test", 2)):
+        for index in range(0, sounds.SPLIT_SIZES[split], every):
+            some = questions.asked(index, seed=seed, split=split)
+            for kind, text, choices, right in (
+                some if split == "train" else [questions.drawn(index, seed=seed, split=split)]
+            ):
+                label = Question.asked(text, choices, right, kind, kind if split == "train" else "").label()
+                yield ASKED, f"{split}/{index:05d}", split, label

@@ -15,14 +15,15 @@ from scaling.data.tokenizer import normalized
 SPLITS = ("test", "val", "train")
 FOLD = "fold "
 """Before the name of a fold, in a split's place: its clips are tested on once, and trained on otherwise."""
-RETRIEVAL, CAPTIONING = "retrieval", "captioning"
+RETRIEVAL, CAPTIONING, QUESTIONS = "retrieval", "captioning", "questions"
 
 
 @dataclass(frozen=True)
 class Task:
     """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
-    a clip, or none), "recall" (captions) or "events" (labels from when to when). `note` is what a reader of its scores
-    must know of its splits.
+    a clip, or none), "recall" (captions), "events" (labels from when to when) or "questions" (a clip may have several;
+    their labels are made by `question.Question`). `note` is what a reader of its scores must know of its splits;
+    `model` names the language model that answers questions.
 
     Of a task of a known set `missing` is the share of its clips that may be missing or unreadable (of others any may),
     and `absent` how many recordings were not there when it was read."""
@@ -34,6 +35,7 @@ class Task:
     note: str = ""
     missing: float = 1.0
     absent: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True)

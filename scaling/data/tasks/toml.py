@@ -20,8 +20,8 @@
     domain = "environment"     # optional, but of HEAR's: else the set's
     missing = 0.1              # optional: the share of its recordings that may be missing or unreadable
 
-Paths are relative to the file. Clips with a `caption` (or `captions`, a JSON list) also make one retrieval
-task a domain.
+Tasks of questions are in `question_sets.py`. Paths are relative to the file. Clips with a `caption` (or `captions`, a
+JSON list) also make one retrieval task a domain.
 """
 
 import errno
@@ -38,9 +38,10 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from scaling.data.clip import Clip, bad_name, flaw
+from scaling.data.tasks.question_sets import asks, read_questions
 from scaling.data.tasks.sets.reading import Found, read_set
 from scaling.data.tasks.splits import split_up
-from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Labelled, Row, Task, labelled, several
+from scaling.data.tasks.task import CAPTIONING, QUESTIONS, RETRIEVAL, Labelled, Row, Task, labelled, several
 from scaling.errors import StudyError
 
 LARGEST = 2**20
@@ -68,15 +69,25 @@ def read_tasks(path: Path) -> Labelled:
     tasks: list[Task] = []
     clips: dict[str, Clip] = {}
     rows: list[Row] = []
+    asked: dict[str, Clip] = {}
     for entry in entries:
-        task, found = _set(entry, path) if "set" in entry else _own(entry, path)
+        asking = asks(entry)
+        if asking:
+            task, found = read_questions(entry, path)
+            _check_names({"name": task.name, "domain": task.domain}, path)
+        else:
+            task, found = _set(entry, path) if "set" in entry else _own(entry, path)
         if task.name in {other.name for other in tasks}:
             raise StudyError(f"{path} names two tasks {task.name}")
         tasks.append(task)
         for clip, split, label in found:
-            clips.setdefault(clip.id, clip)
+            if asking:
+                asked[clip.id] = clip
+            else:
+                clips.setdefault(clip.id, clip)
             rows.append((task.name, clip.id, split, label))
-    return labelled(tasks, clips, rows, str(path.parent))
+    # What another task says of a recording, its captions, is kept.
+    return labelled(tasks, {**asked, **clips}, rows, str(path.parent))
 
 
 def _text(path: Path) -> str:
@@ -118,6 +129,10 @@ def _check_names(entry: dict[str, Any], path: Path) -> None:
     for own in (RETRIEVAL, CAPTIONING):
         if entry["name"].startswith(own):
             raise StudyError(f"task {entry['name']} in {path}: names that begin with {own} are the project's own")
+    if entry["name"] == QUESTIONS:
+        raise StudyError(
+            f"task {entry['name']} in {path}: all tasks of questions together are called so: name it otherwise"
+        )
 
 
 def _task(entry: dict[str, Any], path: Path) -> Task:

@@ -37,6 +37,16 @@ def test_a_metric_without_an_error_is_reported_and_not_fitted(study: Path, chang
     assert set(reported(scores)["metric"]) == {"cider_d"}
 
 
+def test_an_answer_worse_than_by_words_alone_has_an_error_of_one(study: Path, changed: Callable[[pl.DataFrame], Path]):
+    folder = changed(with_metrics(study, ("qa_accuracy", 0.5), ("qa_gain", -0.4)))
+    design = read_design(folder)
+    scores = read_scores(folder / "report" / "scores.parquet", design)
+    fitted = trained(scores, design).filter(pl.col("task") == "captioning")
+    assert fitted["metric"].unique().to_list() == ["qa_gain"]
+    assert set(fitted["error"]) == {1.0}
+    assert fitted.select(primary().alias("main"))["main"].all()
+
+
 @pytest.mark.parametrize(("metric", "value"), [("cider_d", 10.5), ("rouge_l", 1.2), ("accuracy", -0.1), ("odd", 2.0)])
 def test_a_value_outside_its_metrics_range_is_refused(
     study: Path, changed: Callable[[pl.DataFrame], Path], metric: str, value: float
@@ -80,5 +90,6 @@ def test_one_metric_and_pooling_stands_for_a_task():
     table = pl.DataFrame(
         [(name, known.pooling) for name, known in METRICS.items()], ["metric", "pooling"], orient="row"
     )
-    assert set(table.filter(primary())["metric"]) == {"accuracy", "map", "psds1", "t2a_recall_at_10", "rouge_l_coco"}
+    told = {"accuracy", "map", "psds1", "t2a_recall_at_10", "rouge_l_coco", "qa_gain"}
+    assert set(table.filter(primary())["metric"]) == told
     assert table.with_columns(pooling=pl.lit("attention")).filter(primary()).is_empty()

@@ -1,0 +1,108 @@
+"""Questions that are asked: whose clips are heard, which other clips could be, what is commonly right, and what answers
+are worth."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from scaling.data.keyed import keyed_generator
+from scaling.data.labelled import LabelledStore
+from scaling.data.tasks.question import Question
+from scaling.data.tasks.task import Task
+from scaling.probes.answers import Answers, scored
+from scaling.probes.measured import Floats, Measured
+from scaling.probes.text_side import SEED
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question about the clip at a place of the labelled store (None: it cannot be heard), by the name that its
+    answer goes by."""
+
+    place: int | None
+    question: Question
+    name: str
+
+
+def outcome(task: Task, items: list[Item], answers: dict[str, list[int]], note: str = "") -> Answers:
+    """The accuracy of the places of chosen choices by pooling, and what audio gains over words alone: (s − t)/(1 − t)
+    of the accuracies s and t, which curves are fitted to; none where words alone answer so much that it has no meaning
+    (a standard error above 1)."""
+    names, truths = [item.name for item in items], [item.question.choices[item.question.answer] for item in items]
+    right = {
+        pooling: np.array([float(place == item.question.answer) for place, item in zip(chosen, items, strict=True)])
+        for pooling, chosen in answers.items()
+    }
+    alone = right.get("text-only")
+    found = []
+    for pooling, chosen in answers.items():
+        said = [item.question.choices[place] for place, item in zip(chosen, items, strict=True)]
+        metrics = {"qa_accuracy": Measured.mean(right[pooling])}
+        if alone is not None and alone.mean() < 1 and pooling in ("text", "text-shuffled"):
+            gained = gain(right[pooling], alone)
+            metrics |= {"qa_gain": gained} if gained.stderr <= 1 else {}
+        found += [scored(task, pooling, metric, one, names, truths, said, note) for metric, one in metrics.items()]
+    return [score for scores, _ in found for score in scores], pl.concat([table for _, table in found])
+
+
+def gain(right: Floats, alone: Floats) -> Measured:
+    """(s − t)/(1 − t) of two accuracies over the same questions, and what each question adds to it."""
+    s, t = float(right.mean()), float(alone.mean())
+    value = (s - t) / (1 - t)
+    influence = (right - s) / (1 - t) - (1 - s) / (1 - t) ** 2 * (alone - t)
+    return Measured(value, value + influence)
+
+
+def items_of(labelled: LabelledStore, task: str, split: str) -> list[Item]:
+    """The questions of a split, in the store's order, and behind them those whose clips cannot be heard."""
+    there = labelled.split(task, split)
+    ids, labels = labelled.unheard(task, split)
+    places = [*there.places.tolist(), *[None] * len(ids)]
+    found = []
+    for place, clip, label in zip(places, [*there.ids, *ids], [*there.labels, *labels], strict=True):
+        question = Question.of_label(label)
+        found.append(Item(place, question, f"{clip} {question.id}".strip()))
+    return found
+
+
+def shuffled(items: Sequence[Item]) -> list[int | None]:
+    """For each question the next, in an order that is drawn, of the clips that are asked the same kind of question (of
+    all, where there is no other). In the store's own order neighbours may be alike."""
+    every = _ring([item.place for item in items if item.place is not None], "")
+    found: list[int | None] = []
+    by_kind: dict[str, list[int]] = {}
+    for item in items:
+        if item.place is not None:
+            by_kind.setdefault(item.question.kind, []).append(item.place)
+    rings = {kind: _ring(places, kind) for kind, places in by_kind.items()}
+    for item in items:
+        if item.place is None:
+            found.append(None)
+            continue
+        ring = rings[item.question.kind]
+        ring = ring if len(ring) > 1 else every
+        found.append(ring[(ring.index(item.place) + 1) % len(ring)])
+    return found
+
+
+def _ring(places: Sequence[int], kind: str) -> list[int]:
+    once = sorted(set(places))
+    return [once[one] for one in keyed_generator("another clip", SEED, kind).permutation(len(once)).tolist()]
+
+
+def majority(train: Sequence[Item], test: Sequence[Item]) -> list[int]:
+    """Of each question's choices the one that is most often right in training questions of its kind; the first of
+    several."""
+    counts: dict[str, Counter[str]] = {}
+    for item in train:
+        question = item.question
+        counts.setdefault(question.kind, Counter())[question.choices[question.answer].casefold()] += 1
+    found = []
+    for item in test:
+        known = counts.get(item.question.kind, Counter())
+        seen = [known[choice.casefold()] for choice in item.question.choices]
+        found.append(seen.index(max(seen)))
+    return found
