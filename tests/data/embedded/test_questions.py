@@ -3,8 +3,10 @@
 from collections import Counter
 
 from scaling.data.embedded import sounds
+from scaling.data.embedded.instruments import INSTRUMENTS
 from scaling.data.embedded.questions import KINDS, WORDS, asked, drawn
 from scaling.data.tasks.embedded import embedded_tasks
+from scaling.data.tasks.question import Question
 
 
 def test_a_clip_is_asked_the_same_whenever_it_is_asked():
@@ -35,6 +37,12 @@ def test_one_question_of_a_test_clip_and_none_about_training_clips():
     test = rows.filter(split="test")
     assert test["id"].is_unique().all()
     assert not set(test["id"]) & set(rows.filter(split="train")["id"])
+    # All instruments are asked about, as often as each other.
+    asked_about = Counter(
+        question.choices[question.answer] for question in map(Question.of_label, test["label"])
+        if question.kind == "instrument"
+    )  # fmt: skip
+    assert len(asked_about) == len(INSTRUMENTS)
     counts = Counter(drawn(index, seed=0, split="test")[::3] for index in range(900))
     many = counts["many", "one"], counts["many", "two"]
     # Which question is asked does not tell its answer.
