@@ -31,7 +31,9 @@ def outcome(task: Task, items: list[Item], answers: dict[str, list[int]], note: 
     """The accuracy of the places of chosen choices by pooling, and what audio gains over words alone: (s − t)/(1 − t)
     of the accuracies s and t, which curves are fitted to; none where words alone answer so much that it has no meaning
     (a standard error above 1)."""
-    names, truths = [item.name for item in items], [item.question.choices[item.question.answer] for item in items]
+    names = [item.name for item in items]
+    # Who looks at an answer needs the question too.
+    truths = [f"{one.text} {one.choices[one.answer]}" for one in (item.question for item in items)]
     right = {
         pooling: np.array([float(place == item.question.answer) for place, item in zip(chosen, items, strict=True)])
         for pooling, chosen in answers.items()
@@ -64,7 +66,7 @@ def items_of(labelled: LabelledStore, task: str, split: str) -> list[Item]:
     found = []
     for place, clip, label in zip(places, [*there.ids, *ids], [*there.labels, *labels], strict=True):
         question = Question.of_label(label)
-        found.append(Item(place, question, f"{clip} {question.id}".strip()))
+        found.append(Item(place, question, question.name(clip)))
     return found
 
 

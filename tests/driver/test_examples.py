@@ -1,5 +1,6 @@
 """The sounds of a report's examples are those of the clips."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from corpora import tone
 from scaling.analysis.report.examples import CLIPS, chosen_clips, sound_file
 from scaling.data.clip import Clip
 from scaling.data.flac import flac_samples
+from scaling.data.tasks.question import Question
 from scaling.data.tasks.task import Labelled, Task
 from scaling.driver.examples import SECONDS, example_files
 
@@ -37,6 +39,19 @@ def test_every_clip_that_is_shown_is_heard(tmp_path: Path):
     assert len(files) == CLIPS
     whole = soundfile.read(tmp_path / f"{shown[0]}.flac", dtype="float32")[0]
     np.testing.assert_array_equal(flac_samples(files[sound_file(shown[0])]), whole[8_000:20_000])
+
+
+def test_a_question_is_shown_with_its_clip(tmp_path: Path):
+    _, source = of(tmp_path)
+    labels = [Question("Which?", ("a", "b"), 0, id="7").label()] * len(IDS)
+    labelled: Any = SimpleNamespace(
+        folds=lambda task: [], split=lambda task, part: SimpleNamespace(ids=IDS, labels=labels)
+    )
+    files = example_files(labelled, replace(source, tasks=(Task("asked", "x", "questions"),)))
+    shown = chosen_clips(f"{clip} 7" for clip in IDS)
+    whole = soundfile.read(tmp_path / f"{shown[0].split()[0]}.flac", dtype="float32")[0]
+    np.testing.assert_array_equal(flac_samples(files[sound_file(shown[0])]), whole)
+    assert set(files) == {sound_file(name) for name in shown}
 
 
 def test_a_long_clip_is_cut_and_one_that_is_gone_is_left_out(tmp_path: Path):

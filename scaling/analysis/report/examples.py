@@ -22,8 +22,14 @@ from scaling.errors import visible
 CLIPS = 4
 """Of each task."""
 _MOST_ARMS, _MOST_TASKS = 8, 9
-_TOLD = {"a2t_recall_at_1": ("mean", "caption found first"), "rouge_l_coco": ("text", "caption written")}
+_TOLD = {
+    "a2t_recall_at_1": ("mean", "caption found first"),
+    "rouge_l_coco": ("text", "caption written"),
+    "qa_accuracy": ("text", "answer"),
+}
 """Metrics whose answers are words, the pooling that is shown, and what the words are."""
+_PARTLY = ("rouge_l_coco",)
+"""Of these an answer is more or less right."""
 _LETTERS = 300
 _UNTOLD = pl.col("truth").str.starts_with("rank <= ")
 """Runs of former versions wrote ranks down, no words."""
@@ -73,7 +79,7 @@ def examples(folder: Path, scores: pl.DataFrame, design: Design) -> list[Example
             rows = answers.filter(~_UNTOLD, task=task, metric=metric, pooling=pooling)
             if rows.is_empty():
                 continue
-            shown = _examples(rows, of, exact=metric.endswith("_at_1"))
+            shown = _examples(rows, of, exact=metric not in _PARTLY)
             found.append(Examples(task, what, [place(design.x, end) for end in ends], shown))
     order = [task for task, _ in tasks(runs)]
     found.sort(key=lambda one: (order.index(one.task) if one.task in order else len(order), one.task))

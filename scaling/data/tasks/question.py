@@ -21,6 +21,10 @@ class Question:
     kind: str = ""
     id: str = ""
 
+    def name(self, clip: str) -> str:
+        """What its answer goes by, of a clip of this id."""
+        return f"{clip} {self.id}".strip()
+
     def label(self) -> str:
         """As one text, in a label's place."""
         return json.dumps([self.text, list(self.choices), self.answer, self.kind, self.id], ensure_ascii=False)
