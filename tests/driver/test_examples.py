@@ -35,7 +35,7 @@ def of(root: Path, **changes: Any) -> tuple[Any, Labelled]:
 def test_every_clip_that_is_shown_is_heard(tmp_path: Path):
     files = example_files(*of(tmp_path, start=0.5, seconds=0.75))
     shown = chosen_clips(IDS)
-    assert list(files) == [sound_file(clip) for clip in IDS if clip in shown]
+    assert list(files) == [sound_file(clip) for clip in shown]
     assert len(files) == CLIPS
     whole = soundfile.read(tmp_path / f"{shown[0]}.flac", dtype="float32")[0]
     np.testing.assert_array_equal(flac_samples(files[sound_file(shown[0])]), whole[8_000:20_000])
