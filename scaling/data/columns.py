@@ -100,7 +100,7 @@ def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATC
     rejects: list[tuple[str, ...]] = []
     for line in lines:
         if isinstance(line, Reject):
-            rejects.append((line.id, line.source, line.audio, "manifest", line.reason))
+            rejects.append((*map(_written, (line.id, line.source, line.audio)), "manifest", _written(line.reason)))
         elif not is_plain(line, low, high) and (reason := refusal(line, low, high)):
             rejects.append((_shown(line.id), line.source, _shown(line.audio), "manifest", reason))
         elif (
@@ -133,4 +133,9 @@ def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
 
 def _shown(text: str) -> str:
     """As much of a name that may be anything as can be written down."""
-    return text[:200].encode(errors="backslashreplace").decode()
+    return _written(text[:200])
+
+
+def _written(text: str) -> str:
+    """A text that can be written down, whatever a manifest has in it."""
+    return text.encode(errors="backslashreplace").decode()

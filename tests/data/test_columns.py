@@ -55,3 +55,9 @@ def test_a_leak_is_found_by_its_place_however_it_is_written(audio: str):
     leaks = audio_place(audio, "/root") == place
     assert batch.rejects.column("reason").to_pylist() == [LEAK] * leaks
     assert len(batch.clips) == 1 - leaks
+
+
+def test_rejects_can_be_written_down_whatever_is_in_their_names():
+    [batch] = batches([Reject("a\ud800 line 3", "birds", "\udcff.flac", "not \udc80 a cut")], CLEANING)
+    [row] = batch.rejects.to_pylist()
+    assert (row["id"], row["audio"], row["reason"]) == (r"a\ud800 line 3", r"\udcff.flac", r"not \udc80 a cut")

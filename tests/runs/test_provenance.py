@@ -24,7 +24,7 @@ def told(folder: Path) -> tuple[str, str]:
 def test_the_hash_is_that_of_the_source_wherever_it_lies(tmp_path: Path):
     shutil.copytree(ROOT / "scaling", tmp_path / "scaling", ignore=shutil.ignore_patterns("__pycache__"))
     assert told(tmp_path) == (provenance.source_hash(), "")
-    with (tmp_path / "scaling" / "cli.py").open("a") as file:
+    with (tmp_path / "scaling" / "errors.py").open("a") as file:
         file.write("# changed\n")
     assert told(tmp_path)[0] != provenance.source_hash()
 
@@ -39,11 +39,11 @@ def test_a_commit_is_marked_where_the_work_tree_differs(tmp_path: Path):
     ).stdout.strip()
     (tmp_path / ".gitignore").write_text("__pycache__\n")
     # Git would note in its index that the same bytes have another time.
-    os.utime(tmp_path / "scaling" / "cli.py", (0, 0))
+    os.utime(tmp_path / "scaling" / "errors.py", (0, 0))
     index = (tmp_path / ".git" / "index").read_bytes()
     assert told(tmp_path)[1] == head
     assert (tmp_path / ".git" / "index").read_bytes() == index
-    with (tmp_path / "scaling" / "cli.py").open("a") as file:
+    with (tmp_path / "scaling" / "errors.py").open("a") as file:
         file.write("# changed\n")
     assert told(tmp_path)[1] == f"{head}+"
 
