@@ -91,7 +91,7 @@ def made_index(folder: Path, clips: int) -> None:
         "sources": json.dumps([f"source {number}" for number in range(7)]),
         "leaks": bytes_digest(b""),
     }
-    arrays = [*map(pa.array, columns), hashes]
+    arrays = [*map(pa.array, columns), hashes, pa.array(np.zeros(clips, np.uint8))]
     batch = pa.record_batch(arrays, schema=SCHEMA.with_metadata(metadata))
     seal(folder, {}, write_named(folder, "index", batch))
 
