@@ -27,7 +27,7 @@ from scaling.data import decoder
 from scaling.data.clip import UnusableClipError
 from scaling.data.decoder import Bounds, Wanted
 
-AT_ONCE = 16
+AT_ONCE = 4
 """Clips asked for at once. With one a time the messages, and caches grown cold, were 2 to 5 % of preparing a clip."""
 BOUNDS = Bounds()
 

@@ -29,7 +29,7 @@ from scaling.storage.files import (
 )
 from scaling.storage.own import damaged, own_bytes, own_of
 
-VERSION = 3
+VERSION = 4
 PART_CLIPS = 256
 STORE, CATALOGUE, TOKENIZER = "store.json", "catalogue.parquet", "tokenizer.json"
 MANIFEST_REJECTS, REJECTS_FILE = "manifest-rejects.parquet", "rejects.parquet"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from scaling.errors import StudyError
-from scaling.storage.digest import bytes_digest, is_intact
+from scaling.storage.digest import is_intact, running_digest
 from scaling.storage.files import Location, cached, replacing
 from scaling.storage.own import damaged
 
@@ -18,17 +18,37 @@ DIGEST = r"[0-9a-f]{32}"
 
 
 def write_named(folder: Location, stem: str, batch: pa.RecordBatch) -> str:
-    """Write a batch as `<stem>-<digest>.arrow`, whole or not at all; returns the name. It is made in memory first."""
-    counted = pa.MockOutputStream()
-    with ipc.new_file(counted, batch.schema) as writer:
-        writer.write_batch(batch)
-    content = pa.allocate_buffer(counted.size())
-    with ipc.new_file(pa.FixedSizeBufferWriter(content), batch.schema) as writer:
-        writer.write_batch(batch)
-    name = f"{stem}-{bytes_digest(memoryview(content))}.arrow"
-    with replacing(folder / name) as temporary:
-        temporary.write_bytes(memoryview(content))
+    """Write a batch as `<stem>-<digest>.arrow`, whole or not at all; returns the name.
+
+    It is laid out twice, for its digest and for the file: a copy in memory of all it holds would cost more.
+    """
+    digest = _Digested()
+    _lay_out(batch, pa.PythonFile(digest, "w"))
+    name = f"{stem}-{digest.digest.hexdigest()}.arrow"
+    with replacing(folder / name) as temporary, pa.OSFile(str(temporary), "wb") as file:
+        _lay_out(batch, file)
     return name
+
+
+def _lay_out(batch: pa.RecordBatch, into: pa.NativeFile) -> None:
+    with ipc.new_file(into, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+class _Digested:
+    """A file of which only the digest is kept."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.digest = running_digest()
+
+    def write(self, content: bytes | memoryview) -> None:
+        self.digest.update(content)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def read_named(path: Location) -> pa.RecordBatch:

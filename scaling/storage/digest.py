@@ -13,6 +13,11 @@ def bytes_digest(content: bytes | memoryview) -> str:
     return xxhash.xxh3_128_hexdigest(content)
 
 
+def running_digest() -> "xxhash.xxh3_128":
+    """The same of bytes that come one after another."""
+    return xxhash.xxh3_128()
+
+
 def file_digest(path: Path) -> str:
     """The same of all that a local file holds. Raises `OSError` where it cannot be read."""
     # A pipe or a device would be read for ever.

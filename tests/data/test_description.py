@@ -121,8 +121,8 @@ def test_a_store_of_another_version_is_refused(folder: Path):
     path = folder / "store.json"
     whole = path.read_bytes()
     fields = json.loads(whole)
-    path.write_text(json.dumps({**fields, "version": 2}))
-    assert f"the store in {folder} is of version 2, this project reads and writes version 3" in refused(folder)
+    path.write_text(json.dumps({**fields, "version": 3}))
+    assert f"the store in {folder} is of version 3, this project reads and writes version 4" in refused(folder)
     path.write_bytes(whole)
 
 
