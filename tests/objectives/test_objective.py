@@ -2,9 +2,11 @@
 
 import pytest
 import torch
-from tiny import OBJECTIVES, Pair, loss_and_gradients, random_batch
+from tiny import ENCODER, OBJECTIVES, Pair, loss_and_gradients, random_batch
 
+from scaling.models.transformer import Transformer
 from scaling.objectives.objective import alone, found_in_parts, gathered, share_of_draws, summed_over_workers, workers
+from scaling.objectives.options import OBJECTIVES as KNOWN_OBJECTIVES
 
 
 def test_a_quarter_of_the_clips_is_autoregressive() -> None:
@@ -65,6 +67,31 @@ def test_a_batch_larger_than_memory_has_the_same_gradient(name: str, at_once: in
     assert in_parts == pytest.approx(loss, abs=1e-5)
     for key, gradient in gradients.items():
         torch.testing.assert_close(theirs[key], gradient, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", [name for name, options in OBJECTIVES.items() if options.targets == "captions"])
+def test_gradients_are_those_of_differences_of_the_whole_objective(name: str) -> None:
+    """In float64, of every tensor of weights along a direction drawn at random, through encoder and text side."""
+    torch.manual_seed(0)
+    module = KNOWN_OBJECTIVES.builder_of(OBJECTIVES[name])(OBJECTIVES[name], Transformer(ENCODER), 30, {}).double()
+    batch = {**random_batch(6), "caption": torch.tensor([0, 1, 2, 0, 3, 4])}
+    batch["features"] = batch["features"].double()
+
+    def loss() -> torch.Tensor:
+        return module(batch, torch.Generator().manual_seed(5))["loss"]
+
+    loss().backward()
+    step = 1e-6
+    for key, weights in module.named_parameters():
+        direction = torch.randn_like(weights)
+        with torch.no_grad():
+            weights += step * direction
+            ahead = loss().item()
+            weights -= 2 * step * direction
+            behind = loss().item()
+            weights += step * direction
+        found = 0.0 if weights.grad is None else (weights.grad * direction).sum().item()
+        assert found == pytest.approx((ahead - behind) / (2 * step), rel=1e-4, abs=1e-6), key
 
 
 def test_two_workers_that_hold_a_part_at_once_are_one(pair: Pair) -> None:
