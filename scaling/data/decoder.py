@@ -149,9 +149,11 @@ def count(seconds: float, rate: int) -> int:
     return math.floor(round(seconds * rate, 8) + 0.5)
 
 
-def answers(requests: list[list[Any]], samples: NDArray[np.float32], bounds: Bounds) -> list[dict[str, Any]]:
-    """What there is to say of the first of the requests, one at least: `refused`, a reason, or where its samples begin,
-    how many there are, and their rate."""
+def answers(
+    requests: list[list[Any]], samples: NDArray[np.float32], bounds: Bounds, alone: bool
+) -> list[dict[str, Any]]:
+    """What there is to say of the first of the requests: `refused`, a reason, or where its samples begin, how many
+    there are, and their rate. Of none where there is no room for the first, unless it is `alone` in all the memory."""
     given: list[dict[str, Any]] = []
     begin = 0
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
@@ -167,7 +169,7 @@ def answers(requests: list[list[Any]], samples: NDArray[np.float32], bounds: Bou
         except MemoryError:
             given.append({"refused": f"decoding takes more than {bounds.memory / 2**30:g} GiB of memory"})
         except _NoRoomError:
-            if begin:
+            if begin or not alone:
                 break
             given.append({"refused": f"more than {len(samples):,} samples"})
         if begin > ENOUGH:
@@ -188,7 +190,9 @@ def main() -> None:
     with suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (bounds.memory if most < 0 else min(bounds.memory, most), most))
     for line in sys.stdin:
-        print(json.dumps(answers(json.loads(line), samples, bounds)), file=given, flush=True)
+        first, end, requests = json.loads(line)
+        room = samples[first:end]
+        print(json.dumps(answers(requests, room, bounds, len(room) == len(samples))), file=given, flush=True)
 
 
 if __name__ == "__main__":

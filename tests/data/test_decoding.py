@@ -105,6 +105,26 @@ def test_a_clip_that_has_no_room(tmp_path: Path):
     assert answers([*recordings(tmp_path, "one"), tmp_path / "a.flac"]) == [[0.0] * 10, "more than 4,194,304 samples"]
 
 
+@pytest.mark.usefixtures("spoiled")
+def test_a_clip_that_has_no_room_beside_others(tmp_path: Path):
+    """Half of the memory is written into while the other half is read."""
+    paths = recordings(tmp_path, *map(str, range(2 * AT_ONCE)))
+    soundfile.write(tmp_path / "a.wav", np.full(2**21 + 1, 0.5, np.float32), 96_000, "FLOAT")
+    paths.insert(AT_ONCE, tmp_path / "a.wav")
+    found = answers(paths)
+    assert found.pop(AT_ONCE) == [0.5] * (2**21 + 1)
+    assert found == [[number / 128] * 10 for number in range(2 * AT_ONCE)]
+
+
+@pytest.mark.usefixtures("spoiled")
+def test_who_asks_next_gets_no_answer_of_who_took_no_more(tmp_path: Path):
+    paths = recordings(tmp_path, *map(str, range(3 * AT_ONCE)))
+    some = decoded(Wanted(str(path)) for path in paths)
+    next(some)
+    some.close()
+    assert answers(paths[5:7]) == [[5 / 128] * 10, [6 / 128] * 10]
+
+
 def test_a_decoder_ends_with_who_asked_it():
     process = decoding._Decoder(Bounds())
     assert process.process.stdin is not None
