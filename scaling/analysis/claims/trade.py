@@ -105,13 +105,13 @@ def _beaten(errors: Floats, arm: int) -> NDArray[np.bool_]:
 
 
 def trades(draws: Draws, design: Design) -> list[Trade]:
-    """What the levels trade of every factor with several equals, for each combination of all else."""
+    """What the levels trade of every factor with several, for each combination of all else."""
     if design.x.scale == "nominal":
         return []
     main = draws.cells.filter(primary())
     found = []
     for factor in design.factors:
-        if factor.baseline is not None or len(factor.levels) < FEWEST:
+        if len(factor.levels) < FEWEST:
             continue
         by_held: dict[str, list[Arm]] = {}
         for arm in arms(main, design):

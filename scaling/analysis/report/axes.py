@@ -57,6 +57,10 @@ class Along:
         step = max((self.sizes[-1] / self.sizes[0]) ** _DODGE, 1.01)
         return np.asarray(x * step**steps)
 
+    def aside(self, k: int, n: int) -> float:
+        """How many small steps the k-th of n series is moved: at a single place they would lie on each other."""
+        return 2.0 * k - n + 1 if len(self.places) == 1 else 0.0
+
     def show(self, axes: Axes, beyond: float = 1, aside: float = 0) -> None:
         """The horizontal axis: its places as ticks, as many as there is room for, up to `beyond` times the largest,
         with room for what stands so many steps `aside`."""

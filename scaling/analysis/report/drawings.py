@@ -90,16 +90,17 @@ class _Task:
         errors = self.cells["error"].to_numpy()
         lowest = errors.min()
         seen, extremes, drawn = [errors], [levels], list[tuple[dict[str, Any], dict[str, Any]]]()
-        for arm in self.looks.arms:
+        many = len(self.looks.arms)
+        for k, arm in enumerate(self.looks.arms):
             look = self.looks.arm(arm)
             points = self.cells.filter(arm.rows()).sort("x")
             if points.is_empty():
                 continue
-            draw_points(axes, points, self.runs.filter(arm.rows()), look, self.along)
+            draw_points(axes, points, self.runs.filter(arm.rows()), look, self.along, self.along.aside(k, many))
             rows = self.curves.filter(arm.rows()).rows(named=True)
             lines = [draw_curve(axes, row, look, self.looks.dashes(arm)) for row in rows]
             drawn += [(row, look) for row in rows]
-            if not any(line.size for line in lines):
+            if not any(line.size for line in lines) and points.height > 1:
                 axes.plot(self.along.at(points["x"]), points["error"], ":", color=str(look["color"]), linewidth=0.9)
             # A bold extrapolation may leave the panel; it must not squeeze the points together.
             extremes += [np.maximum(line, lowest / 3) for line in lines]
@@ -110,7 +111,8 @@ class _Task:
             return
         # Of the bands' low ends as much as leaves room for the points.
         extremes += [np.array([max(row["line_low"][-1], 0.6 * lowest)]) for row, _ in drawn if has_band(row)]
-        self.along.show(axes, beyond=BEYOND)
+        beside = abs(self.along.aside(0, many))
+        self.along.show(axes, beyond=1 if beside else BEYOND, aside=beside)
         error_axis(axes, np.concatenate([*seen, *extremes]))
         if drawn:
             draw_ends(axes, [row for row, _ in drawn], [look for _, look in drawn])
@@ -190,14 +192,15 @@ def _averages(
 ) -> set[str]:
     """Every arm's error averaged over tasks, and the references'; returns their names."""
     n = cells["task"].n_unique()
-    for arm in looks.arms:
+    for k, arm in enumerate(looks.arms):
         mine = cells.filter(arm.rows()).filter(pl.col("task").n_unique().over("x") == n)
         mean = mine.group_by("x").agg(pl.col("error").mean()).sort("x")
-        axes.plot(axis.at(mean["x"]), mean["error"].to_numpy(), **looks.arm(arm))
+        at = axis.beside(axis.at(mean["x"]), axis.aside(k, len(looks.arms)))
+        axes.plot(at, mean["error"].to_numpy(), **looks.arm(arm))
     levels = levels.group_by("reference").agg(pl.col("error").mean(), pl.len()).filter(pl.col("len") == n)
     shown = reference_lines(axes, levels.sort("reference"))
     style(axes)
-    axis.show(axes)
+    axis.show(axes, aside=abs(axis.aside(0, len(looks.arms))))
     averages = cells.group_by(*arm_columns(design), "x").agg(pl.col("error").mean())["error"]
     error_axis(axes, np.concatenate([averages, levels["error"]]))
     title(axes, f"Error, mean of {n} tasks" if n > 1 else "Error")

@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from scaling.analysis.claims.evidence import Evidence
+from scaling.analysis.claims.trade import trades
 from scaling.analysis.curves.crossover import CLAIMED, NEAR
 from scaling.analysis.curves.fit import BEYOND, LEVEL
 from scaling.analysis.report.axes import MOST_PANELS
@@ -20,10 +21,11 @@ from scaling.analysis.report.drawings import (
 from scaling.analysis.report.look import MOST_ARMS, Looks
 from scaling.analysis.report.poolings import drawn_poolings, pooling_caption, poolings
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
+from scaling.analysis.report.trade_figures import trade_figure
 from scaling.analysis.scores.arms import arms
 from scaling.analysis.scores.metrics import AXES, evaluation_axis, primary
 from scaling.analysis.scores.rows import domains, tasks, trained
-from scaling.analysis.scores.words import capital, factor_name, tenfold
+from scaling.analysis.scores.words import capital, factor_name, place, tenfold
 
 _SLUG = 120  # bytes of a file's name
 _MOST = 12  # figures of a kind, and arms of one over two axes
@@ -49,7 +51,8 @@ class Named:
 def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     """Every figure, the summary first. `curves` as `curves.parquet`."""
     looks = Looks(known.draws.cells, known.design)
-    found = [_summary(known, looks), *_asked(known), *_poolings(known, looks), *_curves(known, curves)]
+    found = [_summary(known, looks), *_trades(known, looks), *_asked(known), *_poolings(known, looks)]
+    found += _curves(known, curves)
     found += [*_differences(known, looks), *_crossovers(known, looks)]
     names = _slugs([one.name for one in found])
     return [Named(name, one.caption, one.figure) for name, one in zip(names, found, strict=True)]
@@ -100,6 +103,26 @@ def _asked(known: Evidence) -> list[Named]:
     return []
 
 
+def _trades(known: Evidence, looks: Looks) -> list[Named]:
+    """Where several levels stand beside each other: which is best at what."""
+    found = []
+    for one in trades(known.draws, known.design)[:_MOST]:
+        held = f" ({one.held})" if one.held else ""
+        where = place(known.design.x, one.at)
+        caption = (
+            f"{capital(factor_name(one.factor.name))}{held} at {where}: error of each level with {_LEVEL} intervals, "
+            "the best over all tasks on top."
+        )
+        if one.front():
+            caption += (
+                " Right: errors at both kinds of task against each other; the line runs through those that no other "
+                "one beats at both."
+            )
+        name = f"trade-{one.factor.name}{f'-{one.held}' if one.held else ''}"
+        found.append(Named(name, caption, trade_figure(one, known.scores, looks)))
+    return found
+
+
 def _poolings(known: Evidence, looks: Looks) -> list[Named]:
     found = poolings(known.scores, known.design)
     if found is None:
@@ -116,6 +139,7 @@ def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     legend = f" {_BARS}" if nominal else f" {_BARS} {_LINES}"
     found = []
     rows = trained(scores, design)
+    cells = known.draws.cells
     every, more = domains(rows), _others(_names(known), MOST_ARMS, "curves.csv")
     for domain in every[:_MOST]:
         undrawn = _others([task for task, of in tasks(rows) if of == domain], MOST_PANELS, "curves.csv")
@@ -123,7 +147,7 @@ def _curves(known: Evidence, curves: pl.DataFrame) -> list[Named]:
         if domain in every[_MOST - 1 : _MOST]:
             caption += _others(every, _MOST, "curves.csv")
         found.append(Named(f"curves-{domain}", caption, task_curves(scores, curves, design, domain)))
-        if not nominal:
+        if not nominal and cells["x"].n_unique() > 1:
             figure = task_curves(scores, curves, design, domain, linear=True)
             caption = f"{capital(domain)}: the same on linear axes, to twice the largest size."
             found.append(Named(f"curves-{domain}-linear", caption, figure))

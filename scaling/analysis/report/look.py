@@ -2,8 +2,8 @@
 
 An arm is told apart without colour. The first factor whose levels differ gives colour, the marker's shape and the
 dashes beyond the data; the second one fill and the line's weight (its baseline is open and thin); what else differs
-gives other shapes. A second axis comes before the factors, in ordered shades. Colours are Okabe and Ito's, which
-colour-blind readers can tell apart.
+gives other shapes. A second axis comes before the factors, in ordered shades. Colours are Okabe and Ito's and, of the
+eighth level on, Tol's, which colour-blind readers can tell apart.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ _ENTRY, _ROW = 2.35, 0.19  # inches of a legend's entry, at least
 _LEVELS: list[tuple[str, str, Dashes]] = [
     ("#0072B2", "o", (0, (3, 2))), ("#D55E00", "s", (0, (1, 1.2))), ("#009E73", "^", (0, (6, 1.5, 1, 1.5))),
     ("#CC79A7", "D", (0, (5, 1))), ("#56B4E9", "p", (0, (2, 1))), ("#E69F00", "h", (0, (4, 1, 1, 1, 1, 1))),
-    ("#000000", "d", (0, (7, 2))),
+    ("#000000", "d", (0, (7, 2))), ("#882255", "v", (0, (3, 1, 1, 1))), ("#44AA99", ">", (0, (5, 2, 2, 2))),
+    ("#999933", "8", (0, (8, 1.5, 2, 1.5))),
 ]  # fmt: skip
 _FILLS = [("none", 1.1), ("full", 1.9), ("left", 1.5), ("bottom", 1.3), ("top", 1.7), ("right", 1.5)]
 SHADES = ("viridis", 0.0, 0.85)  # of a second axis: the map, and the shares of it at the smallest and largest value
@@ -159,11 +160,12 @@ def ordered_references(names: set[str]) -> list[str]:
 def reference_lines(axes: Axes, levels: pl.DataFrame) -> set[str]:
     """Draw the rows of `rows.references` as levels; returns their names."""
     for name, error in levels.select("reference", "error").iter_rows():
-        axes.axhline(error, color=GREY, linewidth=1, linestyle=_reference_line(name), zorder=1)
+        axes.axhline(error, color=GREY, linewidth=1, linestyle=reference_line(name), zorder=1)
     return set(levels["reference"])
 
 
-def _reference_line(name: str) -> Dashes:
+def reference_line(name: str) -> Dashes:
+    """The dashes of a reference's line."""
     known = list(REFERENCE_NAMES)
     return _REFERENCE_LINES[known.index(name) if name in known else len(known)]
 
@@ -172,7 +174,7 @@ def legend(figure: Figure, looks: Looks, shown: set[str]) -> None:
     """Arms and the references that are shown, above the panels."""
     handles = [Line2D([], [], label=drawn(arm.name), **looks.arm(arm)) for arm in looks.arms]
     handles += [
-        Line2D([], [], color=GREY, linewidth=1, linestyle=_reference_line(name), label=drawn(reference_name(name)))
+        Line2D([], [], color=GREY, linewidth=1, linestyle=reference_line(name), label=drawn(reference_name(name)))
         for name in ordered_references(shown)
     ]
     widest = max(len(str(handle.get_label())) for handle in handles)

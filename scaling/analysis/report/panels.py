@@ -27,15 +27,18 @@ _BESIDE = 5 / 72  # inches from a mean to its seeds
 _BANDS: list[tuple[str, Dashes]] = [("", (0, (3, 2))), ("////", (0, (1, 1.2)))]  # two arms' hatches and dashes
 
 
-def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: Look, along: Along) -> None:
+def draw_points(
+    axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: Look, along: Along, aside: float = 0
+) -> None:
     """Mean errors of one arm; thick bars: test clips alone, thin bars: test clips and seeds, dots beside: each seed.
 
     Args:
         cells: rows of `by_size`.
         runs: the scores behind them, as from `trained`.
         look: as from `Looks.arm`.
+        aside: by how many small steps they are moved.
     """
-    x, y = along.at(cells["x"]), cells["error"].to_numpy()
+    x, y = along.beside(along.at(cells["x"]), aside), cells["error"].to_numpy()
     colour = str(look["color"])
     axes.errorbar(x, y, cells["stderr"].to_numpy(), **{**look, "linestyle": "none"}, elinewidth=0.8, zorder=3)
     probe = cells["probe"].to_numpy()
@@ -43,8 +46,8 @@ def draw_points(axes: Axes, cells: pl.DataFrame, runs: pl.DataFrame, look: Look,
     if cells["n_seeds"].to_numpy().max() > 1:
         beside = axes.transData + ScaledTranslation(-_BESIDE, 0, axes.figure.dpi_scale_trans)
         axes.plot(
-            along.at(runs["x"]), runs["error"].to_numpy(), ".", color=colour, markersize=3.5, markeredgewidth=0,
-            zorder=2.8, transform=beside,
+            along.beside(along.at(runs["x"]), aside), runs["error"].to_numpy(), ".", color=colour, markersize=3.5,
+            markeredgewidth=0, zorder=2.8, transform=beside,
         )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from fake_study import CLASSIFY, CLIPS, RETRIEVE, Law, Run, make, read_tables
 
 from scaling.analysis.claims.evidence import Evidence, gather
 from scaling.analysis.claims.trade import KIND, Trade, mixtures, mixtures_said, trades
+from scaling.analysis.report.look import Looks
+from scaling.analysis.report.trade_figures import trade_figure
 from scaling.analysis.report.write import write_report
 from scaling.analysis.scores import Design, Factor
 from scaling.analysis.scores.design import ArmRate
@@ -96,9 +98,23 @@ def test_a_mixture_ahead_of_both_parents_is_said_to_be_with_its_probability(know
     assert mixtures_said([claim])[0][1] == "None for sure."
 
 
-def test_two_levels_a_baseline_and_another_axis_trade_nothing(known: Evidence) -> None:
-    for factor in (replace(OBJECTIVE, baseline="tells"), replace(OBJECTIVE, levels=LEVELS[:2], parents={})):
-        assert not trades(known.draws, replace(DESIGN, factors=(factor,)))
+def test_levels_beside_a_baseline_trade_as_equals_do(known: Evidence, trade: Trade) -> None:
+    [other] = trades(known.draws, replace(DESIGN, factors=(replace(OBJECTIVE, baseline="tells"),)))
+    assert [scope.error.tolist() for scope in other.scopes] == [scope.error.tolist() for scope in trade.scopes]
+
+
+def test_its_figure_has_the_best_on_top_and_the_front_through_those_on_it(known: Evidence, trade: Trade) -> None:
+    classification, _, both = trade_figure(trade, known.scores, Looks(known.draws.cells, known.design)).axes
+    names = [label.get_text() for label in classification.get_yticklabels()]
+    assert sorted(names, key=lambda name: trade.scopes[0].error[LEVELS.index(name)]) == names
+    [line] = [line for line in both.lines if len(line.get_xdata()) == 3]
+    assert line.get_xdata() == pytest.approx(
+        [trade.scopes[1].error[LEVELS.index(n)] for n in ("tells", "mixed", "finds")]
+    )
+
+
+def test_two_levels_and_another_axis_trade_nothing(known: Evidence) -> None:
+    assert not trades(known.draws, replace(DESIGN, factors=(replace(OBJECTIVE, levels=LEVELS[:2], parents={}),)))
     nominal = replace(CLIPS, scale="nominal")
     assert not trades(known.draws, replace(DESIGN, axes=(nominal,)))
     assert not mixtures([], DESIGN)
