@@ -10,12 +10,11 @@ import json
 import re
 from collections.abc import Sequence
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 from pyarrow import ipc
 
@@ -29,6 +28,9 @@ from scaling.errors import StudyError
 from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel, Waveform
 from scaling.storage.arrow import DIGEST, changed, check_named, read_named, write_named
 from scaling.storage.files import Location, names, on_disk, opened
+
+if TYPE_CHECKING:
+    import torch
 
 SCHEMA = pa.schema(
     [
@@ -116,7 +118,7 @@ def write_part(
     return write_named(folder, f"part-{number:06d}", batch)
 
 
-def _heard(samples: torch.Tensor, of: Format) -> bytes:
+def _heard(samples: "torch.Tensor", of: Format) -> bytes:
     """What is kept of samples in a format."""
     if isinstance(of, Waveform):
         return flac(samples.numpy(), of.rate)
