@@ -15,7 +15,8 @@ def clip(number: int, audio: str = "a.flac") -> Clip:
 
 words = st.text(max_size=5) | st.sampled_from(["a" * 2000, "犬" * 100, "a\n", "\ud800", "x" * 20_000, ""])
 numbers = st.floats() | st.sampled_from([1.0, 60.0, 0.0, 1e9])
-made = st.builds(Clip, words, st.just("birds"), words, numbers, st.lists(words, max_size=3).map(tuple), words, numbers)
+texts = st.lists(words, max_size=3).map(tuple)
+made = st.builds(Clip, words, st.just("birds"), words, numbers, texts, words, numbers, st.none() | st.integers(0, 3))
 
 
 @settings(max_examples=300, deadline=None)
