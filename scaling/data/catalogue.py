@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 from pyarrow import parquet
 
 from scaling.data.clip import Clip, Reject
@@ -50,11 +51,25 @@ def write_catalogue(path: Path, ranked: pl.DataFrame, part_clips: int) -> None:
     By pyarrow: polars' writer takes time that grows with the square of the row groups.
     """
     clips = GROUP_PARTS * part_clips
-    schema = ranked.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        for first in range(0, len(ranked), clips):
-            # Piece by piece: as Arrow wants it, it is a copy.
-            writer.write_table(ranked[first : first + clips].to_arrow(compat_level=pl.CompatLevel.oldest()))
+    schema = _for_parquet(ranked.head(0)).schema
+    # Of few words; texts that are all different are tried in vain.
+    repeated = ["source", "domain"]
+    with (
+        ThreadPoolExecutor(1) as ahead,
+        parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as writer,
+    ):
+        # One group is laid out while the one before it is packed.
+        coming = ahead.submit(_for_parquet, ranked[:clips])
+        for first in range(clips, len(ranked) + clips, clips):
+            group, coming = coming.result(), ahead.submit(_for_parquet, ranked[first : first + clips])
+            writer.write_table(group)
+
+
+def _for_parquet(rows: pl.DataFrame) -> pa.Table:
+    """A copy of some rows as pyarrow writes them."""
+    # A slice of lists has those of the whole table behind it, and all of them would be laid out.
+    own = rows.select(pl.all().gather(pl.int_range(pl.len())))
+    return own.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def read_catalogue(path: Path, part: int, part_clips: int) -> pl.DataFrame:

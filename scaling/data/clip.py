@@ -86,32 +86,6 @@ def refusal(clip: Clip, min_seconds: float, max_seconds: float) -> str | None:
     return None
 
 
-def is_plain(clip: Clip, min_seconds: float, max_seconds: float) -> bool:
-    """Whether a clip is so ordinary that `refusal` finds nothing; of one that is not, `refusal` is to be asked.
-
-    A third of the time of `refusal`: every bound is a plain one that lies within the true one.
-    """
-    name, _, domain, seconds, captions, audio, start, _, _, _ = clip
-    if not (
-        captions
-        and seconds is not None
-        and min_seconds <= seconds <= max_seconds
-        and 0 <= start <= LATEST_START
-        and 0 < len(audio) <= LONGEST_NAME
-        and audio.isascii()
-        and audio.isprintable()
-        and len(name) <= LONGEST["id"]
-        and name.isprintable()
-        and len(domain) <= LONGEST["domain"]
-        and domain.isprintable()
-    ):
-        return False
-    for caption in captions:  # noqa: SIM110 (twice as fast as all())
-        if len(caption) > LONGEST["caption"] or not caption.isprintable():
-            return False
-    return True
-
-
 def flaw(clip: Clip) -> str | None:
     """What is wrong with a clip, mixture or labelled, whatever is asked of it."""
     for what, name in (("id", clip.id), ("domain", clip.domain)):

@@ -7,13 +7,17 @@ keys alone, and gathers the rest last.
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from scaling.data.clip import REMOTE, Clip, Reject, audio_path, is_plain, refusal
+from scaling.data.clip import LATEST_START, LONGEST, LONGEST_NAME, REMOTE, Clip, Reject, audio_path, refusal
 from scaling.data.leaks import keys_of, leak
 
 SCHEMA = pa.schema(
@@ -31,6 +35,8 @@ SCHEMA = pa.schema(
         ("key", pa.int64()),
     ]
 )
+CLIPS = SCHEMA.remove(len(Clip._fields))
+"""What a `Clip` has of it."""
 REJECTS = pa.schema([(name, pa.large_string()) for name in ("id", "source", "audio", "stage", "reason")])
 BATCH = 2**15
 """Clips of a batch: some ten megabytes."""
@@ -56,6 +62,12 @@ class Cleaning:
     leaks: Mapping[str, str] = field(default_factory=dict)
     styles: Mapping[str, str] = field(default_factory=dict)
 
+    @functools.cached_property
+    def held_out_names(self) -> frozenset[str]:
+        """The files' own names, which are looked at first: paths are put together for few."""
+        names = {place.rpartition("/")[2] for place in self.held_out}
+        return frozenset({*names, *_ABOVE} if names else names)
+
 
 def audio_place(audio: str, audio_root: str = "") -> str:
     """Where a clip's recording lies, written in one way however its manifest writes it.
@@ -68,17 +80,16 @@ def audio_place(audio: str, audio_root: str = "") -> str:
     return os.path.normpath(place)
 
 
-def rank_key(clip_id: str, salt: str) -> int:
-    """The place of a clip within its source before ties: a 63-bit keyed hash of its id."""
-    begun = _keyed(salt).copy()
-    begun.update(clip_id.encode())
-    return int.from_bytes(begun.digest(), "big") >> 1
-
-
-@functools.lru_cache(maxsize=4)
-def _keyed(salt: str) -> "hashlib.blake2b":
-    """To begin from a copy takes half the time of a new one."""
-    return hashlib.blake2b(key=salt.encode()[:64], digest_size=8)
+def rank_keys(ids: Iterable[str], salt: str) -> NDArray[np.int64]:
+    """The places of clips within their sources before ties: 63-bit keyed hashes of their ids, int64 [ids]."""
+    keyed = hashlib.blake2b(key=salt.encode()[:64], digest_size=8)
+    digests = []
+    for one in ids:
+        # To begin from a copy takes half the time of a new one.
+        begun = keyed.copy()
+        begun.update(one.encode())
+        digests.append(begun.digest())
+    return (np.frombuffer(b"".join(digests), ">u8") >> 1).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -90,45 +101,98 @@ class Batch:
 
 
 def batches(lines: Iterable[Clip | Reject], cleaning: Cleaning, size: int = BATCH) -> Iterator[Batch]:
-    """Clean what a reader finds. A clip is rejected for one reason, the first that holds: what `clip.refusal` finds,
-    then a leak of the labelled clips, then one of a list."""
-    low, high, salt = cleaning.min_seconds, cleaning.max_seconds, cleaning.salt
-    # A file's own name is looked at first: paths are put together for few.
-    names = {place.rpartition("/")[2] for place in cleaning.held_out}
-    names.update(_ABOVE if names else ())
-    clips: list[tuple[Any, ...]] = []
-    rejects: list[tuple[str, ...]] = []
-    for line in lines:
-        if isinstance(line, Reject):
-            rejects.append((*map(_written, (line.id, line.source, line.audio)), "manifest", _written(line.reason)))
-        elif not is_plain(line, low, high) and (reason := refusal(line, low, high)):
-            rejects.append((_shown(line.id), line.source, _shown(line.audio), "manifest", reason))
-        elif (
-            names
-            and line.audio.rpartition("/")[2] in names
-            and audio_place(line.audio, cleaning.audio_root) in cleaning.held_out
+    """Clean what a reader finds, so many lines at a time. A clip is rejected for one reason, the first that holds: what
+    `clip.refusal` finds, then a leak of the labelled clips, then one of a list."""
+    coming = iter(lines)
+    while some := list(islice(coming, size)):
+        yield _cleaned(some, cleaning)
+
+
+def _cleaned(lines: Sequence[Clip | Reject], cleaning: Cleaning) -> Batch:
+    clips = [line for line in lines if isinstance(line, Clip)]
+    rejects = [
+        (*map(_written, (line.id, line.source, line.audio)), "manifest", _written(line.reason))
+        for line in lines
+        if isinstance(line, Reject)
+    ]
+    low, high = cleaning.min_seconds, cleaning.max_seconds
+    doubtful: Iterable[int]
+    try:
+        batch = _columns(clips, cleaning)
+        doubtful = _doubtful(batch, low, high)
+    except UnicodeEncodeError:
+        # There is half a character somewhere, and no column holds that.
+        batch, doubtful = None, range(len(clips))
+    refused = {row: reason for row in doubtful if (reason := refusal(clips[row], low, high))}
+    for row, reason in refused.items():
+        rejects.append((_shown(clips[row].id), clips[row].source, _shown(clips[row].audio), "manifest", reason))
+    leaks = _leaks(clips, cleaning, refused)
+    for row, reason in leaks.items():
+        rejects.append((clips[row].id, clips[row].source, clips[row].audio, "manifest", reason))
+    if batch is None:
+        batch = _columns([clip for row, clip in enumerate(clips) if row not in refused and row not in leaks], cleaning)
+    elif refused or leaks:
+        stays = np.ones(len(clips), bool)
+        stays[[*refused, *leaks]] = False
+        batch = batch.filter(pa.array(stays))
+    return Batch(batch, pa.record_batch(_arrays(rejects, REJECTS), schema=REJECTS))
+
+
+def _columns(clips: Sequence[Clip], cleaning: Cleaning) -> pa.RecordBatch:
+    """Clips as `SCHEMA` has them. Raises `UnicodeEncodeError` where a text has half a character in it."""
+    of_source = {source: (style,) for source, style in cleaning.styles.items()}
+    *arrays, styles = _arrays(clips, CLIPS)
+    if of_source:
+        every = [clip.styles or of_source.get(clip.source, ()) * len(clip.captions) for clip in clips]
+        styles = pa.array(every, styles.type)
+    keys = rank_keys((clip.id for clip in clips), cleaning.salt)
+    return pa.record_batch([*arrays, styles, pa.array(keys)], schema=SCHEMA)
+
+
+def _arrays(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> list[pa.Array]:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+
+
+def _doubtful(batch: pa.RecordBatch, low: float, high: float) -> list[int]:
+    """The rows in which `clip.refusal` may find something: every bound here lies within the true one."""
+    texts = {"id": (0, LONGEST["id"]), "domain": (0, LONGEST["domain"]), "audio": (1, LONGEST_NAME)}
+    captions = batch.column("captions")
+    plain = pc.greater(pc.list_value_length(captions), 0)
+    for name, (least, most) in texts.items():
+        plain = pc.and_(plain, pc.ascii_is_printable(batch.column(name)))
+        plain = pc.and_(plain, _between(pc.binary_length(batch.column(name)), least, most))
+    plain = pc.and_(plain, _between(batch.column("seconds"), low, high))
+    plain = pc.and_(plain, _between(batch.column("start"), 0.0, LATEST_START))
+    long = pc.greater(pc.binary_length(pc.list_flatten(captions)), LONGEST["caption"])
+    rows = pc.indices_nonzero(pc.invert(pc.fill_null(plain, False)))
+    return [*rows.to_pylist(), *pc.list_parent_indices(captions).filter(long).to_pylist()]
+
+
+def _between(column: pa.Array, least: float, most: float) -> pa.Array:
+    return pc.and_(pc.greater_equal(column, least), pc.less_equal(column, most))
+
+
+def _leaks(clips: Sequence[Clip], cleaning: Cleaning, but: Container[int]) -> dict[int, str]:
+    """The rows of clips of evaluation sets, with the reason; those of `but` are not looked at."""
+    found: dict[int, str] = {}
+    if not cleaning.held_out and not cleaning.leaks:
+        return found
+    for row, clip in enumerate(clips):
+        if row in but:
+            continue
+        if (
+            clip.audio.rpartition("/")[2] in cleaning.held_out_names
+            and audio_place(clip.audio, cleaning.audio_root) in cleaning.held_out
         ):
-            rejects.append((line.id, line.source, line.audio, "manifest", LEAK))
-        elif cleaning.leaks and (listed := _listed(line, cleaning.leaks)):
-            rejects.append((line.id, line.source, line.audio, "manifest", f"leak: in the list {listed}"))
-        else:
-            if not line.styles and line.source in cleaning.styles:
-                line = line._replace(styles=(cleaning.styles[line.source],) * len(line.captions))
-            clips.append((*line, rank_key(line.id, salt)))
-        if len(clips) + len(rejects) >= size:
-            yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
-            clips, rejects = [], []
-    yield Batch(_batch(clips, SCHEMA), _batch(rejects, REJECTS))
+            found[row] = LEAK
+        elif cleaning.leaks and (listed := _listed(clip, cleaning.leaks)):
+            found[row] = f"leak: in the list {listed}"
+    return found
 
 
 def _listed(clip: Clip, leaks: Mapping[str, str]) -> str | None:
     return leak(keys_of(clip.id.removeprefix(f"{clip.source}/"), clip.audio, bool(clip.within)), leaks)
-
-
-def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.record_batch(arrays, schema=schema)
 
 
 def _shown(text: str) -> str:

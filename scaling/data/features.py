@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
-import torch
 from numpy.typing import NDArray
 
 from scaling.data.clip import REMOTE, UnusableClipError, audio_path
@@ -21,6 +21,10 @@ from scaling.data.decoding import decoded
 from scaling.data.embedded import sounds as synthetic
 from scaling.data.fetching import fetched
 from scaling.models.formats import LogMel
+
+if TYPE_CHECKING:
+    # Who only ranks does without: it takes a second to begin.
+    import torch
 
 SYNTHETIC = "synthetic:"
 """The audio root of the embedded corpus, which no path is: its clips are made and not read."""
@@ -50,6 +54,8 @@ def _import_torchaudio() -> types.ModuleType:
     The Linux wheel's native extension is linked to CUDA and refuses to load there; transforms and functional
     do not use it, so an empty stand-in takes its place.
     """
+    import torch
+
     try:
         return importlib.import_module("torchaudio")
     except OSError:
@@ -67,8 +73,10 @@ def _import_torchaudio() -> types.ModuleType:
 
 
 @cache
-def _transform(of: LogMel) -> tuple[torch.Tensor, torch.Tensor]:
+def _transform(of: LogMel) -> "tuple[torch.Tensor, torch.Tensor]":
     """Window float32 [window], and the mel bands of the powers float32 [fft / 2 + 1, bins]."""
+    import torch
+
     functional = _import_torchaudio().functional
     with warnings.catch_warnings():
         # Bands that hold nothing: what is heard is as the format says.
@@ -79,7 +87,7 @@ def _transform(of: LogMel) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.hann_window(of.window), bands
 
 
-def mel_filters(of: LogMel = LOG_MEL) -> torch.Tensor:
+def mel_filters(of: LogMel = LOG_MEL) -> "torch.Tensor":
     """The mel bands that `log_mel` weighs powers by: float32 [fft / 2 + 1, bins]."""
     return _transform(of)[1]
 
@@ -99,7 +107,7 @@ def waveforms(
     min_seconds: float = 0.0,
     max_seconds: float = 60.0,
     rate: int = SAMPLE_RATE,
-) -> Iterator[torch.Tensor | UnusableClipError]:
+) -> "Iterator[torch.Tensor | UnusableClipError]":
     """Of each cut its samples at `rate` Hz, mono: float32 [samples], or why it cannot be used.
 
     The reasons: missing, unreadable, out of a bound of `decoder.py`, empty, not finite, silent, shorter or longer than
@@ -137,7 +145,7 @@ def waveform(
     *,
     min_seconds: float = 0.0,
     max_seconds: float = 60.0,
-) -> torch.Tensor:
+) -> "torch.Tensor":
     """The samples of one cut at 16 kHz. Raises `UnusableClipError`."""
     cut = Cut(audio, start, seconds, channel)
     [found] = waveforms([cut], audio_root, min_seconds=min_seconds, max_seconds=max_seconds)
@@ -146,7 +154,9 @@ def waveform(
     return found
 
 
-def _usable(found: NDArray[np.float32], rate: int, to: int, min_seconds: float, max_seconds: float) -> torch.Tensor:
+def _usable(found: NDArray[np.float32], rate: int, to: int, min_seconds: float, max_seconds: float) -> "torch.Tensor":
+    import torch
+
     _check_level(torch.from_numpy(found))
     samples = resampled(found, rate, to)
     # Rounding to whole samples must not reject a clip that the catalogue let pass.
@@ -157,7 +167,7 @@ def _usable(found: NDArray[np.float32], rate: int, to: int, min_seconds: float, 
     return torch.from_numpy(samples.copy() if samples is found else samples)
 
 
-def _check_level(mono: torch.Tensor) -> None:
+def _check_level(mono: "torch.Tensor") -> None:
     if mono.numel() == 0:
         raise UnusableClipError("empty audio")
     low, high = mono.aminmax()
@@ -168,12 +178,14 @@ def _check_level(mono: torch.Tensor) -> None:
         raise UnusableClipError("silent audio")
 
 
-def log_mel(samples: torch.Tensor, of: LogMel = LOG_MEL) -> torch.Tensor:
+def log_mel(samples: "torch.Tensor", of: LogMel = LOG_MEL) -> "torch.Tensor":
     """Log-mel frames of samples at the rate of the format: float32 [1 + samples // hop, bins].
 
     The formula is that of torchaudio's MelSpectrogram with a power of 2; so few samples that their ends cannot be
     reflected are padded with zeros first.
     """
+    import torch
+
     least = of.fft // 2 + 1
     if samples.numel() < least:
         samples = torch.nn.functional.pad(samples, (0, least - samples.numel()))

@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import torch
 import xxhash
 from numpy.typing import NDArray
 from pyarrow import ipc
@@ -30,6 +29,9 @@ from scaling.errors import StudyError
 from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel, Waveform
 from scaling.storage.arrow import DIGEST, changed, check_named, read_named, write_named
 from scaling.storage.files import Location, names, on_disk, opened
+
+if TYPE_CHECKING:
+    import torch
 
 SCHEMA = pa.schema(
     [
@@ -125,7 +127,7 @@ def _keep_memory() -> None:
     np.empty(2**25 - 2**16, np.uint8)
 
 
-def _heard(samples: torch.Tensor, of: Format) -> bytes:
+def _heard(samples: "torch.Tensor", of: Format) -> bytes:
     """What is kept of samples in a format."""
     if isinstance(of, Waveform):
         return flac(samples.numpy(), of.rate)

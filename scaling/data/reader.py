@@ -1,7 +1,7 @@
-"""The process that reads one manifest (`reading.py` is the other side).
+"""The process that reads one manifest after the other (`reading.py` is the other side).
 
-It imports nothing heavy. What it finds goes to two Arrow files, batch by batch, so that its memory is that of a batch;
-on its standard output it says a line of JSON for each.
+It imports nothing heavy. What it finds of each goes to two Arrow files, batch by batch, so that its memory is that of a
+batch; on its standard output it says a line of JSON for each.
 """
 
 import gc
@@ -41,21 +41,22 @@ def _say(said: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read what the line of JSON on the standard input names."""
+    """Read what the lines of JSON on the standard input name."""
     # Nothing here refers to itself, and looking for what does takes a fifth of the time.
     gc.disable()
-    asked = json.loads(sys.stdin.readline())
-    cleaning = Cleaning(**{**asked["cleaning"], "held_out": frozenset(asked["cleaning"]["held_out"])})
-    try:
-        place = location(asked["place"])
-        read_to(place, asked["source"], asked["reader"], cleaning, Path(asked["clips"]), Path(asked["rejects"]))
-        _say({"done": True})
-    except StudyError as error:
-        _say({"error": str(error)})
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        _say({"error": f"{asked['place']} cannot be read, the object store does not answer: start it again"})
+    for line in sys.stdin:
+        asked = json.loads(line)
+        cleaning = Cleaning(**{**asked["cleaning"], "held_out": frozenset(asked["cleaning"]["held_out"])})
+        try:
+            place = location(asked["place"])
+            read_to(place, asked["source"], asked["reader"], cleaning, Path(asked["clips"]), Path(asked["rejects"]))
+            _say({"done": True})
+        except StudyError as error:
+            _say({"error": str(error)})
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            _say({"error": f"{asked['place']} cannot be read, the object store does not answer: start it again"})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 
 from scaling.data.catalogue import write_catalogue
@@ -185,6 +184,8 @@ class Store:
         """float16 [frames, bins], read-only."""
         of = of or self.plain_log_mel
         if of not in self.description.formats:
+            import torch
+
             return log_mel(torch.from_numpy(self.waveform(place)), of).numpy().astype(np.float16)
         part: Part = self.part(int(self.index.part[place]))
         return part.log_mel(int(self.index.row[place]), of)

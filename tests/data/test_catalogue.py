@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scaling.data.catalogue import REJECTS, catalogue, check_audio_is_there, ranked
 from scaling.data.clip import Clip
-from scaling.data.columns import Cleaning, batches, rank_key
+from scaling.data.columns import Cleaning, batches, rank_keys
 from scaling.data.reading import tables
 from scaling.errors import StudyError
 
@@ -153,7 +153,7 @@ def former(clips: list[Clip], salt: str) -> list[str]:
         kept.setdefault(one.id, one)
     placed = []
     for source in {c.source for c in kept.values()}:
-        of_it = sorted((rank_key(c.id, salt), c.id) for c in kept.values() if c.source == source)
+        of_it = sorted((rank_keys([c.id], salt).item(), c.id) for c in kept.values() if c.source == source)
         placed += [((k + 0.5) / len(of_it), key, name) for k, (key, name) in enumerate(of_it)]
     return [name for _, _, name in sorted(placed)]
 

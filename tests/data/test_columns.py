@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling.data.clip import Clip, Reject, is_plain, refusal
-from scaling.data.columns import LEAK, Cleaning, audio_place, batches, rank_key
+from scaling.data.clip import Clip, Reject, refusal
+from scaling.data.columns import LEAK, Cleaning, audio_place, batches, rank_keys
 
 CLEANING = Cleaning("salt", 1.0, 60.0)
 
@@ -15,17 +15,21 @@ def clip(number: int, audio: str = "a.flac") -> Clip:
 
 words = st.text(max_size=5) | st.sampled_from(["a" * 2000, "犬" * 100, "a\n", "\ud800", "x" * 20_000, ""])
 numbers = st.floats() | st.sampled_from([1.0, 60.0, 0.0, 1e9])
-made = st.builds(Clip, words, words, words, numbers, st.lists(words, max_size=3).map(tuple), words, numbers)
+texts = st.lists(words, max_size=3).map(tuple)
+made = st.builds(Clip, words, st.just("birds"), words, numbers, texts, words, numbers, st.none() | st.integers(0, 3))
 
 
 @settings(max_examples=300, deadline=None)
-@given(made)
-def test_nothing_is_found_in_a_plain_clip(one: Clip):
-    assert not is_plain(one, 1.0, 60.0) or refusal(one, 1.0, 60.0) is None
-
-
-def test_an_ordinary_clip_is_plain():
-    assert is_plain(clip(0), 1.0, 60.0)
+@given(st.lists(made, max_size=8))
+def test_of_each_clip_is_found_what_refusal_finds(several: list[Clip]):
+    """However ordinary it and the clips beside it are."""
+    good = [one for one in several if refusal(one, 1.0, 60.0) is None]
+    for batch in batches(several, CLEANING):
+        assert batch.clips.column("id").to_pylist() == [one.id for one in good]
+        assert batch.clips.column("captions").to_pylist() == [list(one.captions) for one in good]
+        assert batch.clips.column("key").to_pylist() == rank_keys((one.id for one in good), "salt").tolist()
+        reasons = [found for one in several if (found := refusal(one, 1.0, 60.0))]
+        assert sorted(batch.rejects.column("reason").to_pylist()) == sorted(reasons)
 
 
 def test_batches_are_of_clips_and_rejects_together_in_their_order():
@@ -34,7 +38,7 @@ def test_batches_are_of_clips_and_rejects_together_in_their_order():
     assert [len(batch.clips) + len(batch.rejects) for batch in found] == [4, 4, 2]
     clips = [row for batch in found for row in batch.clips.to_pylist()]
     assert clips == [
-        {**line._asdict(), "captions": list(line.captions), "styles": [], "key": rank_key(line.id, "salt")}
+        {**line._asdict(), "captions": list(line.captions), "styles": [], "key": rank_keys([line.id], "salt").item()}
         for line in lines
         if isinstance(line, Clip)
     ]

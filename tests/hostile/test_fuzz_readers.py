@@ -47,9 +47,9 @@ def outcome(lines: Iterator[Clip | Reject]) -> list[Clip | Reject] | str:
         read = list(lines)
     except StudyError as error:
         return str(error)
-    [batch] = batches(read, Cleaning("s", 1.0, 60.0))
-    assert len(batch.clips) + len(batch.rejects) == len(read)
-    assert all(reason for reason in batch.rejects.column("reason").to_pylist())
+    found = list(batches(read, Cleaning("s", 1.0, 60.0)))
+    assert sum(len(batch.clips) + len(batch.rejects) for batch in found) == len(read)
+    assert all(reason for batch in found for reason in batch.rejects.column("reason").to_pylist())
     return read
 
 

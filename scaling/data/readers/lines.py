@@ -25,7 +25,11 @@ def numbered_lines(file: Location, form: str) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
         with _opened(file) as content:
-            for number, line in enumerate(_lines(content), start=1):
+            while line := content.readline(LONGEST_LINE + 1):
+                rest = line
+                while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+                    rest = content.readline(LONGEST_LINE + 1)
+                number += 1
                 if not line.isspace():
                     yield number, line
     except FileNotFoundError:
@@ -51,11 +55,3 @@ def _opened(file: Location) -> Iterator[BinaryIO]:
         packed.seek(0)
         with igzip.open(packed, "rb") as unpacked:  # type: ignore[no-untyped-call]
             yield unpacked
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(LONGEST_LINE + 1):
-        rest = line
-        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE + 1)
-        yield line
