@@ -66,7 +66,7 @@ def probe_alone(
     display.close()
     clips, digest = LabelledStore(store), weights_digest(loaded)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = score_alone(loaded, window, clips, probes, device)
+    found = score_alone(loaded, window, clips, probes, device, out / "shared")
     name = called(encoder)
     write_parquet(out / PREDICTIONS, found.predictions)
     scored = ScoredEncoder(
@@ -89,6 +89,7 @@ def probe_alone(
         size=found.parameters,
         rank_me=found.rank_me,
         seconds=found.seconds,
+        flops=found.flops,
     )
     run_id = ""
     try:
@@ -96,8 +97,8 @@ def probe_alone(
     except UnreachableError as error:
         display.say(f"MLflow does not answer ({error}): the same command records it once it does")
     write_parquet(out / SCORES, table_of(scored, run_id))
-    described = {"encoder": encoder, "parameters": found.parameters, "rank_me": found.rank_me, "probed": found.seconds}
-    write_json(out / RESULT, described)
+    described = {"encoder": encoder, "parameters": found.parameters, "rank_me": found.rank_me}
+    write_json(out / RESULT, {**described, "probed": found.seconds, "probe_flops": found.flops})
     for score in found.scores:
         display.say(
             f"{score.task}, {score.pooling}, {score.metric}: {score.value:.4f} ± {score.stderr:.4f} {score.note}"

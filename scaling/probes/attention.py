@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scaling.data.keyed import keyed_generator
+from scaling.models.flops import counted
 from scaling.probes.frames import Frames
 from scaling.probes.label_metrics import mean_average_precision
 from scaling.probes.work import Work
@@ -139,8 +140,12 @@ def fit(
     rates, decays = (torch.tensor(column, device=clips.device) for column in zip(*grid, strict=True))
     moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in heads.parameters]
     steps = steps_of(len(clips))
+    if work is not None:
+        first = next(_orders(len(clips), 1, seed))
+        spent = counted(lambda: torch.autograd.grad(_loss_of(heads, clips, y, first), heads.parameters))
+        work.flops.append(steps * spent)
     for step, rows in enumerate(_orders(len(clips), steps, seed)):
-        loss = _loss(heads(*clips.batch(rows)), y[torch.from_numpy(rows).to(y.device)])
+        loss = _loss_of(heads, clips, y, rows)
         gradients = torch.autograd.grad(loss, heads.parameters)
         factor = min((step + 1) / (_WARMUP * steps), 1.0) * 0.5 * (1 + math.cos(math.pi * step / steps))
         for parameter, gradient, (one, two) in zip(heads.parameters, gradients, moments, strict=True):
@@ -176,6 +181,11 @@ def _orders(clips: int, steps: int, seed: int) -> Iterator[Places]:
             rows, epoch = np.concatenate([rows, more]), epoch + 1
         yield rows[:size]
         rows = rows[size:]
+
+
+def _loss_of(heads: Heads, clips: Clips, y: Tensor, rows: Places) -> Tensor:
+    """The loss of these of the clips."""
+    return _loss(heads(*clips.batch(rows)), y[torch.from_numpy(rows).to(y.device)])
 
 
 def _loss(logits: Tensor, y: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class ScoredEncoder:
         parameters: what it was scored with, by name.
         tags: where, and by what source.
         size: how many numbers it has learned.
-        seconds: what each probe took.
+        seconds, flops: what each probe took.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ScoredEncoder:
     size: int
     rank_me: float
     seconds: Mapping[str, float]
+    flops: Mapping[str, float]
 
     @property
     def mark(self) -> str:
@@ -83,7 +84,8 @@ def _recorded(tracker: Tracker, scored: ScoredEncoder, predictions: Location) ->
     # Parameters cannot be changed; a tag can, as what it is scored by does.
     client.log_batch(run_id, params=[Param("encoder", scored.name)])
     values = {score_key(score): score.value for score in scored.scores}
-    values |= {"parameters": scored.size, **probing_metrics(scored.scores, scored.seconds, scored.rank_me)}
+    values["parameters"] = scored.size
+    values |= probing_metrics(scored.scores, scored.seconds, scored.rank_me, scored.flops)
     metrics = [Metric(key, value, stamp, 0) for key, value in values.items()]
     for first in range(0, len(metrics), ENTRIES_A_BATCH):
         client.log_batch(run_id, metrics=metrics[first : first + ENTRIES_A_BATCH])

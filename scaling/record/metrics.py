@@ -33,14 +33,17 @@ def recorded_metrics(result: Result) -> dict[str, float]:
     values |= {"clips": result.clips, "captions": result.captions, "hours": result.hours}
     values |= {score_key(score): score.value for score in result.scores}
     values |= {f"cost/{key}": value for key, value in asdict(result.cost).items() if isinstance(value, int | float)}
-    values |= probing_metrics(result.scores, result.probed, result.rank_me)
+    values |= probing_metrics(result.scores, result.probed, result.rank_me, result.probe_flops)
     return values
 
 
-def probing_metrics(scores: Sequence[Score], probed: Mapping[str, float], rank_me: float | None) -> dict[str, float]:
+def probing_metrics(
+    scores: Sequence[Score], probed: Mapping[str, float], rank_me: float | None, flops: Mapping[str, float]
+) -> dict[str, float]:
     """What MLflow holds of the scores of an encoder, beside their values: what its probes took, its rank, and the
     standard error and number of test clips of each score."""
     values = {f"cost/seconds of probe {name}": seconds for name, seconds in probed.items()}
+    values |= {f"cost/flops of probe {name}": spent for name, spent in flops.items()}
     values |= {} if rank_me is None else {"rank_me": rank_me}
     values |= {beside(score_key(score), "stderr"): score.stderr for score in scores}
     values |= {beside(score_key(score), "n_test"): score.n_test for score in scores}

@@ -18,6 +18,8 @@ from scaling.probes.options import needs_frames
 from scaling.probes.probe import score
 from scaling.probes.rank_me import rank_me
 from scaling.probes.score import Score
+from scaling.probes.work import Work
+from scaling.storage.files import Location
 from scaling.study.encoders import named_encoder
 from scaling.study.model_files import CONFIG, WEIGHTS, model_file, model_weights, read_object
 from scaling.study.run import Run
@@ -31,13 +33,14 @@ WINDOW_SECONDS = 10.0
 @dataclass(frozen=True)
 class Scored:
     """What is told of an encoder: its scores and answers, its parameters, the rank of its embeddings, and what each
-    probe took in seconds."""
+    probe took in seconds and (of those that are trained step by step) in floating-point operations."""
 
     scores: list[Score]
     predictions: pl.DataFrame
     parameters: int
     rank_me: float
     seconds: dict[str, float]
+    flops: dict[str, float]
 
 
 def loaded_encoder(name: str, weights: str = "") -> tuple[Encoder, float]:
@@ -78,13 +81,21 @@ def _of_library(name: str) -> tuple[Encoder, float]:
 
 
 def score_alone(
-    encoder: Encoder, window: float, labelled: LabelledStore, probes: tuple[str, ...], device: torch.device
+    encoder: Encoder,
+    window: float,
+    labelled: LabelledStore,
+    probes: tuple[str, ...],
+    device: torch.device,
+    shared: Location | None = None,
 ) -> Scored:
-    """Score an encoder on labelled clips that are prepared, of which it hears `window` seconds at once."""
+    """Score an encoder on labelled clips that are prepared, of which it hears `window` seconds at once; `shared` is
+    where what does not depend on the encoder is kept."""
     encoder = encoder.to(device)
     seconds: dict[str, float] = {}
+    flops: dict[str, float] = {}
     kept = FramesFile(encoder.width) if needs_frames(probes) else None
     embeddings = embed(labelled.store, labelled.probed, encoder, window, device, kept)
     frames = None if kept is None else kept.frames(len(labelled.store))
-    scores, predictions = score(Subject(labelled, embeddings, None, device, frames), probes, seconds)
-    return Scored(scores, predictions, parameter_count(encoder), rank_me(embeddings[labelled.probed]), seconds)
+    subject = Subject(labelled, embeddings, None, device, frames, Work(shared=shared))
+    scores, predictions = score(subject, probes, seconds, flops)
+    return Scored(scores, predictions, parameter_count(encoder), rank_me(embeddings[labelled.probed]), seconds, flops)

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Feed
 from scaling.models.batch import Batch
+from scaling.models.flops import counted
 from scaling.objectives.objective import alone
 from scaling.study.run import Run
 from scaling.training.staging import on_device
@@ -74,18 +73,8 @@ def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device
 def clips_flops(module: nn.Module, batch: Batch, device: torch.device) -> float:
     """Floating-point operations of training on a batch: those of a forward pass, counted, x 3 for forward and
     backward."""
-    # The attention kernel of CPUs is missing from torch's table.
-    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-    counter = FlopCounterMode(display=False, custom_mapping=attention)
-    with counter, alone(), autocast(device):
-        module(on_device(batch, device), torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops()
-
-
-def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """Of the shapes of query, key and value, as `FlopCounterMode` passes them."""
-    flops: int = sdpa_flop(query, key, value)
-    return flops
+    with alone(), autocast(device):
+        return 3.0 * counted(lambda: module(on_device(batch, device), torch.Generator().manual_seed(0)))
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -21,6 +21,7 @@ SCORED = ScoredEncoder(
     size=123,
     rank_me=4.5,
     seconds={"logistic": 1.5},
+    flops={"captioning": 2e9},
 )
 
 
@@ -43,6 +44,7 @@ def test_an_encoder_is_one_run_however_often_it_is_recorded(tmp_path: Path) -> N
         "stderr/birds mean accuracy": 0.1,
         "n_test/birds mean accuracy": 25,
         "cost/seconds of probe logistic": 1.5,
+        "cost/flops of probe captioning": 2e9,
         "parameters": 123,
         "rank_me": 4.5,
     }
