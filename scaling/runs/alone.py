@@ -10,13 +10,13 @@ from scaling.data.labelled import LabelledStore
 from scaling.errors import StudyError
 from scaling.models.encoder import Encoder
 from scaling.models.hear import hear_encoder, hear_file
+from scaling.models.rank_me import rank_me
 from scaling.pretrained.encoder import from_pretrained
 from scaling.probes.answers import Subject
 from scaling.probes.embed import embed
 from scaling.probes.frames import FramesFile
 from scaling.probes.options import needs_frames
 from scaling.probes.probe import score
-from scaling.probes.rank_me import rank_me
 from scaling.probes.score import Score
 from scaling.probes.work import Work
 from scaling.storage.files import Location

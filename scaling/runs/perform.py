@@ -18,6 +18,7 @@ from scaling.data.subwords import Subwords
 from scaling.data.vocabulary import Vocabulary, vocabulary_of
 from scaling.models.encoder import Encoder
 from scaling.models.formats import Format, Waveform, heard_by
+from scaling.models.rank_me import rank_me
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
 from scaling.probes.embed import embed
@@ -25,7 +26,6 @@ from scaling.probes.frames import FramesFile
 from scaling.probes.once import Made, once
 from scaling.probes.options import REFERENCES, named_probes, needs_frames
 from scaling.probes.probe import score
-from scaling.probes.rank_me import rank_me
 from scaling.probes.work import Work
 from scaling.runs.folder import RunFolder, StudyFolder
 from scaling.runs.provenance import commit, source_hash

@@ -60,7 +60,7 @@ class Result:
         store: the fingerprint of the store that it read.
         source_hash, commit: of the code (`provenance`).
         probed: the probes that it was scored by, and what each took, in seconds.
-        rank_me: of the encoder's mean frames of the probed clips (`probes.rank_me`); None for what is no encoder.
+        rank_me: of the encoder's mean frames of the probed clips (`models.rank_me`); None for what is no encoder.
         probe_flops: floating-point operations of the trainings of probes (a text side, an adapter, attention heads), by
             the probe's name; those that are solved are not counted. `cost.flops` has none of them.
     """
