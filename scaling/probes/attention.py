@@ -32,9 +32,9 @@ SEEDS = (0, 1, 2)
 BATCH = 128
 PASSES, FEWEST_STEPS = 20, 300
 GRID = (*product((1e-3, 3e-3, 1e-2), (1e-2, 1.0, 10.0)), (3e-4, 1.0), (3e-2, 1.0))
-"""Rates and decays that are tried side by side, of which each takes 3 % longer. Weights shrink by rate x decay a step: a
-decay of 0.01 is next to none, one of 10 leaves little. On the embedded corpus the best rates lie inside, and half of the
-best decays at the upper end, within a standard error of 1."""
+"""Rates and decays that are tried side by side, of which each takes 3 % longer. Weights shrink by rate x decay a step:
+a decay of 0.01 is next to none, one of 10 leaves little. On the embedded corpus the best rates lie inside, and half of
+the best decays at the upper end, within a standard error of 1."""
 _BETAS, _EPSILON = (0.9, 0.98), 1e-8
 _WARMUP = 0.05
 _IN_MEMORY = 2**28
