@@ -31,7 +31,9 @@ MAY_KNOW = {
     "data": "errors storage models models.options study",
     "probes": "errors known storage data models models.options objectives probes.options",
     "training": "errors storage data models models.options objectives objectives.options study",
-    "runs": "errors known storage data models models.options objectives probes probes.options study training",
+    "runs": (
+        "errors known storage data models models.options pretrained objectives probes probes.options study training"
+    ),
     "cluster": "errors storage data models.options objectives.options probes.options study training runs",
     "record": "errors storage probes probes.options study runs analysis",
     "driver": "errors storage pretrained data probes.options study training runs cluster record analysis",

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from scaling.data.catalogue import REJECTS
 from scaling.data.clip import STYLES
-from scaling.data.description import MANIFEST_REJECTS, REJECTS_FILE, StoreFile, intact, read_store_file, seal
+from scaling.data.description import (
+    MANIFEST_REJECTS,
+    REJECTS_FILE,
+    TASKS,
+    StoreFile,
+    intact,
+    read_store_file,
+    seal,
+)
 from scaling.data.parts import describe, prepared_parts
 from scaling.errors import StudyError
 from scaling.storage.arrow import DIGEST, read_named, write_named
@@ -128,8 +136,9 @@ def write_index(folder: Location, test_hashes: Iterable[bytes] = ()) -> int:
     """Index the usable clips of the parts that are there, and write down every rejected one.
 
     Only parts without a gap before them count: a prefix has no holes. A clip that plays the same samples as
-    an earlier one, or as a labelled test clip, is rejected here. Parts that are indexed already are not read again,
-    unless what they were indexed into is damaged. Returns the number of usable clips.
+    an earlier one, or as a labelled test clip, is rejected here; of a store of labelled clips every one stays, as two
+    tasks may know one recording, each by its own file. Parts that are indexed already are not read again, unless what
+    they were indexed into is damaged. Returns the number of usable clips.
     """
     index, rejects, new = _gone_on_from(folder, test_hashes)
     if new or not index.leaks:
@@ -164,12 +173,20 @@ def _so_far(folder: Location, leaks: str, there: set[str]) -> tuple[Index, pl.Da
     try:
         _, index = read_index(folder)
         rejects = read_parquet(intact(folder, REJECTS_FILE))
-        if index.leaks == leaks and there.issuperset(index.parts):
+        # Labelled clips were once rejected by what they play.
+        once = _is_labelled(folder) and (rejects["reason"] == SAME_AUDIO).any()
+        if index.leaks == leaks and there.issuperset(index.parts) and not once:
             return index, rejects
     except StudyError:
         # There is none yet, a bit has turned, or a start was killed between the two.
         pass
     return Index(pa.RecordBatch.from_pylist([], SCHEMA)), read_parquet(intact(folder, MANIFEST_REJECTS))
+
+
+def _is_labelled(folder: Location) -> bool:
+    """Whether it is a store of labelled clips."""
+    there = read_store_file(folder)
+    return there is not None and TASKS in there.files
 
 
 def _described(
@@ -187,10 +204,11 @@ def _described(
             rejects.append(rejected.with_columns(part=pl.lit(number, pl.Int32)))
     clips = pl.concat(tables)
     earlier = pl.Series("audio_hash", pl.from_arrow(index.batch.column("audio_hash")), pl.Binary)
+    again = ~pl.col("audio_hash").is_first_distinct() | pl.col("audio_hash").is_in(earlier.implode())
     reason = (
         pl.when(pl.col("audio_hash").is_in(kept_out))
         .then(pl.lit("leak: same audio as a labelled test or validation clip"))
-        .when(~pl.col("audio_hash").is_first_distinct() | pl.col("audio_hash").is_in(earlier.implode()))
+        .when(again & pl.lit(not _is_labelled(folder)))
         .then(pl.lit(SAME_AUDIO))
     )
     clips = clips.with_columns(reason=reason, stage=pl.lit("audio"))

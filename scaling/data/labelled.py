@@ -7,16 +7,15 @@ store/labelled/   a store of its own, every clip usable, test clips first
 
 import io
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scaling.data.description import LABELS, REJECTS_FILE, TASKS, intact
-from scaling.data.index import SAME_AUDIO
 from scaling.data.store import Store
-from scaling.data.tasks.task import FOLD, Labelled, Task, each, soundings
+from scaling.data.tasks.task import FOLD, QUESTIONS, SPLITS, Labelled, Task, each, soundings
 from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.storage.files import Location, json_text, read_json
@@ -34,17 +33,25 @@ class Split:
 
 
 class LabelledStore:
-    """The prepared labelled clips and which task knows which; clips that decoding rejected are not in it."""
+    """The prepared labelled clips and which task knows which; clips that decoding rejected are not in it.
+
+    Two tasks may know one recording by files of their own. A task knows it once: of clips of a task that play the same
+    samples a test clip stays, else a validation clip, else the first; how many are left out is in the task's note.
+    """
 
     def __init__(self, folder: Location) -> None:
         self.store = Store(folder)
-        tasks = read_json(intact(folder, TASKS))
-        self.tasks = tuple(Task(**fields) for fields in tasks["probes"])
-        self.supervised = tuple(Task(**fields) for fields in tasks["supervised"])
-        places = self.store.clips(["id"]).with_row_index("place")
+        tasks = {name: [Task(**fields) for fields in some] for name, some in read_json(intact(folder, TASKS)).items()}
+        places = self.store.clips(["id", "audio_hash"]).with_row_index("place")
         listed = read_parquet(intact(folder, LABELS))
         self._unheard = listed.join(places, on="id", how="anti").sort("task", "id", "label")
-        self.rows = listed.join(places, on="id").sort("task", "place", "label")
+        heard = listed.join(places, on="id").sort("task", "place", "label")
+        self._held_out = heard.filter(pl.col("split") != "train").select("id", "audio_hash").unique()
+        asking = [task.name for some in tasks.values() for task in some if task.kind == QUESTIONS]
+        self.rows, left_out = _each_once(heard, asking)
+        self.tasks, self.supervised = (
+            tuple(_noted(task, left_out.get(task.name, 0)) for task in tasks[name]) for name in ("probes", "supervised")
+        )
 
     def split(self, task: str, split: str) -> Split:
         some = self.rows.filter((pl.col("task") == task) & (pl.col("split") == split))
@@ -85,10 +92,43 @@ class LabelledStore:
         return rows["place"].unique().sort().cast(pl.Int64).to_numpy(writable=True)
 
     def supervised_places(self, split: str) -> NDArray[np.int64]:
-        """The clips of a split that the supervised run knows."""
+        """The clips of a split that the supervised run knows: without those that another task holds out under another
+        name."""
         names = [task.name for task in self.supervised]
         rows = self.rows.filter(pl.col("task").is_in(names) & (pl.col("split") == split))
+        if split == "train":
+            others = rows.join(self._held_out, on="audio_hash", suffix="_held").filter(
+                pl.col("id") != pl.col("id_held")
+            )
+            rows = rows.filter(~pl.col("id").is_in(others["id"].implode()))
         return rows["place"].unique().sort().cast(pl.Int64).to_numpy()
+
+
+def _each_once(rows: pl.DataFrame, asking: list[str]) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The rows of clips whose samples no other clip of their task has, and how many clips each task is without.
+
+    Questions are all kept, but for training questions about what others are asked about; with folds they go to one.
+    """
+    order = pl.col("split").replace_strict({name: place for place, name in enumerate(SPLITS)}, default=0)
+    first = ["id", "split"]
+    ranked = rows.with_columns(order=order).sort("order", "place", "label")
+    of = ranked.group_by("task", "audio_hash", maintain_order=True).agg(pl.col(first).first().name.prefix("first_"))
+    known = rows.join(of, on=["task", "audio_hash"], maintain_order="left")
+    asked = pl.col("task").is_in(asking)
+    same = (pl.col("id") == pl.col("first_id")) | (asked & (pl.col("split") == pl.col("first_split")))
+    moved = asked & pl.col("split").str.starts_with(FOLD)
+    kept = known.filter(same | moved).with_columns(
+        split=pl.when(moved).then(pl.col("first_split")).otherwise(pl.col("split"))
+    )
+    lost = known.filter(~(same | moved)).group_by("task").agg(pl.col("id").n_unique())
+    return kept.drop("first_id", "first_split"), dict(lost.iter_rows())
+
+
+def _noted(task: Task, left_out: int) -> Task:
+    if not left_out:
+        return task
+    said = f"{left_out:,} clips left out that play what another one of the task plays"
+    return replace(task, note=", ".join(filter(None, (task.note, said))))
 
 
 def check_tasks(folder: Location) -> None:
@@ -110,8 +150,7 @@ def check_tasks(folder: Location) -> None:
 
 
 def _lacks(labelled: LabelledStore, task: Task, listed: pl.DataFrame, rejects: pl.DataFrame) -> str:
-    # Of two clips that sound the same one stays: that is no loss.
-    lost = listed.join(rejects.filter(pl.col("reason") != SAME_AUDIO), on="id")
+    lost = listed.join(rejects, on="id")
     if task.absent + len(lost) > task.missing * (task.absent + len(listed)):
         return (
             f"of its {task.absent + len(listed):,} clips {task.absent:,} are missing and {len(lost):,} cannot be used"

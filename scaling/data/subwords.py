@@ -67,6 +67,10 @@ class Subwords:
         pieces.train_from_iterator(map(normalized, captions), trainer)
         return cls(pieces.to_str(), captions=captions)
 
+    def described(self) -> str:
+        """The tokenizer as JSON, which makes it again."""
+        return str(self._pieces.to_str())
+
     def words_of(self, text: str) -> list[int]:
         """The numbers of the pieces of a normalized caption."""
         return self._words_of(text)

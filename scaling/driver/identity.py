@@ -18,7 +18,7 @@ from scaling.study.options import Options
 from scaling.study.study import Study
 
 FILE = "study.json"
-FOLDERS = re.compile(r"store|runs|report|mlartifacts|initial|\.ray")
+FOLDERS = re.compile(r"store|runs|report|mlartifacts|initial|shared|\.ray")
 STARTS = "starts.jsonl"
 """What each start has cost (`watch.py`)."""
 VERSION = 2

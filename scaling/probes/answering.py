@@ -7,8 +7,8 @@ tokens, over all cyclic orders in which the question can name its choices; nothi
 
 The language model is named by the task, or a small one that is trained here on the training questions as text: half of
 them with a caption of their clip, where it has any, in the place of what is heard, so that it has learned to look
-there. Asked without anything to hear, it gives the text-only score. What it learns does not depend on the encoder: a
-process trains it once for all of its runs.
+there. Asked without anything to hear, it gives the text-only score. What it learns does not depend on the encoder: it
+is trained once for all runs of a study (`once.py`).
 
 Beside the score of what is heard (pooling `text`) stand that of another clip's audio, of a clip that is asked the same
 kind of question (`text-shuffled`), of no audio (`text-only`) and of each kind's commonest right answer in training
@@ -17,6 +17,8 @@ kind of question (`text-shuffled`), of no audio (`text-only`) and of each kind's
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from scaling.probes.answers import Answers, Subject
 from scaling.probes.asked import Item, items_of, majority, outcome, shuffled
 from scaling.probes.attention import Clips
 from scaling.probes.measured import Floats
+from scaling.probes.once import Made, once
 from scaling.probes.text_side import BATCH, SEED, seeded, trained
 
 STACK = 4
@@ -47,7 +50,7 @@ CASES = 256
 KEPT = 4
 """Language models that a process keeps."""
 
-_kept: dict[str, LanguageModel] = {}
+_kept: dict[str, tuple[LanguageModel, float]] = {}
 
 
 class Adapter(nn.Module):
@@ -173,16 +176,18 @@ def _adapter(name: str, model: LanguageModel, train: list[Item], subject: Subjec
 def _language_model(task: Task, name: str, train: list[Item], subject: Subject) -> LanguageModel:
     """The task's language model, or a small one that is trained on the questions as text."""
     if task.model:
-        return _remembered(f"{task.model} {subject.device}", lambda: named_model(task.model, subject.device))
+        key = f"{task.model} {subject.device}"
+        return _remembered(key, lambda: (named_model(task.model, subject.device), 0.0))[0]
     captions = [[] if item.place is None else subject.labelled.captions(item.place) for item in train]
     said = _digest([item.question.label() for item in train], ["\n".join(some).encode() for some in captions])
     steps = max(WORDS_STEPS, WORDS_PASSES * -(-len(train) // BATCH))
 
-    def make() -> LanguageModel:
+    def make() -> Made:
+        """Its weights, its words, and what its training took."""
         texts = [f"{prompt(item.question, 0)} {' '.join(item.question.choices)}" for item in train]
         words = Subwords.of_captions([*texts, *(caption for some in captions for caption in some)], VOCABULARY)
-        small = seeded(lambda: small_model(len(words)), "language model")
-        model = LanguageModel(small.to(subject.device), lambda text: words.words_of(text.strip().lower()), [BEGIN])
+        small = seeded(lambda: small_model(len(words)), "language model").to(subject.device)
+        model = _small(small, words)
 
         def loss(step: int) -> torch.Tensor:
             rows, turns, draws = _drawn(len(train), step)
@@ -194,18 +199,32 @@ def _language_model(task: Task, name: str, train: list[Item], subject: Subject) 
                 read.append(model.embedded(model.numbers(some[which])[:LONGEST]) if which < len(some) else None)
             return _loss(model, [train[row].question for row in rows.tolist()], turns, read)
 
-        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", subject.work)
-        return model.frozen()
+        alone = replace(subject.work, flops=[])
+        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", alone)
+        return small.state_dict(), {"words": words.described(), "flops": repr(sum(alone.flops))}
 
-    return _remembered(f"{said} {steps} {subject.device}", make)
+    def found() -> tuple[LanguageModel, float]:
+        tensors, texts = once(subject.work.shared, f"{name}-words", f"{said} {steps} {VOCABULARY}", make)
+        words = Subwords(texts["words"])
+        small = small_model(len(words))
+        small.load_state_dict(tensors)
+        return _small(small.to(subject.device), words).frozen(), float(texts["flops"])
+
+    model, flops = _remembered(f"{said} {steps} {subject.device}", found)
+    subject.work.flops.append(flops)
+    return model
 
 
-def _remembered(key: str, make: Callable[[], LanguageModel]) -> LanguageModel:
+def _small(model: Any, words: Subwords) -> LanguageModel:
+    return LanguageModel(model, lambda text: words.words_of(text.strip().lower()), [BEGIN])
+
+
+def _remembered(key: str, find: Callable[[], tuple[LanguageModel, float]]) -> tuple[LanguageModel, float]:
     if key not in _kept:
-        model = make()
+        found = find()
         while len(_kept) >= KEPT:
             _kept.pop(next(iter(_kept)))
-        _kept[key] = model
+        _kept[key] = found
     return _kept[key]
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scaling.data.keyed import keyed_generator
 from scaling.data.labelled import LabelledStore
 from scaling.data.tasks.question import Question
 from scaling.data.tasks.task import Task
+from scaling.probes.another import another
 from scaling.probes.answers import Answers, scored
 from scaling.probes.measured import Floats, Measured
-from scaling.probes.text_side import SEED
 
 
 @dataclass(frozen=True)
@@ -71,28 +70,14 @@ def items_of(labelled: LabelledStore, task: str, split: str) -> list[Item]:
 
 
 def shuffled(items: Sequence[Item]) -> list[int | None]:
-    """For each question the next, in an order that is drawn, of the clips that are asked the same kind of question (of
-    all, where there is no other). In the store's own order neighbours may be alike."""
-    every = _ring([item.place for item in items if item.place is not None], "")
-    found: list[int | None] = []
+    """For each question another clip that is asked the same kind of question (any, where there is no other)."""
     by_kind: dict[str, list[int]] = {}
     for item in items:
         if item.place is not None:
             by_kind.setdefault(item.question.kind, []).append(item.place)
-    rings = {kind: _ring(places, kind) for kind, places in by_kind.items()}
-    for item in items:
-        if item.place is None:
-            found.append(None)
-            continue
-        ring = rings[item.question.kind]
-        ring = ring if len(ring) > 1 else every
-        found.append(ring[(ring.index(item.place) + 1) % len(ring)])
-    return found
-
-
-def _ring(places: Sequence[int], kind: str) -> list[int]:
-    once = sorted(set(places))
-    return [once[one] for one in keyed_generator("another clip", SEED, kind).permutation(len(once)).tolist()]
+    every = another([place for places in by_kind.values() for place in places], "")
+    others = {kind: another(places, kind) or every for kind, places in by_kind.items()}
+    return [None if item.place is None else others[item.question.kind].get(item.place, item.place) for item in items]
 
 
 def majority(train: Sequence[Item], test: Sequence[Item]) -> list[int]:

@@ -7,7 +7,7 @@ retrieval, with duplicate captions treated as what they are: the same answer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,9 +31,15 @@ def text_features(train_captions: list[str], captions: list[str]) -> tuple[Tenso
     Rows have unit length, but for a caption without one known word, which is all zero and so similar to
     nothing. Raises ValueError when train_captions hold no word.
     """
+    train, others = text_matrices(train_captions, captions)
+    return torch.from_numpy(train.toarray()), torch.from_numpy(others.toarray())
+
+
+def text_matrices(train_captions: list[str], captions: list[str]) -> tuple[Any, Any]:
+    """The same as sparse matrices by rows (scipy's)."""
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=4096, dtype=np.float32)
     train = vectorizer.fit_transform(train_captions)
-    return torch.from_numpy(train.toarray()), torch.from_numpy(vectorizer.transform(captions).toarray())
+    return train, vectorizer.transform(captions)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
 import torch
 from torch import nn
@@ -11,6 +10,7 @@ from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Task
 from scaling.data.tokenizer import SPECIAL
 from scaling.models.decoder import CaptionDecoder
 from scaling.models.tokens import PAD
+from scaling.probes.another import another
 from scaling.probes.answers import Answers, Subject, scored
 from scaling.probes.attention import Clips
 from scaling.probes.caption_metrics import bleu, caption_words, cider_d, rouge_l, rouge_l_coco
@@ -80,9 +80,10 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
             for words in beam_search(captioner.decoder, captioner.heard(frames), lengths, beams, pairs.longest - 2)
         ]
         found.append(captioned(task, pooling, test.ids, written[pooling], references, note))
-    # Every clip gets the caption of the next one: in the store's order, which knows nothing of what is heard.
-    shuffled = list(np.roll(np.array(written["text"], dtype=object), 1))
-    found.append(captioned(task, "text-shuffled", test.ids, shuffled, references, note))
+    if others := another(test.ids, "captions"):
+        of = dict(zip(test.ids, written["text"], strict=True))
+        shuffled = [of[others[clip]] for clip in test.ids]
+        found.append(captioned(task, "text-shuffled", test.ids, shuffled, references, note))
     return [score for scores, _ in found for score in scores], pl.concat([table for _, table in found])
 
 

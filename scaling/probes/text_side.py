@@ -22,6 +22,7 @@ from torch import nn
 from scaling.data.keyed import keyed_generator
 from scaling.data.tasks.task import Task
 from scaling.data.tokenizer import Tokenizer
+from scaling.models.flops import counted
 from scaling.models.tokens import PAD
 from scaling.probes.answers import Subject
 from scaling.probes.attention import Clips
@@ -101,8 +102,10 @@ def trained(
     name: str, module: nn.Module, loss: Callable[[int], torch.Tensor], steps: int, digest: str, work: Work
 ) -> None:
     """Train `module` for so many steps, each of which `loss` gives the loss of; from what an earlier attempt has left
-    under this name in the work's folder, if it is of the same training (`digest`)."""
+    under this name in the work's folder, if it is of the same training (`digest`). What it costs is added to the work's
+    `flops`, whoever has done it."""
     optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY, betas=(0.9, 0.98))
+    work.flops.append(steps * _step_flops(module, loss))
     done = _resumed(name, module, optimizer, digest, work)
     module.train()
     for step in range(done, steps):
@@ -117,6 +120,13 @@ def trained(
     if done < steps:
         _save(name, module, None, steps, digest, work)
     module.eval()
+
+
+def _step_flops(module: nn.Module, loss: Callable[[int], torch.Tensor]) -> float:
+    """Of a first step, forward and backward."""
+    found = counted(lambda: loss(0).backward())  # type: ignore[no-untyped-call]
+    module.zero_grad(set_to_none=True)
+    return found
 
 
 def _save(

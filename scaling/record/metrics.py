@@ -33,10 +33,20 @@ def recorded_metrics(result: Result) -> dict[str, float]:
     values |= {"clips": result.clips, "captions": result.captions, "hours": result.hours}
     values |= {score_key(score): score.value for score in result.scores}
     values |= {f"cost/{key}": value for key, value in asdict(result.cost).items() if isinstance(value, int | float)}
-    values |= {f"cost/seconds of probe {name}": seconds for name, seconds in result.probed.items()}
-    values |= {} if result.rank_me is None else {"rank_me": result.rank_me}
-    values |= {beside(score_key(score), "stderr"): score.stderr for score in result.scores}
-    values |= {beside(score_key(score), "n_test"): score.n_test for score in result.scores}
+    values |= probing_metrics(result.scores, result.probed, result.rank_me, result.probe_flops)
+    return values
+
+
+def probing_metrics(
+    scores: Sequence[Score], probed: Mapping[str, float], rank_me: float | None, flops: Mapping[str, float]
+) -> dict[str, float]:
+    """What MLflow holds of the scores of an encoder, beside their values: what its probes took, its rank, and the
+    standard error and number of test clips of each score."""
+    values = {f"cost/seconds of probe {name}": seconds for name, seconds in probed.items()}
+    values |= {f"cost/flops of probe {name}": spent for name, spent in flops.items()}
+    values |= {} if rank_me is None else {"rank_me": rank_me}
+    values |= {beside(score_key(score), "stderr"): score.stderr for score in scores}
+    values |= {beside(score_key(score), "n_test"): score.n_test for score in scores}
     return values
 
 
@@ -69,24 +79,28 @@ the question answered, are in `report/report.html` of the study's folder.
 
 
 def view(result: Result, axes: Sequence[str], stamp: int) -> str:
-    """A view of the table of runs as MLflow's page saves one: arm, seed, place on the axes (columns of the scores),
-    mean score, then the tasks.
-
-    Without one the table has no column of a metric, parameter or tag, whatever their names.
-    Columns of one kind stand together, or the table names the kind twice.
-    """
-    tasks = {score_key(score): score.task for score in result.scores if score.metric in SHOWN}
+    """A view of the table of runs: arm, seed, place on the axes (columns of the scores), mean score, then the tasks."""
     measured = {"clips": "clips", "parameters": "cost/encoder_parameters", "samples_seen": "cost/samples_seen"}
     columns = {"tags.`arm`": 170, "params.`seed`": 100}
     columns |= {f"params.`{axis}`": 100 for axis in axes if axis not in measured}
     columns |= {f"metrics.`{measured[axis]}`": 100 for axis in axes if axis in measured}
     columns[f"metrics.`{ACCURACY}`"] = 90
-    columns |= {f"metrics.`{key}`": 60 + 8 * len(task) for key, task in tasks.items()}
+    return scores_view(columns, result.scores, f"metrics.`{ACCURACY}`", stamp)
+
+
+def scores_view(columns: Mapping[str, int], scores: Sequence[Score], order: str, stamp: int) -> str:
+    """A view of the table of runs as MLflow's page saves one: these columns with their widths, then the tasks.
+
+    Without one the table has no column of a metric, parameter or tag, whatever their names.
+    Columns of one kind stand together, or the table names the kind twice.
+    """
+    tasks = {score_key(score): score.task for score in scores if score.metric in SHOWN}
+    columns = {**columns, **{f"metrics.`{key}`": 60 + 8 * len(task) for key, task in tasks.items()}}
     state = {
         "selectedColumns": list(columns),
         "columnOrder": ["attributes.`Run Name`", *columns, "runDateAndNestInfo", "duration"],
         "columnWidths": {"attributes.`Run Name`": 320, **columns},
-        "orderByKey": f"metrics.`{ACCURACY}`",
+        "orderByKey": order,
         "orderByAsc": False,
     }
     return json.dumps({"name": "Scores", "createdAt": stamp, "updatedAt": stamp, "state": json.dumps(state)})
@@ -94,18 +108,22 @@ def view(result: Result, axes: Sequence[str], stamp: int) -> str:
 
 def recorded_tags(result: Result) -> dict[str, str]:
     """What MLflow holds of where a run was done, by what source, and of its scores in words."""
-    domains = {score.task: score.domain for score in result.scores}
-    notes = {f"{score.task}/{score.pooling}": score.note for score in result.scores if score.note}
     tags = {
         "store": result.store,
         "weights": result.cost.weights,
         **asdict(result.machine),
         "source_hash": result.source_hash,
         "commit": result.commit,
-        DOMAINS_TAG: json.dumps(domains),
-        NOTES_TAG: json.dumps(notes),
+        **score_tags(result.scores),
     }
     return {key: str(value) for key, value in tags.items()}
+
+
+def score_tags(scores: Sequence[Score]) -> dict[str, str]:
+    """What MLflow holds of scores in words."""
+    domains = {score.task: score.domain for score in scores}
+    notes = {f"{score.task}/{score.pooling}": score.note for score in scores if score.note}
+    return {DOMAINS_TAG: json.dumps(domains), NOTES_TAG: json.dumps(notes)}
 
 
 def level_tags(cell: Cell) -> dict[str, str]:

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,24 @@ ENTRIES_A_BATCH = 1000
 class Tracker:
     """One study's experiment at a tracking URI, described as `design` says (`Study.design`).
 
-    `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place.
+    `study_id` tells the runs of this study's folder from those of another one that is recorded at the same place;
+    `about` makes of the question and the experiment's id what its page says above the runs.
     MLflow is asked when there is something to tell it; what keeps it from answering is raised then, as
     `UnreachableError`, inside `reached`.
     """
 
-    def __init__(self, uri: str, experiment: str, design: Mapping[str, Any], study_id: str, artifacts: Path) -> None:
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        design: Mapping[str, Any],
+        study_id: str,
+        artifacts: Path,
+        about: Callable[[str, str], str] = description,
+    ) -> None:
         self.experiment = experiment
         self.study_id = study_id
-        self._uri, self._artifacts, self._question = uri, artifacts, design["question"]
+        self._uri, self._artifacts, self._question, self._about = uri, artifacts, design["question"], about
         self._axes = [axis["column"] for axis in design["axes"]]
         self._client: Any = None
         self.experiment_id = ""
@@ -111,7 +120,7 @@ class Tracker:
         if found is None:
             place = self._artifacts.as_uri() if database is not None else None
             self.experiment_id = client.create_experiment(self.experiment, artifact_location=place)
-            note = description(self._question, self.experiment_id)
+            note = self._about(self._question, self.experiment_id)
             client.set_experiment_tag(self.experiment_id, "mlflow.note.content", note)
         elif found.lifecycle_stage != "active":
             raise UnreachableError(

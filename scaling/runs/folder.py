@@ -8,6 +8,7 @@ DIR/runs/<run name>/  run.json             what the run is, and its place in its
                       checkpoint/          where it goes on from (`training.checkpoint`)
                       predictions.parquet  the answer to every test clip
                       result.json          what came of it; written last: where it lies, the run is done
+DIR/shared/           what probes of every run need and no run changes (`probes.once`)
 DIR/initial/          files that runs name: tokenizers, and weights where other nodes cannot see them otherwise
 """
 
@@ -147,6 +148,11 @@ class StudyFolder:
     def runs(self) -> Location:
         """The folder that holds a folder a run."""
         return self.path / "runs"
+
+    @property
+    def shared(self) -> Location:
+        """The folder of what does not depend on a run."""
+        return self.path / "shared"
 
     @property
     def report(self) -> Location:

@@ -13,18 +13,19 @@ from torch import nn
 
 from scaling.data.feed import Feed
 from scaling.data.labelled import LabelledStore
-from scaling.data.store import Store
+from scaling.data.store import Statistics, Store
 from scaling.data.subwords import Subwords
 from scaling.data.vocabulary import Vocabulary, vocabulary_of
 from scaling.models.encoder import Encoder
-from scaling.models.formats import heard_by
+from scaling.models.formats import Format, Waveform, heard_by
+from scaling.models.rank_me import rank_me
 from scaling.objectives.objective import JointSpace, Objective, workers
 from scaling.probes.answers import Answers, Head, Subject
 from scaling.probes.embed import embed
 from scaling.probes.frames import FramesFile
+from scaling.probes.once import Made, once
 from scaling.probes.options import REFERENCES, named_probes, needs_frames
 from scaling.probes.probe import score
-from scaling.probes.rank_me import rank_me
 from scaling.probes.work import Work
 from scaling.runs.folder import RunFolder, StudyFolder
 from scaling.runs.provenance import commit, source_hash
@@ -42,12 +43,14 @@ ASK_SECONDS = 0.5
 
 
 class Probed:
-    """What is told of probing beside the scores: what each of the named probes took, in seconds, and the rank."""
+    """What is told of probing beside the scores: what each of the named probes took, in seconds and, where it is
+    trained step by step, in floating-point operations; and the rank."""
 
     def __init__(self, names: tuple[str, ...], work: Work) -> None:
         self.names, self.work = names, work
         # All of them, so that a probe without a task of its kind is known to be done.
         self.seconds = dict.fromkeys(names, 0.0)
+        self.flops: dict[str, float] = {}
         self.rank_me: float | None = None
 
 
@@ -112,11 +115,12 @@ def perform(
         return None
     training_seconds = time.monotonic() - began
     progress(run.steps, 0.0)
-    encoder = _encoder(run, store, module)
+    encoder = _encoder(run, store, module, folder)
     if module is None and encoder is not None:
         cost = replace(cost, encoder_parameters=parameter_count(encoder))
     asks = _Asks(run, progress, checkpoint_seconds)
-    probed = Probed(tuple(probes or named_probes()), Work(attempt.folder / "probes", asks, attempt.still_ours))
+    work = Work(attempt.folder / "probes", asks, attempt.still_ours, folder.shared)
+    probed = Probed(tuple(probes or named_probes()), work)
     scores, predictions = _scores(run, folder, encoder, module, device, probed)
     result = Result(
         run=run,
@@ -138,6 +142,7 @@ def perform(
         commit=commit(),
         probed=probed.seconds,
         rank_me=probed.rank_me,
+        probe_flops=probed.flops,
     )
     RunFolder(attempt.folder).finish(attempt, result, predictions)
     return result
@@ -149,7 +154,7 @@ def begun(run: Run, folder: StudyFolder) -> tuple[Feed, Objective]:
     vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
     feed, classes = feed_of(run, store, labelled, vocabulary)
     weights = first_weights(run, Sources(folder.runs, folder.checkpoints))
-    statistics = replace(store.statistics(heard_by(run.encoder)), words=vocabulary.log_frequencies())
+    statistics = replace(statistics_of(store, heard_by(run.encoder), folder), words=vocabulary.log_frequencies())
     return feed, build(run, len(vocabulary), classes, *weights, statistics)
 
 
@@ -187,11 +192,27 @@ def feed_of(run: Run, store: Store, labelled: LabelledStore, vocabulary: Vocabul
     return feed, {}
 
 
-def _encoder(run: Run, store: Store, module: Objective | None) -> Encoder | None:
+def statistics_of(store: Store, heard: Format, folder: StudyFolder) -> Statistics:
+    """Those of the store's holdout, as it is heard: made once a study."""
+    words = store.tokenizer.log_frequencies()
+    if isinstance(heard, Waveform):
+        return Statistics(np.zeros(0, np.float32), np.zeros(0, np.float32), words)
+
+    def make() -> Made:
+        made = store.statistics(heard)
+        return {"mean": torch.from_numpy(made.mean), "std": torch.from_numpy(made.std)}, {}
+
+    tensors, _ = once(folder.shared, "holdout", f"{store.description.fingerprint} {heard}", make)
+    return Statistics(tensors["mean"].numpy(), tensors["std"].numpy(), words)
+
+
+def _encoder(run: Run, store: Store, module: Objective | None, folder: StudyFolder) -> Encoder | None:
     """What is probed: the trained or the untrained encoder; None for a reference with something else in its place."""
     if module is not None:
         return module.encoder
-    return None if run.encoder_name in REFERENCES else first_encoder(run, store.statistics(heard_by(run.encoder)))
+    if run.encoder_name in REFERENCES:
+        return None
+    return first_encoder(run, statistics_of(store, heard_by(run.encoder), folder))
 
 
 def _scores(
@@ -216,7 +237,8 @@ def _scores(
     if isinstance(module, JointSpace):
         vocabulary = vocabulary_of(run.objective, store, folder.checkpoints)
         head = _head(module, run.objective.max_tokens, vocabulary, embeddings, device)
-    return score(Subject(labelled, embeddings, head, device, frames, probed.work), probed.names, probed.seconds)
+    subject = Subject(labelled, embeddings, head, device, frames, probed.work)
+    return score(subject, probed.names, probed.seconds, probed.flops)
 
 
 @torch.no_grad()

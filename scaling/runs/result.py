@@ -47,6 +47,7 @@ class ResultFile(TypedDict):
     commit: str
     probed: NotRequired[dict[str, float]]
     rank_me: NotRequired[float | None]
+    probe_flops: NotRequired[dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Result:
         store: the fingerprint of the store that it read.
         source_hash, commit: of the code (`provenance`).
         probed: the probes that it was scored by, and what each took, in seconds.
-        rank_me: of the encoder's mean frames of the probed clips (`probes.rank_me`); None for what is no encoder.
+        rank_me: of the encoder's mean frames of the probed clips (`models.rank_me`); None for what is no encoder.
+        probe_flops: floating-point operations of the trainings of probes (a text side, an adapter, attention heads), by
+            the probe's name; those that are solved are not counted. `cost.flops` has none of them.
     """
 
     run: Run
@@ -76,6 +79,7 @@ class Result:
     commit: str
     probed: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(BORN_PROBES, 0.0))
     rank_me: float | None = None
+    probe_flops: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mean_accuracy(self) -> float | None:
@@ -106,6 +110,7 @@ class Result:
             "commit": self.commit,
             "probed": dict(self.probed),
             "rank_me": self.rank_me,
+            "probe_flops": dict(self.probe_flops),
         }
 
     @classmethod
@@ -129,4 +134,5 @@ class Result:
             described["commit"],
             described.get("probed", dict.fromkeys(BORN_PROBES, 0.0)),
             described.get("rank_me"),
+            described.get("probe_flops", {}),
         )

@@ -10,7 +10,8 @@ class Cost:
     Attributes:
         wall_seconds: of them `feed_wait_seconds` were spent waiting for batches.
         parameters: of all that was trained; `encoder_parameters` of the encoder alone.
-        flops: floating-point operations of the whole run, forward and backward.
+        flops: floating-point operations of the run's own training, forward and backward: of the encoder and of all that
+            its objective trains beside it. Those of probes, text sides among them, are not in it.
         holdout_loss: on the fixed holdout, at the end.
         weights: a digest of the final weights.
     """

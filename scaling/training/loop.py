@@ -37,13 +37,14 @@ from scaling.training.checkpoint import (
 from scaling.training.cost import Cost
 from scaling.training.group import Meetings, from_first
 from scaling.training.learning_curve import LearningCurve
-from scaling.training.measures import autocast, holdout_loss, parameter_count, training_flops, weights_digest
+from scaling.training.measures import autocast, measured_holdout, parameter_count, training_flops, weights_digest
 from scaling.training.optimizers import build_optimizer, clipped
 from scaling.training.schedules import learning_rate
 from scaling.training.staging import staged
 
 HOLDOUT_LOSSES = 4
-"""How often the loss on the fixed holdout is taken in a run, the last time at its end."""
+"""How often the loss on the fixed holdout is taken in a run, and the rank of its embeddings: at fixed shares of the
+steps, the last time at its end."""
 LOGGED_STEPS = 200
 FEED_THREADS = 4
 """Beside a GPU; on a CPU they would take the cores that train."""
@@ -199,7 +200,9 @@ class Training:
         if self.curve and logged:
             row["train/learning_rate"] = self.rate(done - 1)
             if holdout:
-                row["holdout/loss"] = self.last_holdout = holdout_loss(self.feed, self.module, self.device)
+                found = measured_holdout(self.feed, self.module, self.device)
+                row["holdout/loss"] = self.last_holdout = found.loss
+                row |= {} if found.rank_me is None else {"holdout/rank_me": found.rank_me}
             self.curve.add(done, row)
 
     def save(self, step: int) -> None:
@@ -234,7 +237,7 @@ class Training:
             drop_optimizer(self.attempt.folder)
         self.module.eval()
         if self.last_holdout is None:
-            self.last_holdout = holdout_loss(self.feed, self.module, self.device)
+            self.last_holdout = measured_holdout(self.feed, self.module, self.device).loss
         samples = self.feed.batches.clips_seen(steps)
         return Cost(
             samples_seen=samples,

@@ -1,16 +1,19 @@
-"""What is measured of a run's model: its loss on the fixed holdout, its size and cost, a digest of its weights."""
+"""What is measured of a run's model: its loss and its encoder's rank on the fixed holdout, its size and cost, a digest
+of its weights."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
 from scaling.data.feed import Feed
 from scaling.models.batch import Batch
-from scaling.objectives.objective import alone
+from scaling.models.flops import counted
+from scaling.models.pooling import masked_mean
+from scaling.models.rank_me import rank_me
+from scaling.objectives.objective import Objective, alone
 from scaling.study.run import Run
 from scaling.training.staging import on_device
 
@@ -23,23 +26,43 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
-@torch.no_grad()
-def holdout_loss(feed: Feed, module: nn.Module, device: torch.device) -> float:
-    """The loss on the fixed holdout, no masks, the draws of a fixed generator; computed by one worker alone.
+class Holdout(NamedTuple):
+    """What is measured on the fixed holdout: the loss, and the effective rank of the encoder's mean frames (`rank_me`;
+    None where they are not finite)."""
 
-    It does not depend on the run's batch size.
+    loss: float
+    rank_me: float | None
+
+
+@torch.no_grad()
+def measured_holdout(feed: Feed, module: Objective, device: torch.device) -> Holdout:
+    """The loss on the fixed holdout, no masks, the draws of a fixed generator, and the rank of what the encoder makes
+    of these clips on the way; computed by one worker alone.
+
+    They do not depend on the run's batch size.
     """
     training = module.training
     module.eval()
     generator = torch.Generator().manual_seed(0)
     total, clips = 0.0, 0
-    with alone(), autocast(device):
-        for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
-            loss = module(on_device(batch, device), generator)["loss"]
-            total += loss.item() * len(batch["lengths"])
-            clips += len(batch["lengths"])
+    means: list[torch.Tensor] = []
+
+    def keep(_: nn.Module, __: object, made: tuple[torch.Tensor, torch.Tensor]) -> None:
+        means.append(masked_mean(made[0].float(), made[1]).cpu())
+
+    listening = module.encoder.register_forward_hook(keep)
+    try:
+        with alone(), autocast(device):
+            for batch in _regrouped(feed.holdout(), HOLDOUT_BATCH):
+                loss = module(on_device(batch, device), generator)["loss"]
+                total += loss.item() * len(batch["lengths"])
+                clips += len(batch["lengths"])
+    finally:
+        listening.remove()
     module.train(training)
-    return total / max(clips, 1)
+    embeddings = torch.cat(means) if means else torch.zeros(0, 1)
+    ranked = bool(embeddings.numel()) and bool(embeddings.isfinite().all())
+    return Holdout(total / max(clips, 1), rank_me(embeddings) if ranked else None)
 
 
 def _regrouped(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
@@ -74,18 +97,8 @@ def training_flops(run: Run, feed: Feed, module: nn.Module, device: torch.device
 def clips_flops(module: nn.Module, batch: Batch, device: torch.device) -> float:
     """Floating-point operations of training on a batch: those of a forward pass, counted, x 3 for forward and
     backward."""
-    # The attention kernel of CPUs is missing from torch's table.
-    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-    counter = FlopCounterMode(display=False, custom_mapping=attention)
-    with counter, alone(), autocast(device):
-        module(on_device(batch, device), torch.Generator().manual_seed(0))
-    return 3.0 * counter.get_total_flops()
-
-
-def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """Of the shapes of query, key and value, as `FlopCounterMode` passes them."""
-    flops: int = sdpa_flop(query, key, value)
-    return flops
+    with alone(), autocast(device):
+        return 3.0 * counted(lambda: module(on_device(batch, device), torch.Generator().manual_seed(0)))
 
 
 def parameter_count(module: nn.Module) -> int:

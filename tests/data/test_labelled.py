@@ -157,3 +157,70 @@ def test_a_set_of_which_too_much_cannot_be_used_is_refused(tmp_path: Path):
         "task bird cannot be probed: of its 11 clips 1 are missing and 1 cannot be used "
         "(birds/000: missing audio file, for one), and 15.0% may be (missing = 0.15)"
     )
+
+
+def shared(folder: Path, rows: list[tuple[str, int, str, str]], tasks: tuple[Task, ...]) -> Path:
+    """Six recordings, of which the last two play what the first two play: by task, number, split and label."""
+    corpus = TinyCorpus(folder / "audio")
+    for index in range(6):
+        corpus.add("birds", f"{index:03d}", tone(index % 4))
+    description = lay_down(folder / "store", corpus)
+    write(folder / "store", corpus, description, 0, 1)
+    assert write_index(folder / "store") == 4
+    listed = [(task, f"birds/{index:03d}", split, label) for task, index, split, label in rows]
+    table = pl.DataFrame(listed, schema=["task", "id", "split", "label"], orient="row")
+    write_beside(folder / "store", task_files(Labelled(tasks, (), table, "")))
+    # As a store of labelled clips it has them all, also where an index was made that has not.
+    assert write_index(folder / "store") == write_index(folder / "store") == 6
+    return folder / "store"
+
+
+def test_a_recording_serves_every_task_that_knows_it_by_whatever_file(tmp_path: Path):
+    one = [("one", 0, "test", "a"), ("one", 1, "train", "b"), ("one", 2, "train", "a")]
+    two = [("two", 4, "train", "x"), ("two", 5, "test", "y"), ("two", 3, "val", "x")]
+    labelled = LabelledStore(shared(tmp_path, one + two, (Task("one", "environment"), Task("two", "environment"))))
+    assert labelled.split("one", "test").ids == ["birds/000"]
+    assert labelled.split("two", "train").ids == ["birds/004"]
+    assert labelled.split("two", "test").ids == ["birds/005"]
+    assert [task.note for task in labelled.tasks] == ["", ""]
+    assert len(labelled.probed) == 6
+    # Of two files that play the same, what one task tests on nobody learns from.
+    both = [(name, split) for name in ("one", "two") for split in ("train", "val", "test")]
+    assert sum(len(labelled.split(*each).ids) for each in both) == 6
+    ids = labelled.store.clips(["id"])["id"]
+    assert ids[labelled.supervised_places("train").tolist()].to_list() == ["birds/002"]
+
+
+def test_a_task_knows_a_recording_once_and_says_so(tmp_path: Path):
+    rows = [("one", 0, "train", "a"), ("one", 4, "test", "a"), ("one", 1, "val", "b"), ("one", 5, "train", "b")]
+    rows += [("one", 2, "train", "a"), ("one", 3, "train", "b")]
+    rows += [("two", index, f"fold {index % 3}", "ab"[index % 2]) for index in range(6)]
+    tasks = (Task("one", "environment", note="mine"), Task("two", "environment"))
+    labelled = LabelledStore(shared(tmp_path, rows, tasks))
+    # The test clip stays although it comes later, and the validation clip before a training clip.
+    assert labelled.split("one", "test").ids == ["birds/004"]
+    assert labelled.split("one", "val").ids == ["birds/001"]
+    assert sorted(labelled.split("one", "train").ids) == ["birds/002", "birds/003"]
+    said = "2 clips left out that play what another one of the task plays"
+    assert [task.note for task in labelled.tasks] == [f"mine, {said}", said]
+    folded = [int(name[-3:]) % 4 for fold in labelled.folds("two") for name in labelled.split("two", fold).ids]
+    assert sorted(folded) == [0, 1, 2, 3]
+
+
+def test_every_question_is_asked_and_none_is_trained_on_what_it_is_asked_about(tmp_path: Path):
+    rows = [
+        ("asked", 0, "train", "q0"),
+        ("asked", 4, "test", "q4"),
+        ("asked", 1, "test", "q1"),
+        ("asked", 5, "test", "q5"),
+    ]
+    rows += [("asked", 2, "train", "q2")]
+    rows += [("folded", index, f"fold {index % 3}", f"f{index}") for index in range(6)]
+    tasks = (Task("asked", "environment", "questions"), Task("folded", "environment", "questions"))
+    labelled = LabelledStore(shared(tmp_path, rows, tasks))
+    assert labelled.split("asked", "train").labels == ["q2"]
+    assert sorted(labelled.split("asked", "test").labels) == ["q1", "q4", "q5"]
+    folds = {fold: set(labelled.split("folded", fold).labels) for fold in labelled.folds("folded")}
+    assert set().union(*folds.values()) == {f"f{index}" for index in range(6)}
+    # Who plays the same is asked in the same fold.
+    assert all({"f0", "f4"} <= some or not {"f0", "f4"} & some for some in folds.values())

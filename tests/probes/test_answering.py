@@ -110,3 +110,21 @@ def test_the_batch_changes_no_answer(hearing: Subject, monkeypatch: pytest.Monke
     whole = questions(TASK, hearing)
     monkeypatch.setattr(answering, "CASES", 3)
     assert questions(TASK, hearing)[1].equals(whole[1])
+
+
+def test_a_study_trains_its_language_model_once(hearing: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole, costs = questions(TASK, hearing), []
+    for folder, trained in (("first", 8 + 30), ("second", 30)):
+        # Another process, with another run of the same study.
+        monkeypatch.setattr(answering, "_kept", {})
+        steps: list[int] = []
+        work = Work(tmp_path / folder, lambda save, steps=steps: steps.append(1), shared=tmp_path / "shared")  # type: ignore[misc]
+        again = questions(TASK, replace(hearing, work=work))
+        assert len(steps) == trained
+        assert again[0] == whole[0]
+        assert again[1].equals(whole[1])
+        costs.append(work.flops)
+    # What a run's probe costs does not depend on which run came first.
+    assert costs[0] == costs[1]
+    assert len(costs[0]) == 2
+    assert min(costs[0]) > 0

@@ -92,3 +92,10 @@ def test_a_clip_without_frames_has_scores():
     frames = FramesFile(4).frames(2)
     heads = Heads(1, 4, 3, 0, (torch.zeros(4), torch.ones(4)))
     assert heads.scores(Clips(frames, np.arange(2), CPU)).isfinite().all()
+
+
+def test_what_is_chosen_at_an_end_of_the_grid_is_said() -> None:
+    assert module.ends(3e-3, 1.0) == module.ends(1e-3, 1e-2) == ()
+    assert module.ends(3e-4, 1.0) == module.ends(3e-2, 1.0) == ("rate",)
+    said = module.strength(module.AttentionProbe(torch.zeros(3, 1, 2), 1e-2, 10.0, module.ends(1e-2, 10.0)))
+    assert said == "rate 0.01, decay 10, decay at the edge of the grid, 3 probe seeds"

@@ -83,7 +83,7 @@ def test_metrics_of_several_labels_are_those_of_its_logits(subject: Subject, mon
     names = ["high", "low", "odd"]
     truth = np.array([[name in each(text) for name in names] for text in test.labels])
     draw = np.random.default_rng(0).standard_normal((3, *truth.shape))
-    probe = type("Probe", (), {"scores": torch.from_numpy(draw), "rate": 1.0, "decay": 1.0, "on_edge": False})
+    probe = type("Probe", (), {"scores": torch.from_numpy(draw), "rate": 1.0, "decay": 1.0, "on_edge": ()})
     monkeypatch.setattr("scaling.probes.classification.attention_probe", lambda *_: probe)
     scores, _ = attention(SEVERAL, subject)
     for score, theirs in zip(scores, (average_precision_score, roc_auc_score), strict=True):

@@ -14,7 +14,7 @@ from tiny import ENCODER, tiny_run, tiny_store
 from scaling.errors import StudyError
 from scaling.probes.options import ChanceOptions, LogMelOptions, named_probes
 from scaling.runs.folder import StudyFolder
-from scaling.runs.perform import perform
+from scaling.runs.perform import perform, stores
 from scaling.runs.result import Result
 from scaling.storage.tables import read_parquet
 from scaling.study.run import Run, with_fields
@@ -130,7 +130,7 @@ def test_references_are_scored_without_training(folder: StudyFolder, encoder: ob
 
 
 def test_a_finished_run_is_scored_by_more_probes_without_being_trained_again(
-    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for module in ("attention", "text_side"):
         monkeypatch.setattr(f"scaling.probes.{module}.FEWEST_STEPS", 5)
@@ -162,6 +162,33 @@ def test_a_finished_run_is_scored_by_more_probes_without_being_trained_again(
         *(("captioning", pooling) for pooling in ("text", "text-greedy", "text-shuffled")),
     }
     assert folder.run(run.name).result() == after
+    # What is trained step by step is counted, wherever its training was interrupted.
+    assert set(after.probe_flops) == {"attention", "text-retrieval", "captioning"}
+    alone = StudyFolder(tmp_path, folder.store)
+    attempt = Attempt(alone.run(run.name).path)
+    attempt.claim()
+    once = perform(run, alone, attempt, device=torch.device("cpu"), probes=named_probes(("all",)))
+    assert once is not None
+    assert once.probe_flops == after.probe_flops
+    assert once.scores == after.scores
+
+
+def test_what_depends_on_no_run_is_made_once(folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    elsewhere = StudyFolder(tmp_path, folder.store)
+    first = done(tiny_run(steps=2), elsewhere)
+    assert sorted(path.name.rpartition("-")[0] for path in tmp_path.joinpath("shared").iterdir()) == [
+        "holdout",
+        "retrieval-text",
+    ]
+    stores.cache_clear()
+    with monkeypatch.context() as forbidding:
+        for name in ("scaling.data.store.Store._statistics", "scaling.probes.ridge_retrieval.text_matrices"):
+            forbidding.setattr(name, lambda *given: pytest.fail("made again"))
+        (elsewhere.run(tiny_run(steps=2).name).path / "result.json").unlink()
+        again = done(tiny_run(steps=2), elsewhere)
+        assert (again.scores, again.cost.weights) == (first.scores, first.cost.weights)
+        done(tiny_run("captioning", steps=2), elsewhere)
+    stores.cache_clear()
 
 
 def test_the_same_run_again_has_the_same_scores(folder: StudyFolder, tmp_path: Path):

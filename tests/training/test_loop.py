@@ -157,6 +157,7 @@ def test_what_a_run_reports(store: Store, tmp_path: Path) -> None:
     assert all(set(TRAIN) < row.keys() for row in rows)
     assert [row["step"] for row in rows if "holdout/loss" in row] == [3, 6, 9, 12]
     assert rows[-1]["holdout/loss"] == result.holdout_loss
+    assert [row["step"] for row in rows if row.get("holdout/rank_me", 0) >= 1] == [3, 6, 9, 12]
 
 
 def test_a_superseded_attempt_publishes_nothing(store: Store, tmp_path: Path) -> None:

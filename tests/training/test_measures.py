@@ -9,19 +9,40 @@ import torch
 from tiny import tiny_feed, tiny_module, tiny_run
 
 from scaling.data.store import Store
-from scaling.training.measures import holdout_loss, training_flops
+from scaling.models.pooling import masked_mean
+from scaling.models.rank_me import rank_me
+from scaling.training.measures import measured_holdout, training_flops
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "captioning"])
-def test_the_holdout_loss_depends_on_weights_alone(store: Store, objective: str) -> None:
-    losses = []
+def test_what_is_measured_on_the_holdout_depends_on_weights_alone(store: Store, objective: str) -> None:
+    losses, ranks = [], []
     for batch_size, seed in itertools.product((3, 8), (0, 1)):
         run = tiny_run(objective, batch_size=batch_size, seed=seed)
         module = tiny_module(replace(run, seed=0), len(store.tokenizer)).train()
         torch.manual_seed(batch_size + seed)
-        losses.append(holdout_loss(tiny_feed(run, store), module, torch.device("cpu")))
+        state = torch.get_rng_state()
+        found = measured_holdout(tiny_feed(run, store), module, torch.device("cpu"))
+        losses.append(found.loss)
+        ranks.append(found.rank_me)
         assert module.training
+        # No random number is drawn from what training draws from, and nobody listens on.
+        assert torch.equal(state, torch.get_rng_state())
+        assert not module.encoder._forward_hooks
     assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+    assert ranks == pytest.approx([ranks[0]] * 4, rel=1e-4)
+
+
+def test_the_rank_on_the_holdout_is_that_of_its_embeddings(store: Store) -> None:
+    run = tiny_run()
+    module, feed = tiny_module(run, len(store.tokenizer)), tiny_feed(run, store)
+    module.eval()
+    with torch.no_grad():
+        means = [masked_mean(*module.encoder(one["features"].float(), one["lengths"])) for one in feed.holdout()]
+    expected = rank_me(torch.cat(means))
+    found = measured_holdout(feed, module, torch.device("cpu"))
+    assert found.rank_me == pytest.approx(expected, rel=1e-4)
+    assert 1 <= expected <= module.encoder.width
 
 
 def test_flops_are_those_of_the_formula(store: Store) -> None:

@@ -42,9 +42,9 @@ class Task:
 class Labelled:
     """All labelled clips of a study.
 
-    `clips` holds each recording once, test clips first (of two that play the same samples the test clip
-    stays); `rows` says which task knows which clip: task, id, split (of `SPLITS`, or a fold), label
-    (`several` where there may be more than one). `root` is what the clips' paths are relative to.
+    `clips` holds each recording once (again for every task that says other captions of it), test clips first; `rows`
+    says which task knows which clip: task, id, split (of `SPLITS`, or a fold), label (`several` where there may be more
+    than one). `root` is what the clips' paths are relative to.
     """
 
     tasks: tuple[Task, ...]

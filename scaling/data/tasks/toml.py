@@ -68,6 +68,7 @@ def read_tasks(path: Path) -> Labelled:
         raise StudyError(f"{path} names no task: it needs at least one [[task]]")
     tasks: list[Task] = []
     clips: dict[str, Clip] = {}
+    said: dict[tuple[str, tuple[str, ...]], Clip] = {}
     rows: list[Row] = []
     asked: dict[str, Clip] = {}
     for entry in entries:
@@ -83,9 +84,13 @@ def read_tasks(path: Path) -> Labelled:
         for clip, split, label in found:
             if asking:
                 asked[clip.id] = clip
-            else:
-                clips.setdefault(clip.id, clip)
-            rows.append((task.name, clip.id, split, label))
+                rows.append((task.name, clip.id, split, label))
+                continue
+            # Of a recording of which another task says other words this one has a clip of its own.
+            own = clip._replace(id=f"{clip.id} ({task.name})") if clip.id in clips else clip
+            known = said.setdefault((clip.id, clip.captions), own)
+            clips[known.id] = known
+            rows.append((task.name, known.id, split, label))
     # What another task says of a recording, its captions, is kept.
     return labelled(tasks, {**asked, **clips}, rows, str(path.parent))
 

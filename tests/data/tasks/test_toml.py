@@ -53,6 +53,24 @@ def test_several_captions_come_from_json_and_retrieval_takes_the_first(tmp_path:
     assert recall["label"].to_list() == ["a wren", "a wren again", "a crow"]
 
 
+def test_a_recording_of_which_two_tasks_say_other_words_is_a_clip_of_each(tmp_path: Path):
+    write_tasks(tmp_path, rows=[{**row, "caption": ""} for row in ROWS[:3]])
+    (tmp_path / "clips.csv").rename(tmp_path / "plain.csv")
+    plain = {**ENTRY, "name": "plain", "clips": "plain.csv"}
+    labelled = read_tasks(write_tasks(tmp_path, plain, ENTRY, {**ENTRY, "name": "again"}))
+    assert len(labelled.clips) == 6
+    known = {clip.id: clip for clip in labelled.clips}
+    for task, captions in (("plain", ()), ("birds", ("a wren",)), ("again", ("a wren",))):
+        [name] = labelled.rows.filter(task=task, split="train")["id"]
+        assert (known[name].captions, known[name].audio) == (captions, "sounds/1.flac")
+    assert set(labelled.rows["id"]) == set(known)
+    assert (
+        labelled.rows.filter(pl.col("task").str.starts_with("retrieval"))["label"]
+        .is_in(["a wren", "a wren again", "a crow"])
+        .all()
+    )
+
+
 def test_a_clip_of_two_tasks_is_one_clip_and_the_stricter_split_counts(tmp_path: Path):
     write_tasks(tmp_path, rows=[{**ROWS[0], "split": "test"}, {**ROWS[2], "split": "train"}])
     (tmp_path / "clips.csv").rename(tmp_path / "other.csv")

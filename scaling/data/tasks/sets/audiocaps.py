@@ -1,6 +1,8 @@
 """AudioCaps: 10 s of AudioSet, captioned by people: one caption a training clip, five a test clip.
 
-The official split, of version 1 or 2. Recordings are called by video, by video and start, or by the number of their
+The official split, of version 1 or 2. Counts are those of github.com/cdjkim/audiocaps: dataset/README.md, and of
+version 2 dataset2.0/README.md, which counts captions (91,256, 2,475 and 4,875): that each training clip has one of them
+there too is taken from version 1. Recordings are called by video, by video and start, or by the number of their
 caption, in the table's folder or one of `audio/`, `train/`, `audio/train/` and so on.
 """
 

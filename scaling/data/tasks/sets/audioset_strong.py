@@ -1,8 +1,9 @@
 """AudioSet's strong labels: what sounds from when to when in its 10 s clips, by the identifier of a class.
 
-The official split: the segments of `audioset_train_strong.tsv` and, for tests, of `audioset_eval_strong.tsv`. Classes
-that are in one of the two only (447 are in the first, 416 in the second, 407 in both) are left out by the probe.
-Recordings are called by segment (`VIDEO_MILLISECONDS`) or by video, in `audio/train/`, `train/`, `audio/` and so on.
+The official split: the segments of `audioset_train_strong.tsv` and, for tests, of `audioset_eval_strong.tsv`, as many
+as research.google.com/audioset/download_strong.html says. Classes that are in one of the two only (447 are in the
+first, 416 in the second, 407 in both) are left out by the probe. Recordings are called by segment
+(`VIDEO_MILLISECONDS`) or by video, in `audio/train/`, `train/`, `audio/` and so on.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """VoxCeleb1: speech of 1,251 people, from interviews; who speaks.
 
-The official split for identification (`iden_split.txt`): every speaker is in all three parts, by video.
+Counts are those of huggingface.co/datasets/yangwang825/vox1-iden-full, and add up to the 153,516 recordings of
+VoxCeleb1. The official split for identification (`iden_split.txt`): every speaker is in all three parts, by video.
 """
 
 from collections.abc import Iterator

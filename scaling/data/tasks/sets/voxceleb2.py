@@ -1,5 +1,7 @@
 """VoxCeleb2: speech of 5,994 people (its development part), from interviews; who speaks.
 
+Counts are those of PaddleSpeech's examples/voxceleb/README.md (1,092,009 recordings of 5,994 speakers).
+
 It has no official split for identification. Ours is by video: of each speaker a tenth of the videos is for tests, a
 tenth for validation, drawn by a hash of their names; what others have published on it is split otherwise.
 """

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from scaling.probes.rank_me import rank_me
+from scaling.models.rank_me import rank_me
 
 
 def test_it_is_the_entropy_of_singular_values():
