@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
         ("key", pa.int64()),
     ]
 )
-CLIPS = SCHEMA.remove(len(Clip._fields))
+CLIPS = pa.schema(list(SCHEMA)[: len(Clip._fields)])
 """What a `Clip` has of it."""
 REJECTS = pa.schema([(name, pa.large_string()) for name in ("id", "source", "audio", "stage", "reason")])
 BATCH = 2**15

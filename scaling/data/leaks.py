@@ -49,6 +49,9 @@ def lists_digest(paths: Sequence[Path]) -> str:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device would be read for ever.
+            raise StudyError(f"the list {path} is no file")
         if path.stat().st_size > LARGEST:
             raise StudyError(f"the list {path} has more than {LARGEST:,} bytes")
         return path.read_text(encoding="utf-8-sig")

@@ -1,6 +1,7 @@
 """`scaling rank`: a catalogue without audio, what is said of it, and that a preparation goes on from it."""
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -58,3 +59,39 @@ def test_what_cannot_be_ranked_leaves_nothing(
     assert rank(monkeypatch, *words) == 2
     assert "a.jsonl.gz is not a whole gzip file (after line 0)" in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("what", ["--manifests", "--leaks"])
+def test_a_pipe_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+):
+    manifests(tmp_path)
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    asked = {"--manifests": str(tmp_path / "*.jsonl.gz"), what: str(pipe), "--store": str(tmp_path / "store")}
+    assert rank(monkeypatch, *(word for pair in asked.items() for word in pair)) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(pipe) in line
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_disk_that_is_full_when_the_catalogue_is_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """A disk with room for all that is smaller: the name that `replacing` gives the catalogue is that of a full one."""
+    manifests(tmp_path)
+    store, tokens = tmp_path / "store", iter(range(1000))
+
+    def token(size: int) -> str:
+        drawn = f"{next(tokens):0{2 * size}x}"
+        if (store / "store.json").exists():
+            (store / f".catalogue.parquet.{drawn}.tmp").symlink_to("/dev/full")
+        return drawn
+
+    monkeypatch.setattr("secrets.token_hex", token)
+    assert rank(monkeypatch, "--manifests", str(tmp_path / "*.jsonl.gz"), "--store", str(store)) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "no space left for catalogue.parquet in" in line
+    left = [path.name for path in store.rglob("*") if not path.is_symlink()]
+    assert left == []
