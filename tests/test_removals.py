@@ -54,6 +54,7 @@ ALLOWED = {
     "storage/published.py publish": (1, "files in our list that still are as we wrote them"),
     "training/checkpoint.py discard": (2, "the files of a checkpoint by their names, and its folder if it is empty"),
     "training/checkpoint.py drop_optimizer": (1, "the optimizer of a finished run, by its name in its checkpoint"),
+    "training/measures.py measured_holdout": (1, "no file: who listens to an encoder for a moment"),
 }
 """Where something is removed or made for a moment: how many times, and why that is ours."""
 

@@ -45,7 +45,7 @@ class HearEncoder(Encoder):
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         found: list[torch.Tensor] = [features] * len(features)
-        for length in lengths.unique().tolist():
+        for length in sorted(set(lengths.tolist())):
             rows = (lengths == length).nonzero().flatten().tolist()
             for row, frames in zip(rows, self._frames(features[rows, :length]), strict=True):
                 found[row] = frames
