@@ -20,7 +20,6 @@ from scaling.data.features import LOG_MEL
 from scaling.data.order import Order, uniforms
 from scaling.data.store import Store, taken
 from scaling.data.subwords import Subwords
-from scaling.data.tokenizer import normalized
 from scaling.models.batch import Batch
 from scaling.models.formats import FRAMES_A_SECOND, Format, LogMel
 from scaling.models.tokens import BEGIN, END, PAD
@@ -149,7 +148,7 @@ class Feed:
         drawn = [part.caption(*which_one) for part, *which_one in which]
         found: Iterable[Sequence[int] | NDArray[np.uint16]] = (some for some, _ in drawn)
         if self.subwords is not None:
-            found = (self.subwords.words_of(normalized(part.written(*which_one))) for part, *which_one in which)
+            found = (self.subwords.words_of(part.normalized(*which_one)) for part, *which_one in which)
         words = [some[: self.max_tokens - 2] for some in found]
         tokens = np.full((len(words), 2 + max(map(len, words))), PAD, np.int64)
         tokens[:, 0] = BEGIN

@@ -44,13 +44,14 @@ SCHEMA = pa.schema(
         ("captions", pa.list_(pa.string())),
         ("frames", pa.int32()),
         ("audio_hash", pa.binary(16)),
-        # Of each caption, normalized once and for all: the numbers of its words, and `caption_number`.
+        # Of each caption, normalized once and for all: its text, the numbers of its words, and `caption_number`.
+        ("normalized", pa.list_(pa.string())),
         ("words", pa.list_(pa.list_(pa.uint16()))),
         ("numbers", pa.list_(pa.int64())),
     ]
 )
 """Of what describes the clips; after it comes what is heard of them, a column for each format (`part_schema`)."""
-DESCRIBING = SCHEMA.names[:-2]
+DESCRIBING = SCHEMA.names[:-3]
 STYLES = pa.field("styles", pa.list_(pa.string()))
 """Of each caption, in parts of catalogues that know it; last, so that all else lies where it does in other parts."""
 _REJECTS = b"rejects"
@@ -106,6 +107,7 @@ def write_part(
         for name in ("rank", "id", "source", "domain", "audio", "captions"):
             columns[name].append(row[name])
         texts = [normalized(caption) for caption in row["captions"]]
+        columns["normalized"].append(texts)
         columns["words"].append([tokenizer.words_of(text) for text in texts])
         columns["numbers"].append([caption_number(text) for text in texts])
         columns["seconds"].append(samples.numel() / rate)
@@ -173,7 +175,7 @@ class Part:
             _, offsets, content = batch.column(str(one)).buffers()
             self._heard[one] = np.frombuffer(offsets, np.int64), np.frombuffer(content or b"", np.uint8)
         words = batch.column("words")
-        self._ids, self._captions = batch.column("id"), batch.column("captions")
+        self._ids, self._captions, self._normalized = (batch.column(of) for of in ("id", "captions", "normalized"))
         self._captions_from = _numbers(words.offsets, np.int32)
         self._words_from = _numbers(words.values.offsets, np.int32)
         self._words = _numbers(words.values.values, np.uint16)
@@ -202,9 +204,9 @@ class Part:
         captions: list[str] = self._captions[row].as_py()
         return captions
 
-    def written(self, row: int, draw: float, style: str = "") -> str:
-        """The same caption as `caption` draws, as it was written."""
-        return str(self._captions[row][self._drawn(row, draw, style)])
+    def normalized(self, row: int, draw: float, style: str = "") -> str:
+        """The same caption as `caption` draws, as text."""
+        return str(self._normalized[row][self._drawn(row, draw, style)])
 
     def caption(self, row: int, draw: float, style: str = "") -> tuple[NDArray[np.uint16], int]:
         """The words of one of a clip's captions, by a number from 0 to below 1, and its `caption_number`; of one of

@@ -43,6 +43,7 @@ def made_part(folder: Path, number: int, clips: int, frames: int, heard: Format 
         "captions": [[caption] for caption in captions],
         "frames": [frames] * clips,
         "audio_hash": [rng.bytes(16) for _ in ranks],
+        "normalized": [[text] for text in texts],
         "words": [[tokenizer.words_of(text)] for text in texts],
         "numbers": [[caption_number(text)] for text in texts],
         str(heard): features,

@@ -14,6 +14,7 @@ from scaling.data.features import SAMPLE_RATE, log_mel, waveform
 from scaling.data.index import write_index
 from scaling.data.parts import describe
 from scaling.data.store import Store, holdout_size
+from scaling.data.tokenizer import normalized
 from scaling.errors import StudyError
 from scaling.models.formats import LogMel, Waveform
 
@@ -44,6 +45,8 @@ def test_features_come_back_bit_for_bit(prepared: tuple[Store, TinyCorpus]):
         assert described["seconds"] == pytest.approx(len(samples) / SAMPLE_RATE)
         assert described["audio_hash"] == xxhash.xxh3_128_digest(samples.numpy())
         assert store.captions(place) == row["captions"]
+        part, inside = int(store.index.part[place]), int(store.index.row[place])
+        assert store.part(part).normalized(inside, 0.0) == normalized(row["captions"][0])
         assert store.index.sources[store.index.source[place]] == row["source"]
         assert (store.index.captions[place], store.index.seconds[place]) == (1, described["seconds"])
 
