@@ -17,4 +17,4 @@ def another(things: Iterable[One], kind: str) -> dict[One, One]:
     ring: list[One] = [
         once[place] for place in keyed_generator("another clip", SEED, kind).permutation(len(once)).tolist()
     ]
-    return dict(zip(ring, [*ring[1:], *ring[:1]], strict=True)) if len(ring) > 1 else {}
+    return dict(zip(ring, ring[1:] + ring[:1], strict=True)) if len(ring) > 1 else {}

@@ -19,6 +19,7 @@ from scaling.errors import StudyError
 from scaling.models.hub import HubEncoder
 from scaling.models.options import HubOptions
 from scaling.record.encoders import EXPERIMENT
+from scaling.record.outage import UnreachableError
 from scaling.storage.tables import read_parquet
 
 WHISPER = {
@@ -183,3 +184,20 @@ def test_what_was_exported_is_scored_as_a_folder_and_as_its_module_alike(tasks: 
     assert found[0] == pytest.approx(found[1], rel=0.02)
     with pytest.raises(StudyError, match="--weights is what the load_model"):
         probe_alone(str(place), str(tasks), tmp_path / "c", ("logistic",), Display(), weights="x.pt")
+
+
+def test_an_mlflow_that_does_not_take_it_costs_no_score(
+    encoder: Path,
+    tasks: Path,
+    record: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def away(*given: object) -> str:
+        raise UnreachableError("nobody there")
+
+    monkeypatch.setattr("scaling.driver.probing.record_encoder", away)
+    probe_alone(str(encoder), str(tasks), tmp_path / "out", ("logistic",), Display(), tracking_uri=record)
+    assert read_parquet(tmp_path / "out" / "scores.parquet")["mlflow_run_id"].to_list() == [""]
+    assert "MLflow does not answer (nobody there): the same command records it once it does" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from object_store import ObjectStore
 
 from scaling.probes.once import Made, once
 from scaling.probes.retrieval import text_features
@@ -83,3 +84,11 @@ def test_text_features_are_those_that_are_not_shared(tmp_path: Path) -> None:
         for one, other in zip(shared_features(tmp_path, "retrieval", train, captions), expected, strict=True):
             assert torch.equal(one, other)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_in_an_object_store_too(object_store: ObjectStore, counting: tuple[list[int], Callable[[], Made]]) -> None:
+    calls, make = counting
+    shared = object_store.bucket() / "study" / "shared"
+    for _ in range(2):
+        assert equal(once(shared, "a", "b", make), MADE)
+    assert len(calls) == 1
