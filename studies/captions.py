@@ -12,6 +12,11 @@ the same order, and learns from no more than its captions.
 With own manifests a run of one style has the first clips by rank that have a caption of it: where clips do not have
 captions of every style, arms differ in clips too. What style captions have says the manifest (`caption_style`), or what
 is known of the source.
+
+Cost on two cores: 30 runs and 5 references, 10 to 17 minutes. What it answered there (contrastive, three seeds, 200
+steps): at 400 clips all captions of a clip are worth 2.5 points of error over those of people alone (90 % interval 0.7
+to 4.3), 3.7 over one of them (0.9 to 6.8) and 4.2 over rewritten ones (2.3 to 6.3); at 1,600 no two styles can be told
+apart, and so few steps leave all of them behind log-mel statistics.
 """
 
 import sys

@@ -6,7 +6,7 @@ from itertools import groupby
 from scaling.analysis.claims.claim import ALL_TASKS, Claim, behind, chance, points
 from scaling.analysis.claims.questions import KINDS, OF_TWO, question
 from scaling.analysis.scores.design import Design
-from scaling.analysis.scores.words import capital, place
+from scaling.analysis.scores.words import capital, factor_name, place
 
 Answer = tuple[str, str, str]
 _CLOSE = "too close to call"
@@ -101,7 +101,7 @@ def _by_task(claims: list[Claim], design: Design) -> Answer | None:
     )
     told = [f"{claim.scope}: {_gained(claim)}" for claim in sure]
     short = f"{len(sure)} of {len(claims)} differences stand out" if sure else "on no task does a difference stand out"
-    return f"{capital(claims[0].factor)}: on which tasks?", f"{short}.", " ".join([f"{reckoned}.", *told])
+    return f"{capital(factor_name(claims[0].factor))}: on which tasks?", f"{short}.", " ".join([f"{reckoned}.", *told])
 
 
 def _ranges(claims: list[Claim]) -> list[str]:
