@@ -112,7 +112,7 @@ def write_part(
         columns["numbers"].append([caption_number(text) for text in texts])
         columns["seconds"].append(samples.numel() / rate)
         columns["frames"].append(1 + samples.numel() // (rate // FRAMES_A_SECOND))
-        columns["audio_hash"].append(xxhash.xxh3_128_digest(samples.numpy()))
+        columns["audio_hash"].append(audio_hash(samples))
         for one in formats:
             columns[str(one)].append(_heard(samples, one))
         if "styles" in columns:
@@ -127,6 +127,11 @@ def _keep_memory() -> None:
     """Else glibc hands what each clip took back to the kernel and asks for it anew, a tenth of the time of a process's
     first part: only a large block that was freed tells it to keep some (mallopt(3), M_TRIM_THRESHOLD)."""
     np.empty(2**25 - 2**16, np.uint8)
+
+
+def audio_hash(samples: "torch.Tensor") -> bytes:
+    """What tells equal samples, 16 bytes: the XXH3 digest of them as float32."""
+    return xxhash.xxh3_128_digest(samples.numpy())
 
 
 def _heard(samples: "torch.Tensor", of: Format) -> bytes:

@@ -1,6 +1,5 @@
 """Which evaluation clips are in a store, and from which size on a subset has them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from scaling.data.corpus import LABELLED_SECONDS
 from scaling.data.description import CATALOGUE, intact, read_description
 from scaling.data.features import Cut, waveforms
 from scaling.data.leaks import keys_of, read_lists
+from scaling.data.parts import audio_hash
 from scaling.data.store import Store
 from scaling.data.tasks.task import Labelled
 from scaling.data.tasks.toml import read_tasks
@@ -64,7 +64,7 @@ def _hashes(labelled: Labelled, rate: int) -> Iterator[bytes | None]:
         if isinstance(samples, UnusableClipError):
             yield None
         else:
-            yield hashlib.blake2b(samples.numpy().tobytes(), digest_size=16).digest()
+            yield audio_hash(samples)
 
 
 def _line(store: Store, row: dict[str, object], what: str) -> str:

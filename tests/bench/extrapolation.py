@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 from band_points import Points, points
-from learn_bands import Ends, folds, judged
+from learn_bands import Ends, judged
 from numpy.typing import NDArray
 from public_curves import FOLDER, Floats, Public, public_curves
 
@@ -80,7 +80,7 @@ def main() -> None:
     begin = time.process_time()
     show_errors(public_curves())
     told = points()
-    show_coverage("the curve left out", told, judged(told, folds(told)))
+    show_coverage("the curve left out", told, judged(told, told.group))
     show_coverage("the domain left out", told, judged(told, told.domain))
     print(f"\n{time.process_time() - begin:.0f} s of processor time")
 

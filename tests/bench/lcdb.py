@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from band_points import Points, points
 from lcdb_curves import FACTORS, FILE, Floats
-from learn_bands import Ends, folds, interval_score, judged
+from learn_bands import Ends, interval_score, judged
 from numpy.typing import NDArray
 
 _GROUP = 50  # cases from which on a group is shown
@@ -64,7 +64,7 @@ def main() -> None:
     if not FILE.is_file():
         sys.exit(f"{FILE} is not there: the half of LCDB that lies beside this project")
     told = points()
-    show("Data sets left out", told, judged(told, folds(told)))
+    show("Data sets left out", told, judged(told, told.group))
     show("Kinds of learner left out", told, judged(told, told.domain))
 
 

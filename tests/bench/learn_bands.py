@@ -26,12 +26,10 @@ from scaling.analysis.curves.pool import Known
 
 FOLDER = Path(bands.__file__).parent
 KNOWN: tuple[Known, ...] = get_args(Known)
-FOLDS = 8
 _TINY = 1e-8
 _SMOOTH = 0.03  # of the pinball loss's kink, in ln half-width
 _LEAST = 1e-3  # of what is learned on: a score below counts as this
 _DOUBT = 1e-3  # pulls the factor at a bound to 1 where few curves have one
-_MARGIN = 0.5  # of a data set
 
 
 def learn(told: Points) -> Floats:
@@ -45,8 +43,8 @@ def learn(told: Points) -> Floats:
     found = np.empty((2, len(LEVELS), 6))
     for s, side in enumerate((-1, 1)):
         for k, level in enumerate(LEVELS):
-            # Conformal prediction would add 1 were a data set one observation, next to nothing were all independent.
-            wanted = min(level * (groups + _MARGIN) / groups, 0.999)
+            # Conformal prediction of a further data set: one more than those that were learned on.
+            wanted = min(level * (groups + 1) / groups, 0.999)
             at, power, bound = _quantile(side * score, rows, weight, (1 + wanted) / 2)
             found[s, k] = [*scale * np.exp(at), power, bound]
     return found
@@ -120,13 +118,6 @@ def judged(told: Points, fold: NDArray[np.str_] | NDArray[np.int64]) -> Ends:
     return Ends(*ends)
 
 
-def folds(told: Points, n: int = FOLDS) -> NDArray[np.int64]:
-    """(n,) a fold for each data set or public curve, by chance."""
-    names = np.random.default_rng(0).permutation(np.unique(told.group))
-    place = {name: i % n for i, name in enumerate(names)}
-    return np.array([place[name] for name in told.group])
-
-
 def share(value: Floats, told: Points) -> tuple[float, float, int]:
     """Weighted mean, its standard error over groups, and how many groups there are."""
     names, place = np.unique(told.group, return_inverse=True)
@@ -175,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the tables that are shipped")
     told = points()
-    ends = judged(told, folds(told))
+    ends = judged(told, told.group)
     print("| noise told by | sizes | times the largest | 50 % bands | 90 % bands | data sets |")
     print("|---|---:|---:|---:|---:|---:|")
     for runs, fewest, factor, here in classes(told):

@@ -39,6 +39,7 @@ class Staged:
         held_out: of the largest size, as the smaller ones predict it: directly, by two stages, and by the link from the
             loss that was measured there.
         direct, staged: at `BEYOND` times the largest size, from all sizes, with intervals for a new run.
+        link: from all sizes; ahead: the loss at `BEYOND` times the largest size.
     """
 
     arm: Arm
@@ -49,6 +50,8 @@ class Staged:
     held_out: tuple[float, float, float]
     direct: Forecast
     staged: Forecast
+    link: Link
+    ahead: float
     n_seeds: int
     runs: tuple[str, ...]
 
@@ -196,11 +199,13 @@ def _of_arm(
     off = np.abs(np.log(predicted) - np.log(error[:, -1:]))
     at = BEYOND * largest
     low, high = ahead.interval(at)
+    link = fit_link(form, one.loss, error[-1], most[-1])
     staged = Staged(
         one.arm, one.x, one.loss, error[-1], len(one.tasks),
         (float(predicted[-1, 0]), float(predicted[-1, 1]), float(predicted[-1, 2])),
         (float(ahead.predict(at)), (float(low), float(high))),
-        _two_stages(losses[1], fit_link(form, one.loss, error[-1], most[-1]), at), int(one.counts.min()), one.runs,
+        _two_stages(losses[1], link, at), link,
+        float(losses[1].predict(at)), int(one.counts.min()), one.runs,
     )  # fmt: skip
     return staged, (one.tasks, off[:-1])
 

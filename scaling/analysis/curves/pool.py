@@ -24,7 +24,8 @@ At that and at ../shared/lcdb, half of each of which is kept back:
 - that a flat curve is predicted half at its level, and that one that rises stays; that known noise widens the Huber
   threshold (`solve.threshold`);
 - what a half-width is made of: the four parts, thirds for the steepness, a power of the distance, a factor at a bound
-  (`bands`), and that there are three sets of numbers; Student's t for the weights, half a data set of margin;
+  (`bands`), that there are three sets of numbers; Student's t for the weights; a whole data set of margin, which is the
+  theory's, where a half had been too little for kinds of learner left out;
 - how two arms go on beyond their data (`ahead`, LCDB alone): what the deviation is made of, that it is Student's t, and
   from which probability on it is said that who leads stays ahead (`crossover.STAYS`); of what the deviations of a
   doubling and of exponents are made;

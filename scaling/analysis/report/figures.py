@@ -18,6 +18,7 @@ from scaling.analysis.report.drawings import (
     summary,
     task_curves,
 )
+from scaling.analysis.report.further_figures import MOST_TASKS, decisions_and_tasks, two_stages
 from scaling.analysis.report.look import MOST_ARMS, Looks
 from scaling.analysis.report.poolings import drawn_poolings, pooling_caption, poolings
 from scaling.analysis.report.surface_figures import best_values, repetition, sizes_and_data
@@ -52,8 +53,8 @@ def figures(known: Evidence, curves: pl.DataFrame) -> list[Named]:
     """Every figure, the summary first. `curves` as `curves.parquet`."""
     looks = Looks(known.draws.cells, known.design)
     found = [_summary(known, looks), *_trades(known, looks), *_asked(known), *_poolings(known, looks)]
-    found += _curves(known, curves)
-    found += [*_differences(known, looks), *_crossovers(known, looks)]
+    found += [*_curves(known, curves), *_differences(known, looks), *_crossovers(known, looks)]
+    found += _further(known, looks)
     names = _slugs([one.name for one in found])
     return [Named(name, one.caption, one.figure) for name, one in zip(names, found, strict=True)]
 
@@ -189,6 +190,34 @@ def _crossovers(known: Evidence, looks: Looks) -> list[Named]:
         figure = crossover(contrast, those, looks, known.design)
         found.append(Named(f"crossover-{_file(contrast)}", caption, figure))
     return _with_note(found, every, "claims.json")
+
+
+def _further(known: Evidence, looks: Looks) -> list[Named]:
+    """What else is asked, of studies with the runs for it."""
+    found, axis = [], known.design.x
+    if known.decisions.at:
+        caption = (
+            f"Left: the share of pairs of arms that a size orders as {place(axis, known.decisions.largest)} do, task "
+            f"by task with {_LEVEL} intervals (dots), and by the average over tasks (squares)."
+        )
+        if known.signals:
+            caption += (
+                f" Right: how far the arms’ errors lie apart on a task, over noise, with {_LEVEL} intervals; open and "
+                "grey where the task does not tell them apart."
+            )
+            names = [one.task for one in sorted(known.signals, key=lambda one: -one.ratio)]
+            caption += _others(names, MOST_TASKS, "claims.json")
+        found.append(Named("decisions", caption, decisions_and_tasks(known.decisions, known.signals, axis)))
+    if known.stages.arms:
+        caption = (
+            f"Averages over tasks. Left: error by size; crosses: the largest size as the smaller ones predict it, and "
+            f"{BEYOND} times it, directly and by two stages, with {_LEVEL} intervals for a new run. Right: error by "
+            f"the loss on the holdout, and the link between them, dashed to the loss that is predicted at {BEYOND} "
+            "times the largest size."
+        )
+        caption += _others([one.arm.name for one in known.stages.arms], MOST_ARMS, "claims.json")
+        found.append(Named("two-stages", caption, two_stages(known.stages, looks, axis)))
+    return found
 
 
 def _with_note(found: list[Named], every: list[Contrast], where: str) -> list[Named]:

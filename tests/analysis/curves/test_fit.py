@@ -236,7 +236,7 @@ def test_the_calibration_is_shipped() -> None:
     assert {cell.level for cell in cells} == {0.5, 0.8, 0.9, 0.95}
     assert min(cell.sizes for cell in cells) == 3
     told = [cell for cell in cells if cell.noise == "several runs" and cell.factor < 48]
-    assert all(abs(cell.covered - cell.level) < 0.1 for cell in told)
+    assert all(abs(cell.covered - cell.level) < 0.1 + cell.stderr for cell in told)
 
 
 def test_a_rise_within_the_noise_of_one_run_is_no_rise() -> None:

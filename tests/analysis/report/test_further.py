@@ -36,6 +36,9 @@ def test_a_study_with_losses_and_flops_has_all_tables_of_one_axis(tmp_path: Path
     claims = (tmp_path / "report" / "claims.json").read_text()
     for kind in ("decision", "signal", "weighed", "compute_gain", "two_stages", "forecast"):
         assert f'"kind": "{kind}"' in claims
+    for figure in ("decisions", "two-stages"):
+        assert f"](figures/{figure}.png)" in told
+        assert (tmp_path / "report" / "figures" / f"{figure}.png").is_file()
 
 
 def test_a_study_without_them_has_those_of_its_scores_alone(written: Path) -> None:
@@ -43,6 +46,8 @@ def test_a_study_without_them_has_those_of_its_scores_alone(written: Path) -> No
         "How small may runs be that decide as the largest?", "Which tasks tell the arms apart?",
         "Does the answer hang on tasks that tell little?",
     ]  # fmt: skip
+    assert (written / "report" / "figures" / "decisions.png").is_file()
+    assert not (written / "report" / "figures" / "two-stages.png").exists()
 
 
 def test_runs_of_equal_compute_stand_in_the_report_of_two_axes() -> None:
