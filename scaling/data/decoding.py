@@ -72,7 +72,7 @@ def _decoded_alone(wanted: Wanted) -> tuple[NDArray[np.float32], int] | Unusable
         try:
             process = _decoder()
             process.ask([wanted])
-            return process.result(*process.answers())
+            return process.result(process.answers()[0])
         except _DiedError as died:
             # Of one that was killed from outside the clip may be innocent.
             if last or died.of not in _FROM_OUTSIDE:
