@@ -1,5 +1,5 @@
-"""The commands: a study, and `scaling rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`, `probe`, `sync`
-and `export`."""
+"""The commands: a study, and `scaling download`, `rank`, `prepare`, `verify`, `leaks`, `card`, `report`, `plan`,
+`probe`, `sync` and `export`."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import tyro
 from scaling.cli.encoders import export, probe
 from scaling.cli.ended import ended, print_without_secrets
 from scaling.cli.results import plan, report, sync
-from scaling.cli.stores import card, leaks, prepare, rank, verify
+from scaling.cli.stores import card, download, leaks, prepare, rank, verify
 from scaling.driver.display import Display
 from scaling.driver.signals import Signals
 from scaling.errors import StudyError, without_secrets
@@ -97,6 +97,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "prepare": prepare,
     "rank": rank,
     "verify": verify,
+    "download": download,
     "leaks": leaks,
     "card": card,
     "report": report,

@@ -1,4 +1,4 @@
-"""The commands of a store: `scaling rank`, `prepare`, `verify`, `leaks` and `card`."""
+"""The commands of a store: `scaling download`, `rank`, `prepare`, `verify`, `leaks` and `card`."""
 
 from typing import Literal
 
@@ -121,6 +121,25 @@ def rank(
         return 0
 
     return ended(work)
+
+
+def download(name: tyro.conf.Positional[str], out: str, files: tuple[str, ...] = (), revision: str = "") -> int:
+    """Fetch a corpus from the Hugging Face hub into a folder of its own; stopped and started again, it goes on.
+
+    Args:
+        name: a dataset as owner/dataset, or a known source that lies there: audiosetcaps, jamendomaxcaps, musiccaps,
+            wavcaps.
+        out: the folder; made if absent.
+        files: patterns of the files to fetch; without them manifests and archives: *.jsonl.gz, *.jsonl, *.csv,
+            *.parquet, *.tar.
+        revision: a branch, a tag or a commit; without it the newest.
+    """
+    from scaling.driver.downloading import FORMS
+    from scaling.driver.downloading import download as downloaded
+
+    for path in downloaded(name, local(out), files or FORMS, revision, print):
+        print(path)
+    return 0
 
 
 def verify(store: tyro.conf.Positional[str]) -> int:

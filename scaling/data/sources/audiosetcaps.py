@@ -18,4 +18,5 @@ SOURCE = KnownSource(
     seconds=(1.0, 10.1),
     captions=(1, 1),
     leaks=("audiocaps", "vggsound", "musiccaps"),
+    hub="baijs/AudioSetCaps",
 )

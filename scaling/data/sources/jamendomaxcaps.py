@@ -16,4 +16,5 @@ SOURCE = KnownSource(
     hours=37_290.0,
     seconds=(1.0, 60.0),
     captions=(1, 5),
+    hub="amaai-lab/JamendoMaxCaps",
 )

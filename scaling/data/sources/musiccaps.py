@@ -17,4 +17,5 @@ SOURCE = KnownSource(
     seconds=(1.0, 10.1),
     captions=(1, 1),
     leaks=("musiccaps", "audiocaps", "vggsound"),
+    hub="google/MusicCaps",
 )

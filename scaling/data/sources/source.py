@@ -15,7 +15,7 @@ class KnownSource:
     title, domain, style: of its captions. licence: of captions and audio, as its authors state it. manifest, audio:
     where each is had. clips, hours: at most as many. seconds: of a clip, shortest and longest. captions: of a clip,
     fewest and most. leaks: the lists (`leaks.py`) that its clips are to be filtered by, since it was drawn from what
-    they were drawn from.
+    they were drawn from. hub: its dataset on the Hugging Face hub, if it has one (`scaling download`).
     """
 
     title: str
@@ -29,6 +29,7 @@ class KnownSource:
     seconds: tuple[float, float]
     captions: tuple[int, int]
     leaks: tuple[str, ...] = ()
+    hub: str = ""
 
     def doubts(self, clips: int, hours: float, shortest: float, longest: float, captions: tuple[int, int]) -> list[str]:
         """What cannot be true of this corpus in what was found of it: another version, or another corpus."""

@@ -18,4 +18,5 @@ SOURCE = KnownSource(
     seconds=(1.0, 60.0),
     captions=(1, 1),
     leaks=("clotho", "esc50"),
+    hub="cvssp/WavCaps",
 )
