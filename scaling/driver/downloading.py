@@ -85,10 +85,11 @@ def _check_ours(out: Path, repository: str, revision: str) -> None:
 @contextmanager
 def _told(repository: str, revision: str) -> Iterator[None]:
     """Failures of the hub's client as a line for a person."""
-    from huggingface_hub.errors import (
+    # HTTPError is that of its transport, which changes from version to version.
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]  # that of its transport, which changes
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
