@@ -32,7 +32,7 @@ At that and at ../shared/lcdb, half of each of which is kept back:
 - how alike in noise pairs are that a plan draws for a noise that is told, a factor of 2 (`plan.public`, LCDB alone);
 - how much cases count in learning (`tests/bench/band_points.py`): LCDB's protocol A most, each collection for itself.
 At simulated laws: that replicates move to means that stray from their law (`replicate.as_seen`), from one standard
-deviation on, and how far they are off midway.
+deviation on, and how far they are off midway: the geometric mean of two numbers and the 1 %.
 The numbers in bands.csv and `ahead` are learned, not chosen; how bands do without the data sets that are judged, and
 without kinds of learner and domains, is in tests/bench/README.md. Not chosen by looking: the default law, that windows
 fade in within the data, the number of grid points and steps.

@@ -25,7 +25,7 @@ from scaling.analysis.curves.curve import Curve
 from scaling.analysis.curves.fit import fit_observed
 from scaling.analysis.curves.forms import OFFSET, Floats
 from scaling.analysis.curves.observed import Table, observe
-from scaling.analysis.curves.pool import Pool
+from scaling.analysis.curves.pool import NOISE, Pool
 from scaling.analysis.curves.solve import polish, threshold
 
 _STEPS = 200
@@ -71,7 +71,8 @@ class Replicates:
         What is left of them around the law, by the share of it that is beyond the noise (as James and Stein 1961
         shrink), counts at its size, and in between by the nearness in ln size; beyond the data as at the nearest. A
         curve that bends more than its law crosses another where the means do, and nobody knows how it goes from size to
-        size: as far off, midway, as the means are beyond their noise.
+        size: as far off, midway, as the geometric mean of how far the means are beyond their noise and of that noise
+        (of 1 % at least): a law hides a weak bend and is wrong between the sizes too, a strong one shows at the sizes.
         """
         found, pool = self.log_error_of(arm, x), self.curves[arm].pool
         if pool is None or pool.trend != "falls":
@@ -79,14 +80,15 @@ class Replicates:
         ln, n = np.log(x), pool.sizes.size
         left = self.given[arm][:, :n] - self.log_error_of(arm, np.exp(pool.sizes))
         square, freedom = float(np.mean(np.median(left, axis=0) ** 2)), n - len(OFFSET.parameters)
-        noise = float(np.mean(pool.own**2 / pool.runs)) * freedom / n
+        own = float(np.mean(pool.own**2 / pool.runs))
+        noise = own * freedom / n
         # A standard deviation (of chi-square) beyond what noise leaves; with as many parameters as sizes nothing tells.
         if freedom < 1 or square <= noise * (1 + np.sqrt(2 / freedom)):
             return found
         rest = square - noise
         part = np.clip((ln - pool.sizes[:-1, None]) / np.diff(pool.sizes)[:, None], 0, 1)
         z = np.random.default_rng([arm, n]).standard_normal((len(left), n - 1))
-        between = np.sqrt(rest) * z @ (4 * part * (1 - part))
+        between = np.sqrt(np.sqrt(rest) * max(np.sqrt(own), NOISE)) * z @ (4 * part * (1 - part))
         return np.asarray(found + rest / square * left @ _nearness(pool, ln) + between)
 
     def exponents(self) -> Floats:
