@@ -28,6 +28,7 @@ from scaling.data.labelled import LabelledStore
 from scaling.data.parts import write_part
 from scaling.data.prepare import catalogue_rows, prepare
 from scaling.data.store import Store, read_tokenizer
+from scaling.data.vocabulary import vocabulary_of
 from scaling.models.formats import heard_by
 from scaling.objectives.options import ContrastiveOptions
 from scaling.probes.answers import Subject
@@ -71,8 +72,10 @@ def mean_error(scores: list[Score]) -> float:
 
 
 def trained_error(run: Run, store: Store, labelled: LabelledStore, folder: Path) -> float:
-    feed, classes = feed_of(run, store, labelled)
-    module = build(run, len(store.tokenizer), classes, None, None, store.statistics(heard_by(run.encoder)))
+    vocabulary = vocabulary_of(run.objective, store, {})
+    feed, classes = feed_of(run, store, labelled, vocabulary)
+    statistics = replace(store.statistics(heard_by(run.encoder)), words=vocabulary.log_frequencies())
+    module = build(run, len(vocabulary), classes, None, None, statistics)
     folder.mkdir()
     attempt = Attempt(folder)
     attempt.claim()

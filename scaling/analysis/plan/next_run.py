@@ -151,6 +151,8 @@ def next_runs(
         value += [drawn(one, i) for one in (smooth, *more)]
     half = len(sizes) + 1
     now = _width(value[0] - value[half])
+    if not now > 0:
+        raise ValueError("with so little noise the claim is known as it is, and no run narrows it")
     found = []
     for i, arm in enumerate(arms):
         for k, size in enumerate(sizes):

@@ -95,3 +95,10 @@ def test_two_axes_are_arms_and_names_have_no_next_run() -> None:
     names = design(Axis("sampler", "sampler", "", "nominal"))
     with pytest.raises(StudyError, match="no law holds along sampler"):
         so_far(table(names, {"sampler": ("random", "hard")}, lambda run: 0.5), names)
+
+
+def test_a_claim_that_noise_does_not_move_is_refused() -> None:
+    sizes = np.array([1.0, 2.0, 4.0])
+    one, two = (ArmSoFar(name, sizes, np.ones(3), np.ones(3)) for name in ("mae", "jepa"))
+    with pytest.raises(ValueError, match="no run narrows it"):
+        next_runs((one, two), 1e-50, "crossover", lambda arm, size: 1.0)
