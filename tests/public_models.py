@@ -83,8 +83,9 @@ def write_public(folder: Path, kind: str, tokenizer: bool = True) -> Path:
 
 
 def write_audio(folder: Path, kind: str) -> Path:
-    """An audio encoder of a kind in a folder, without a description of its extractor."""
-    config = configuration({"model_type": kind, **OWN_BINS.get(kind, SAMPLES)})
+    """An audio encoder of a kind in a folder, without a description of its extractor; it hears 4 s or more."""
+    longer = {"max_length": 416} if kind == "audio-spectrogram-transformer" else {}
+    config = configuration({"model_type": kind, **OWN_BINS.get(kind, SAMPLES), **longer})
     torch.manual_seed(3)
     AUDIO[kind](config).save_pretrained(folder)
     return folder

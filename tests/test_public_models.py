@@ -12,8 +12,8 @@ SHORT = ("--preset", "smoke", "--clips", "16", "--steps", "6")
 SIDES = {
     "audio-spectrogram-transformer": ("bert", "bart"),
     "whisper": ("distilbert", "bart"),
-    "clap_audio_model": ("roberta", ""),
-    "wav2vec2": ("", "bart"),
+    "clap_audio_model": ("bert", "bart"),
+    "wav2vec2": ("distilbert", "bart"),
     "wavlm": ("roberta", "bart"),
     "hubert": ("", ""),
 }
