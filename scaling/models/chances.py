@@ -47,6 +47,10 @@ class Drawn:
         """What a part adds to its clips [batch, ...], without those that skip it."""
         return x * self.kept[place].to(x.dtype).view(-1, *[1] * (x.ndim - 1))
 
+    def plus(self, place: int, x: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
+        """Clips [batch, ...] with what a part adds to them, or as they are where they skip it."""
+        return torch.addcmul(x, added, self.kept[place].to(added.dtype).view(-1, *[1] * (x.ndim - 1)))
+
     def number(self, place: int, like: torch.Tensor) -> torch.Tensor:
         """A number in the precision of a tensor."""
         return self.numbers[place].to(like.dtype)

@@ -10,14 +10,17 @@ import torch
 from torch import nn
 
 from scaling.models.regularizers import Balancer, balancing, limits_of
-from scaling.models.swoosh import LEFT
+from scaling.models.swoosh import LEFT, swoosh_into
 
 ROWS = 1024
 
 
-def products(x: torch.Tensor, first: nn.Conv2d, second: nn.Conv2d, balancer: Balancer) -> torch.Tensor:
-    """`second` of SwooshL of the balanced `first`, both convolutions of one position, of [..., channels]."""
-    weights = first.weight.flatten(1), first.bias, second.weight.flatten(1), second.bias
+def products(
+    x: torch.Tensor, bias: torch.Tensor, first: nn.Conv2d, second: nn.Conv2d, balancer: Balancer
+) -> torch.Tensor:
+    """`second` of SwooshL of the balanced `first` of x + bias, [..., channels]; both convolutions have one position."""
+    inner = first.weight.flatten(1)
+    weights = inner, nn.functional.linear(bias, inner, first.bias), second.weight.flatten(1), second.bias
     limits = limits_of(balancer, x)
     made: torch.Tensor = _Products.apply(x.reshape(-1, x.shape[-1]), *weights, limits)  # type: ignore[no-untyped-call]
     return made.view(*x.shape[:-1], -1)
@@ -34,15 +37,19 @@ class _Products(torch.autograd.Function):
         second_bias: torch.Tensor,
         limits: torch.Tensor | None,
     ) -> torch.Tensor:
-        hidden, out = x.new_empty(len(x), len(first)), x.new_empty(len(x), len(second))
+        out = x.new_empty(len(x), len(second))
+        # In blocks that are small enough for the C library to keep them from step to step: what it hands back to the
+        # kernel is cleared page by page when it comes again.
+        hidden = [x.new_empty(len(some), len(first)) for some in torch.split(x, ROWS)]
         total, squares = x.new_zeros(2, len(first)).unbind()
-        for some, inner, outer in zip(*(torch.split(each, ROWS) for each in (x, hidden, out)), strict=True):
+        activated = x.new_empty(min(len(x), ROWS), len(first))
+        for some, inner, outer in zip(torch.split(x, ROWS), hidden, torch.split(out, ROWS), strict=True):
             torch.addmm(first_bias, some, first.T, out=inner)
-            torch.addmm(second_bias, _swoosh(inner), second.T, out=outer)
+            torch.addmm(second_bias, swoosh_into(activated[: len(inner)], inner, LEFT), second.T, out=outer)
             if limits is not None:
                 total += inner.sum(dim=0)
                 squares += inner.square().sum(dim=0)
-        ctx.save_for_backward(x, hidden, first, second)
+        ctx.save_for_backward(x, first, second, *hidden)
         ctx.penalty = None
         if limits is not None:
             ctx.penalty = balancing(total.double() / len(x), squares.double() / len(x), limits.tolist())
@@ -50,13 +57,14 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, hidden, first, second = ctx.saved_tensors
+        x, first, second, *hidden = ctx.saved_tensors
         gradient = gradient.contiguous()
         of_x, of_first, of_second = torch.empty_like(x), torch.zeros_like(first), torch.zeros_like(second)
         of_first_bias = first.new_zeros(len(first))
-        pieces = (each.split(ROWS) for each in (x, hidden, gradient, of_x))
+        activated = x.new_empty(min(len(x), ROWS), len(first))
+        pieces = torch.split(x, ROWS), hidden, torch.split(gradient, ROWS), torch.split(of_x, ROWS)
         for some, inner, behind, before in zip(*pieces, strict=True):
-            of_second.addmm_(behind.T, _swoosh(inner))
+            of_second.addmm_(behind.T, swoosh_into(activated[: len(inner)], inner, LEFT))
             change = (behind @ second).mul_((inner - LEFT[0]).sigmoid_().sub_(0.08))
             if ctx.penalty is not None:
                 offset, slope = ctx.penalty
@@ -65,9 +73,3 @@ class _Products(torch.autograd.Function):
             of_first_bias += change.sum(dim=0)
             torch.mm(change, first, out=before)
         return of_x, of_first, of_first_bias, of_second, gradient.sum(dim=0), None
-
-
-def _swoosh(x: torch.Tensor) -> torch.Tensor:
-    shift, fall = LEFT
-    shifted = x - shift
-    return nn.functional.softplus(shifted).sub_(shifted.add_(shift + fall / 0.08), alpha=0.08)

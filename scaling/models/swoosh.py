@@ -1,5 +1,7 @@
 """What a Zipformer's modules are built of: its activations, its norm, its feed-forward product."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -8,6 +10,8 @@ from scaling.models.chances import Chances, Drawn, constant, limited
 LEFT = (4.0, 0.035)
 RIGHT = (1.0, 0.313261687)
 """SwooshL and SwooshR: ln(1 + exp(x - shift)) - 0.08 x - fall."""
+_CACHED = 2**16
+"""Numbers that are worked on at once on a CPU."""
 
 
 def swoosh(x: torch.Tensor, kind: tuple[float, float]) -> torch.Tensor:
@@ -26,15 +30,33 @@ class _Swoosh(torch.autograd.Function):
     def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, shift: float, fall: float) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.shift = shift  # type: ignore[attr-defined]
-        shifted = x - shift
-        # ln(1 + exp(s)) - 0.08 (s + shift) - fall
-        return nn.functional.softplus(shifted).sub_(shifted.add_(shift + fall / 0.08), alpha=0.08)
+        activated = torch.empty_like(x)
+        for some, made in zip(_pieces(x), _pieces(activated), strict=True):
+            swoosh_into(made, some, (shift, fall))
+        return activated
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        slope = (x - ctx.shift).sigmoid_().sub_(0.08)  # type: ignore[attr-defined]
-        return slope.mul_(gradient), None, None
+        slope, gradient = torch.empty_like(x), gradient.contiguous() if x.is_contiguous() else gradient
+        for some, behind, before in zip(_pieces(x), _pieces(gradient, like=x), _pieces(slope), strict=True):
+            torch.sub(some, ctx.shift, out=before).sigmoid_().sub_(0.08).mul_(behind)  # type: ignore[attr-defined]
+        return slope, None, None
+
+
+def swoosh_into(out: torch.Tensor, x: torch.Tensor, kind: tuple[float, float]) -> torch.Tensor:
+    """SwooshL or SwooshR written into a tensor of the same shape."""
+    shift, fall = kind
+    shifted = x - shift
+    # ln(1 + exp(s)) - 0.08 (s + shift) - fall
+    return torch.sub(nn.functional.softplus(shifted), shifted.add_(shift + fall / 0.08), alpha=0.08, out=out)
+
+
+def _pieces(x: torch.Tensor, like: torch.Tensor | None = None) -> Sequence[torch.Tensor]:
+    """A tensor in pieces that stay in a CPU's cache from one operation to the next; whole on a GPU, and where it (or
+    the one that it goes along with) does not lie in one piece."""
+    whole = x.device.type != "cpu" or not (x if like is None else like).is_contiguous()
+    return [x] if whole else torch.split(x.view(-1), _CACHED)
 
 
 def linear(inputs: int, outputs: int, scale: float = 1.0, *, bias: bool = True) -> nn.Linear:

@@ -55,8 +55,8 @@ class FrontEnd(nn.Module):
                 x = _Scaled.apply(x, 0.2)  # type: ignore[no-untyped-call]
             x = swoosh(balancer(x), RIGHT)
         lengths = (lengths - 7) // 2
-        if not leaks:
-            x = x.masked_fill(~valid(lengths, x.shape[1])[..., None, None], 0.0)
+        if not leaks and not _all_are_whole(lengths, x):
+            x = x.masked_fill_(~valid(lengths, x.shape[1])[..., None, None], 0.0)
         x = self.convnext(x, drawn)
         # The weights lie with channels before bins.
         weight = torch.unflatten(self.out.weight, 1, (x.shape[3], x.shape[2])).transpose(1, 2).flatten(1)
@@ -79,28 +79,42 @@ class ConvNeXt(nn.Module):
         self.out_whiten = Whiten(schedule((0, 5.0)))
 
     def forward(self, x: torch.Tensor, drawn: Drawn | None) -> torch.Tensor:
-        added = self._products(convolved(x, self.depthwise_conv))
-        x = x + (added if drawn is None else drawn.keep(self.skips, added))
+        added = self._added(x)
+        x = x + added if drawn is None else drawn.plus(self.skips, x, added)
         whitened: torch.Tensor = self.out_whiten(self.out_balancer(x))
         return whitened
 
-    def _products(self, x: torch.Tensor) -> torch.Tensor:
+    def _added(self, x: torch.Tensor) -> torch.Tensor:
         if (
             x.device.type == "cpu"
             and not torch.compiler.is_compiling()
             and x.dtype == self.pointwise_conv1.weight.dtype
         ):
-            return products(x, self.pointwise_conv1, self.pointwise_conv2, self.hidden_balancer)
-        hidden = self.hidden_balancer(over_channels(x, self.pointwise_conv1))
+            # The gradient of a convolution's bias takes a CPU longer than that of its input.
+            x, bias = convolved(x, self.depthwise_conv, bias=False), self.depthwise_conv.bias
+            assert bias is not None
+            return products(x, bias, self.pointwise_conv1, self.pointwise_conv2, self.hidden_balancer)
+        hidden = self.hidden_balancer(over_channels(convolved(x, self.depthwise_conv), self.pointwise_conv1))
         return over_channels(swoosh(hidden, LEFT), self.pointwise_conv2)
 
 
-def convolved(x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
-    """A convolution of [batch, time, bins, channels]."""
+def _all_are_whole(lengths: torch.Tensor, x: torch.Tensor) -> bool:
+    """Whether no clip is padded, as far as that can be known for nothing: on a CPU."""
+    return lengths.device.type == "cpu" and not torch.compiler.is_compiling() and bool((lengths >= x.shape[1]).all())
+
+
+def convolved(x: torch.Tensor, layer: nn.Module, *, bias: bool = True) -> torch.Tensor:
+    """A convolution of [batch, time, bins, channels]; without `bias` that is left out."""
     assert isinstance(layer, nn.Conv2d)
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
     return nn.functional.conv2d(
-        x.permute(0, 3, 1, 2), weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+        x.permute(0, 3, 1, 2),
+        weight,
+        layer.bias if bias else None,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        layer.groups,
     ).permute(0, 2, 3, 1)
 
 

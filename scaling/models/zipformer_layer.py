@@ -227,21 +227,21 @@ class Layer(nn.Module):
         self.whiten = Whiten(schedule((0, 4.0), (20_000, 12.0)))
 
     def forward(self, x: torch.Tensor, positions: torch.Tensor, inside: Inside, drawn: Drawn | None) -> torch.Tensor:
-        def kept(place: int, added: torch.Tensor) -> torch.Tensor:
-            return added if drawn is None else drawn.keep(place, added)
+        def plus(x: torch.Tensor, place: int, added: torch.Tensor) -> torch.Tensor:
+            return x + added if drawn is None else drawn.plus(place, x, added)
 
         first = x
         weights = self.self_attn_weights(x, positions, inside, drawn)
         x = x + self.feed_forward1(x, drawn)
         gated = self.nonlin_attention(x, self._of_one_head(weights, inside, drawn))
-        x = x + kept(self.skips_attention, self.balancer_na(gated))
-        x = x + kept(self.skips_attention, self.self_attn1(x, weights))
-        x = x + kept(self.skips_convolution[0], self.conv_module1(x, inside))
-        x = x + kept(self.skips_feed_forward[0], self.balancer_ff2(self.feed_forward2(x, drawn)))
+        x = plus(x, self.skips_attention, self.balancer_na(gated))
+        x = plus(x, self.skips_attention, self.self_attn1(x, weights))
+        x = plus(x, self.skips_convolution[0], self.conv_module1(x, inside))
+        x = plus(x, self.skips_feed_forward[0], self.balancer_ff2(self.feed_forward2(x, drawn)))
         x = self.bypass_mid(first, x, drawn)
-        x = x + kept(self.skips_attention, self.self_attn2(x, weights))
-        x = x + kept(self.skips_convolution[1], self.conv_module2(x, inside))
-        x = x + kept(self.skips_feed_forward[1], self.balancer_ff3(self.feed_forward3(x, drawn)))
+        x = plus(x, self.skips_attention, self.self_attn2(x, weights))
+        x = plus(x, self.skips_convolution[1], self.conv_module2(x, inside))
+        x = plus(x, self.skips_feed_forward[1], self.balancer_ff3(self.feed_forward3(x, drawn)))
         x = self.norm(self.balancer1(x), drawn)
         whitened: torch.Tensor = self.whiten(self.balancer2(self.bypass(first, x, drawn)))
         return whitened

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from scaling.models import swoosh as module
 from scaling.models.chances import Chances
 from scaling.models.swoosh import LEFT, RIGHT, BiasNorm, dropped, swoosh
 
@@ -15,6 +16,19 @@ def test_swoosh_is_its_formula_and_its_derivative(kind: tuple[float, float], shi
     (wanted,) = torch.autograd.grad(expected.sum(), x)
     (found,) = torch.autograd.grad(swoosh(x, kind).sum(), x)
     torch.testing.assert_close(found, wanted, atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_swoosh_in_pieces_is_that_of_the_whole(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CACHED", 7)
+    x = torch.randn(5, 11, dtype=torch.float64, requires_grad=True)
+    towards = torch.randn(11, 5, dtype=torch.float64).T
+    expected = torch.logaddexp(x - 4, torch.zeros_like(x)) - 0.08 * x - 0.035
+    found = swoosh(x.T if turned else x, LEFT)
+    found = found.T if turned else found
+    torch.testing.assert_close(found, expected, atol=1e-8, rtol=0)
+    wanted = [torch.autograd.grad(out, x, towards)[0] for out in (found, expected)]
+    torch.testing.assert_close(*wanted, atol=1e-8, rtol=0)
 
 
 def test_a_norm_divides_by_what_is_left_without_the_bias() -> None:
