@@ -20,6 +20,10 @@ SHAPES: dict[str, dict[str, Any]] = {
     "roberta": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
                 "max_position_embeddings": 42, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
     "distilbert": {"dim": 16, "hidden_dim": 16, "n_layers": 1, "n_heads": 2, "max_position_embeddings": 40},
+    "xlm-roberta": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+                    "max_position_embeddings": 42, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+    "electra": {"embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+                "intermediate_size": 16, "max_position_embeddings": 40},
     "bart": {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
              "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "max_position_embeddings": 40},
 }  # fmt: skip
@@ -52,14 +56,14 @@ SAMPLES: dict[str, Any] = {
     "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
 }  # fmt: skip
 """wav2vec 2.0 and what has its form."""
-PIECES = ("bert", "distilbert")
-"""Those with word pieces; the others have byte pairs."""
+PIECES = ("bert", "distilbert", "electra")
+"""Those with word pieces; the others have byte pairs, but XLM-R, which has a unigram model."""
 
 
 def write_public(folder: Path, kind: str, tokenizer: bool = True) -> Path:
     """A model of a kind in a folder, its numbers drawn."""
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = _pieces() if kind in PIECES else _byte_pairs()
+    pieces = _pieces() if kind in PIECES else _unigrams() if kind == "xlm-roberta" else _byte_pairs()
     config = AutoConfig.for_model(kind, vocab_size=pieces.get_vocab_size(), **SHAPES[kind])
     torch.manual_seed(1)
     made = BartForConditionalGeneration if kind == "bart" else AutoModel.from_config
@@ -100,6 +104,18 @@ def _pieces() -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.decoder = decoders.WordPiece()
     made.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return made
+
+
+def _unigrams() -> Tokenizer:
+    words = sorted({f"▁{word}" for caption in CAPTIONS for word in caption.split()})
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    letters = ["▁", *"abcdefghijklmnopqrstuvwxyz"]
+    scores = [(piece, 0.0) for piece in special] + [(piece, -3.0) for piece in words] + [(one, -9.0) for one in letters]
+    made = Tokenizer(models.Unigram(scores, unk_id=3))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.decoder = decoders.Metaspace()
+    made.add_special_tokens([*special, AddedToken("<mask>", lstrip=True)])
     return made
 
 

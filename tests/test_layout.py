@@ -29,7 +29,9 @@ MAY_KNOW = {
     "objectives": "errors known models objectives.options",
     "pretrained": "errors models models.options",
     "data": "errors storage models models.options study",
-    "probes": "errors known storage data models models.options objectives probes.options",
+    "probes": (
+        "errors known storage data models models.options objectives objectives.options probes.options study training"
+    ),
     "training": "errors storage data models models.options objectives objectives.options study",
     "runs": (
         "errors known storage data models models.options pretrained objectives probes probes.options study training"

@@ -24,19 +24,29 @@ TextKind = Literal["encoder", "decoder"]
 
 def check_text(config: str, max_tokens: int) -> None:
     """Raise `StudyError` where captions may be longer than a text model reads, or its configuration cannot be read."""
+    if (most := most_tokens(config)) < max_tokens:
+        raise StudyError(
+            f"captions of {max_tokens} tokens for a text model that reads {most} at most: lower max_tokens"
+        )
+
+
+def most_tokens(config: str) -> float:
+    """How many tokens a text model reads, by its configuration; infinitely many where that does not say.
+
+    Raises `StudyError` for a configuration that cannot be read.
+    """
     try:
         fields = json.loads(config or "{}")
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
         raise StudyError(f"a text model's configuration that is no JSON object: {config[:80]}")
-    positions = fields.get("max_position_embeddings", max_tokens)
+    positions = fields.get("max_position_embeddings")
+    if not isinstance(positions, int):
+        return math.inf
     # RoBERTa's family counts positions from behind its padding.
-    positions -= fields.get("pad_token_id", 1) + 1 if "roberta" in str(fields.get("model_type")) else 0
-    if isinstance(positions, int) and positions < max_tokens:
-        raise StudyError(
-            f"captions of {max_tokens} tokens for a text model that reads {positions} at most: lower max_tokens"
-        )
+    behind = fields.get("pad_token_id", 1) + 1 if "roberta" in str(fields.get("model_type")) else 0
+    return positions - int(behind)
 
 
 Sharing = Literal["nothing", "coca", "mammut"]

@@ -3,12 +3,13 @@
 import torch
 
 from scaling.models.decoder import CaptionDecoder
+from scaling.models.hub_text import HubDecoder
 from scaling.models.tokens import BEGIN, END, MASK, PAD, UNKNOWN
 
 
 @torch.no_grad()
 def beam_search(
-    decoder: CaptionDecoder, frames: torch.Tensor, lengths: torch.Tensor, beams: int, longest: int
+    decoder: CaptionDecoder | HubDecoder, frames: torch.Tensor, lengths: torch.Tensor, beams: int, longest: int
 ) -> list[list[int]]:
     """The words of each clip's best caption of at most `longest` words, for frames float32 [n, time, width].
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Task
-from scaling.data.tokenizer import SPECIAL
 from scaling.models.decoder import CaptionDecoder
+from scaling.models.hub_text import HubDecoder
 from scaling.models.tokens import PAD
 from scaling.probes.another import another
 from scaling.probes.answers import Answers, Subject, scored
@@ -28,9 +28,9 @@ class Captioner(nn.Module):
     mean: torch.Tensor
     inverse_std: torch.Tensor
 
-    def __init__(self, width: int, vocabulary: int, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def __init__(self, decoder: CaptionDecoder | HubDecoder, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
         super().__init__()
-        self.decoder = CaptionDecoder(vocabulary, WIDTH, LAYERS, ATTENTION_HEADS, width)
+        self.decoder = decoder
         self.register_buffer("mean", moments[0])
         self.register_buffer("inverse_std", moments[1])
 
@@ -56,9 +56,15 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     """Trained on the training clips' captions; test clips are captioned by `BEAMS` beams (pooling `text`), greedily
     (`text-greedy`), and each with another clip's caption (`text-shuffled`), which says what words alone earn."""
     assert subject.frames is not None
-    pairs = Pairs.of(task, subject)
-    moments = pairs.clips.moments()
-    captioner = seeded(lambda: Captioner(pairs.clips.frames.width, len(pairs.tokenizer), moments), "captioning")
+    pairs = Pairs.of(task, subject, "decoder")
+    moments, public, width = pairs.clips.moments(), pairs.public, pairs.clips.frames.width
+
+    def decoder() -> CaptionDecoder | HubDecoder:
+        if public:
+            return public.decoder(width)
+        return CaptionDecoder(len(pairs.tokenizer), WIDTH, LAYERS, ATTENTION_HEADS, width)
+
+    captioner = seeded(lambda: Captioner(decoder(), moments), "captioning")
     assert isinstance(captioner, Captioner)
     captioner.to(subject.device)
 
@@ -70,12 +76,12 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     test = subject.labelled.split(task.name, "test")
     heard = Clips(subject.frames, test.places, subject.device)
     references = [subject.labelled.captions(place) for place in test.places.tolist()]
-    note = ", ".join(filter(None, (f"{pairs.steps} steps, one probe seed", task.note)))
+    note = ", ".join(filter(None, (pairs.note, task.note)))
     found = []
     written: dict[str, list[str]] = {}
     for pooling, beams in (("text", BEAMS), ("text-greedy", 1)):
         written[pooling] = [
-            " ".join(pairs.tokenizer.words[number - len(SPECIAL)] for number in words)
+            pairs.tokenizer.text(words)
             for frames, lengths in heard.blocks(BATCH)
             for words in beam_search(captioner.decoder, captioner.heard(frames), lengths, beams, pairs.longest - 2)
         ]

@@ -5,6 +5,7 @@ from torch import nn
 
 from scaling.data.tasks.task import Task
 from scaling.data.tokenizer import caption_number
+from scaling.models.hub_text import HubTextEncoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
 from scaling.objectives.contrastive import info_nce
@@ -24,11 +25,13 @@ class TextSide(nn.Module):
     mean: torch.Tensor
     inverse_std: torch.Tensor
 
-    def __init__(self, width: int, vocabulary: int, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def __init__(
+        self, width: int, text: TextEncoder | HubTextEncoder, moments: tuple[torch.Tensor, torch.Tensor]
+    ) -> None:
         super().__init__()
-        self.text = TextEncoder(vocabulary, WIDTH, LAYERS, ATTENTION_HEADS)
+        self.text = text
         self.audio_projection = nn.Sequential(nn.Linear(width, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
-        self.text_projection = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.text_projection = nn.Sequential(nn.Linear(text.width, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.register_buffer("mean", moments[0])
         self.register_buffer("inverse_std", moments[1])
 
@@ -46,21 +49,26 @@ def text_retrieval(task: Task, subject: Subject) -> Answers:
     """Trained by symmetric InfoNCE on the training clips, equal captions positives of each other; then retrieval both
     ways by cosine."""
     assert subject.frames is not None
-    pairs = Pairs.of(task, subject)
-    moments = pairs.clips.moments()
-    side = seeded(lambda: TextSide(pairs.clips.frames.width, len(pairs.tokenizer), moments), "retrieval")
+    pairs = Pairs.of(task, subject, "encoder")
+    moments, public = pairs.clips.moments(), pairs.public
+
+    def text() -> TextEncoder | HubTextEncoder:
+        return public.encoder() if public else TextEncoder(len(pairs.tokenizer), WIDTH, LAYERS, ATTENTION_HEADS)
+
+    side = seeded(lambda: TextSide(pairs.clips.frames.width, text(), moments), "retrieval")
     assert isinstance(side, TextSide)
     side.to(subject.device)
 
     def loss(step: int) -> torch.Tensor:
         rows, captions = pairs.drawn(step)
         same = torch.tensor([caption_number(caption) for caption in captions], device=subject.device)
-        audio, text = side.embed_audio(*pairs.clips.batch(rows)), side.embed_text(pairs.tokens(captions))
+        audio, words = side.embed_audio(*pairs.clips.batch(rows)), side.embed_text(pairs.tokens(captions))
         # Other workers of the run's group are not here.
         with alone():
-            return info_nce(audio, text, same, TEMPERATURE)[0]
+            return info_nce(audio, words, same, TEMPERATURE)[0]
 
-    trained(f"{task.name}-retrieval", side, loss, pairs.steps, pairs.digest(moments), subject.work)
+    slow = side.text if public else None
+    trained(f"{task.name}-retrieval", side, loss, pairs.steps, pairs.digest(moments), subject.work, slow)
     test = subject.labelled.split(task.name, "test")
     pool = Pool.of(test.ids, [subject.labelled.captions(place) for place in test.places.tolist()])
     with torch.no_grad():
@@ -68,5 +76,5 @@ def text_retrieval(task: Task, subject: Subject) -> Answers:
         audio = torch.cat([side.embed_audio(*block) for block in heard.blocks(BATCH)])
         captions = list(pool.captions)
         some = [captions[first : first + BATCH] for first in range(0, len(captions), BATCH)]
-        text = torch.cat([side.embed_text(pairs.tokens(each)) for each in some])
-    return retrieved(task, "text", retrieve(pool, audio.cpu(), text.cpu()), f"{pairs.steps} steps, one probe seed")
+        words = torch.cat([side.embed_text(pairs.tokens(each)) for each in some])
+    return retrieved(task, "text", retrieve(pool, audio.cpu(), words.cpu()), pairs.note)

@@ -1,10 +1,11 @@
 """A text side trained on frozen frames: what the probes of retrieval and captioning share.
 
-Both objectives' encoders are scored by the same text side from random weights, its vocabulary that of the task's
-training captions; the encoder's frames are read from disk and never change. Training is a fixed budget: `PASSES` over
-the (clip, caption) pairs and at least `FEWEST_STEPS` steps of `BATCH` clips, AdamW, the rate rising over the first
-tenth and falling to 0 by a cosine. Each pass draws one caption a clip. All randomness is a function of (seed, pass,
-clip), so that a training that was interrupted goes on to the same bits.
+Both objectives' encoders are scored by the same text side: one from random weights, its vocabulary that of the task's
+training captions, or public models that the task names (`public_text.py`). The encoder's frames are read from disk and
+never change. Training is a fixed budget: `PASSES` over the (clip, caption) pairs and at least `FEWEST_STEPS` steps of
+`BATCH` clips, AdamW, the rate rising over the first tenth and falling to 0 by a cosine. Each pass draws one caption a
+clip. All randomness is a function of (seed, pass, clip), so that a training that was interrupted goes on to the same
+bits.
 """
 
 import hashlib
@@ -20,18 +21,23 @@ from safetensors.torch import save_file
 from torch import nn
 
 from scaling.data.keyed import keyed_generator
+from scaling.data.subwords import Subwords
 from scaling.data.tasks.task import Task
 from scaling.data.tokenizer import Tokenizer
 from scaling.models.flops import counted
 from scaling.models.tokens import PAD
+from scaling.objectives.options import TextKind, most_tokens
 from scaling.probes.answers import Subject
 from scaling.probes.attention import Clips
+from scaling.probes.public_text import PublicText
 from scaling.probes.work import Work
 from scaling.storage.files import local_copy, make_folder, replacing
 
 BATCH = 64
 PASSES, FEWEST_STEPS = 20, 400
 RATE, DECAY = 1e-3, 0.05
+PUBLIC_RATE = 5e-5
+"""Of a public text encoder: what would train a random one would make it forget."""
 WARMUP = 0.1
 LONGEST = 64
 """Tokens of a caption; what is longer is cut."""
@@ -46,18 +52,24 @@ class Pairs:
 
     clips: Clips
     captions: list[list[str]]
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | Subwords
     longest: int
+    public: PublicText | None = None
 
     @classmethod
-    def of(cls, task: Task, subject: Subject) -> "Pairs":
-        """Those of a task's training split."""
+    def of(cls, task: Task, subject: Subject, kind: TextKind) -> "Pairs":
+        """Those of a task's training split, read by the public text model of this kind that the task names, if it names
+        one."""
         assert subject.frames is not None
         train = subject.labelled.split(task.name, "train")
         captions = [subject.labelled.captions(place) for place in train.places.tolist()]
-        tokenizer = Tokenizer.of_captions(caption for some in captions for caption in some)
-        longest = min(LONGEST, 2 + max(len(caption.split()) for some in captions for caption in some))
-        return cls(Clips(subject.frames, train.places, subject.device), captions, tokenizer, longest)
+        every = [caption for some in captions for caption in some]
+        name = task.text_encoder if kind == "encoder" else task.decoder
+        public = PublicText.named(name, kind, every) if name else None
+        tokenizer = public.tokenizer if public else Tokenizer.of_captions(every)
+        read = [tokenizer.words_of(caption) for caption in every]
+        longest = int(min(LONGEST, most_tokens(public.config if public else ""), 2 + max(map(len, read))))
+        return cls(Clips(subject.frames, train.places, subject.device), captions, tokenizer, longest, public)
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -83,43 +95,62 @@ class Pairs:
         rows = [torch.tensor(self.tokenizer.encode(caption, self.longest)) for caption in captions]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD).to(self.clips.device)
 
+    @property
+    def note(self) -> str:
+        """What a reader of the scores must know of the training."""
+        return f"{self.steps} steps, one probe seed" + (", from public text weights" if self.public else "")
+
     def digest(self, moments: tuple[torch.Tensor, torch.Tensor]) -> str:
         """What tells this training from any other: its words, its budget, and the frames that it hears."""
-        found = hashlib.blake2b("\n".join(self.tokenizer.words).encode(), digest_size=8)
+        read = self.tokenizer
+        words = read.described() if isinstance(read, Subwords) else "\n".join(read.words)
+        found = hashlib.blake2b(f"{words}{self.public.digest if self.public else ''}".encode(), digest_size=8)
         for one in moments:
             found.update(one.cpu().numpy().tobytes())
         return f"{found.hexdigest()} {self.steps}"
 
 
 def seeded(make: Callable[[], nn.Module], *key: str) -> nn.Module:
-    """A module whose random weights are a function of the key."""
+    """A module whose random weights are a function of the key. It draws nothing, in training either."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(keyed_generator("text side", SEED, *key).integers(2**62)))
-        return make()
+        return make().eval()
 
 
 def trained(
-    name: str, module: nn.Module, loss: Callable[[int], torch.Tensor], steps: int, digest: str, work: Work
+    name: str,
+    module: nn.Module,
+    loss: Callable[[int], torch.Tensor],
+    steps: int,
+    digest: str,
+    work: Work,
+    public: nn.Module | None = None,
 ) -> None:
     """Train `module` for so many steps, each of which `loss` gives the loss of; from what an earlier attempt has left
     under this name in the work's folder, if it is of the same training (`digest`). What it costs is added to the work's
-    `flops`, whoever has done it."""
-    optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY, betas=(0.9, 0.98))
+    `flops`, whoever has done it. What is frozen in it stays as it is; `public`, a part of it, learns slowly."""
+    slow = set() if public is None else set(public.parameters())
+    learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        ([one for one in learned if one not in slow], RATE),
+        ([one for one in learned if one in slow], PUBLIC_RATE),
+    ]
+    optimizer = torch.optim.AdamW(
+        [{"params": some, "peak": rate} for some, rate in groups if some], weight_decay=DECAY, betas=(0.9, 0.98)
+    )
     work.flops.append(steps * _step_flops(module, loss))
     done = _resumed(name, module, optimizer, digest, work)
-    module.train()
     for step in range(done, steps):
         rise, fall = min((step + 1) / (WARMUP * steps), 1.0), 0.5 * (1 + math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = RATE * rise * fall
+            group["lr"] = group["peak"] * rise * fall
         optimizer.zero_grad(set_to_none=True)
         loss(step).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         work.after_step(lambda step=step: _save(name, module, optimizer, step + 1, digest, work))  # type: ignore[misc]
     if done < steps:
         _save(name, module, None, steps, digest, work)
-    module.eval()
 
 
 def _step_flops(module: nn.Module, loss: Callable[[int], torch.Tensor]) -> float:
@@ -134,15 +165,22 @@ def _save(
 ) -> None:
     if work.folder is None:
         return
-    tensors = {f"module/{key}": value.contiguous() for key, value in module.state_dict().items()}
+    frozen = _frozen(module)
+    state = {key: value for key, value in module.state_dict().items() if key not in frozen}
+    tensors = {f"module/{key}": value.contiguous() for key, value in state.items()}
     if optimizer is not None:
         for key, parameter in module.named_parameters():
-            for field, value in optimizer.state[parameter].items():
+            for field, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer/{key}/{field}"] = value.contiguous()
     make_folder(work.folder)
     work.still_ours()
     with replacing(work.folder / f"{name}.safetensors") as temporary:
         save_file(tensors, temporary, {"step": str(step), "of": digest})
+
+
+def _frozen(module: nn.Module) -> set[str]:
+    """The parameters that are not trained: they are where the module came from."""
+    return {key for key, parameter in module.named_parameters() if not parameter.requires_grad}
 
 
 def _resumed(name: str, module: nn.Module, optimizer: torch.optim.Optimizer, digest: str, work: Work) -> int:
@@ -159,7 +197,8 @@ def _resumed(name: str, module: nn.Module, optimizer: torch.optim.Optimizer, dig
         return 0
     if not tensors:
         return 0
-    module.load_state_dict({key.removeprefix("module/"): value for key, value in tensors.items() if key[0] == "m"})
+    state = {key.removeprefix("module/"): value for key, value in tensors.items() if key[0] == "m"}
+    module.load_state_dict(state, strict=not _frozen(module))
     for key, parameter in module.named_parameters():
         there = [field for field in tensors if field.startswith(f"optimizer/{key}/")]
         if there:

@@ -11,6 +11,11 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 WHERE = f"a folder with a {CONFIG}, or a name whose files are in the local cache of the hub (nothing is fetched)"
 
 
+def beside(name: str, folder: Path) -> str:
+    """A model's name as a file says it that lies in a folder: a folder below that, or what it says."""
+    return str((folder / name).resolve()) if name and (folder / name).is_dir() else name
+
+
 def model_file(name: str, file: str) -> Path | None:
     """A file of a model's folder, or of the local cache; None where it is not there."""
     try:

@@ -19,7 +19,11 @@ LEAST_BPE = 5 + 256
 """Special tokens and bytes."""
 MOST_BPE = 2**20
 
-KINDS = {"encoder": ("bert", "roberta", "xlm-roberta", "distilbert", "electra"), "decoder": ("bart",)}
+KINDS: Mapping[TextKind, tuple[str, ...]] = {
+    "encoder": ("bert", "roberta", "xlm-roberta", "distilbert", "electra"),
+    "decoder": ("bart",),
+}
+"""Kinds of the library that a text side may be."""
 NO_SHAPE = ("architectures", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """What of a configuration says nothing of the network."""
 NAMES = (

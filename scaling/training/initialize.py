@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from scaling.data.store import Statistics
 from scaling.errors import StudyError
@@ -172,8 +173,9 @@ def _saved_by_torch(local: Path, path: Location) -> Weights:
     return weights
 
 
-def load_part(objective: Objective, weights: Mapping[str, torch.Tensor], prefix: str, name: str) -> None:
-    """Copy the tensors under `prefix` into an objective in place; every tensor it has there must come with its shape.
+def load_part(objective: nn.Module, weights: Mapping[str, torch.Tensor], prefix: str, name: str) -> None:
+    """Copy the tensors under `prefix` into an objective (or what has parts like one) in place; every tensor it has
+    there must come with its shape.
 
     Raises `StudyError` naming the first tensor that is missing, of another shape or kind, or not finite.
     """

@@ -1,6 +1,6 @@
 """What probes cost: linear probes of many rows and classes, and every probe on the labelled clips of a prepared study.
 
-    python tests/bench/probes.py [--rows 4000] [--width 256] [--classes 50] [--exact]
+    python tests/bench/probes.py [--rows 4000] [--width 256] [--classes 50] [--noise 6] [--exact]
     python tests/bench/probes.py --study DIR [--run NAME] [--probes all]
 
 Rows are points around class means in a rotated basis; beside those that are trained on a fifth as many validate, and a
@@ -25,7 +25,7 @@ from scaling.training.attempt import Attempt
 from scaling.training.checkpoint import latest_checkpoint
 
 
-def points(rows: int, width: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+def points(rows: int, width: int, classes: int, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Float32 [rows, width] and int64 [rows]."""
     generator = torch.Generator().manual_seed(0)
     means = torch.randn(classes, width, generator=generator)
@@ -34,14 +34,14 @@ def points(rows: int, width: int, classes: int) -> tuple[torch.Tensor, torch.Ten
     scale = 1 / torch.arange(1, width + 1) ** 0.5
     x = torch.empty(rows, width)
     for some, labels in zip(x.split(8192), y.split(8192), strict=True):
-        noise = torch.randn(len(some), width, generator=generator)
-        some.copy_(((means[labels] + 3 * noise) * scale) @ basis)
+        around = noise * torch.randn(len(some), width, generator=generator)
+        some.copy_(((means[labels] + around) * scale) @ basis)
     return x, y
 
 
-def large(rows: int, width: int, classes: int, exact: bool) -> None:
+def large(rows: int, width: int, classes: int, noise: float, exact: bool) -> None:
     """One linear probe of made rows; `rows` counts those of training."""
-    x, y = points(rows * 7 // 5, width, classes)
+    x, y = points(rows * 7 // 5, width, classes, noise)
     splits = (
         x.split([rows, rows // 5, len(x) - rows - rows // 5]),
         y.split([rows, rows // 5, len(x) - rows - rows // 5]),
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--classes", type=int, default=50)
+    parser.add_argument("--noise", type=float, default=6.0, help="deviation of rows around their class, whose own is 1")
     parser.add_argument("--exact", action="store_true")
     parser.add_argument("--study", type=Path)
     parser.add_argument("--run", default="")
@@ -96,7 +97,7 @@ def main() -> None:
     if options.study:
         of_study(options.study, options.run, named_probes(options.probes))
     else:
-        large(options.rows, options.width, options.classes, options.exact)
+        large(options.rows, options.width, options.classes, options.noise, options.exact)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from public_models import CAPTIONS, write_public
+from public_models import CAPTIONS, PIECES, write_public
 from safetensors.torch import load_file
 from tiny import BART, BERT
 from torch import nn
@@ -38,16 +38,16 @@ def theirs(folder: Path, begin: str, end: str) -> list[list[int]]:
     return [[number(begin), *pieces.encode(caption).ids, number(end)] for caption in CAPTIONS]
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "xlm-roberta", "electra"])
 def test_a_public_text_encoder_says_of_captions_what_it_says_in_the_library(kind: str, tmp_path: Path) -> None:
     from transformers import AutoModel
 
     config, pieces = public(tmp_path, kind)
     encoder = HubTextEncoder(config, len(pieces)).eval()
     encoder.load_state_dict(dict(encoder.with_own_names(load_file(tmp_path / "model.safetensors"), "")))
-    rows = theirs(tmp_path, *(("<s>", "</s>") if kind == "roberta" else ("[CLS]", "[SEP]")))
+    rows = theirs(tmp_path, *(("[CLS]", "[SEP]") if kind in PIECES else ("<s>", "</s>")))
     tokens = padded([pieces.encode(caption, 40) for caption in CAPTIONS], PAD)
-    padding = 1 if kind == "roberta" else 0
+    padding = 0 if kind in PIECES else 1
     expected = padded(rows, padding)
     assert torch.equal(encoder.numbers[tokens], expected)
     reference = AutoModel.from_pretrained(tmp_path).eval()

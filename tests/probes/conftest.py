@@ -1,10 +1,15 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from corpora import labelled_tones
 
 from scaling.data.labelled import LabelledStore
 from scaling.data.tokenizer import normalized
+from scaling.probes import text_side
 from scaling.probes.answers import Head, Subject
+from scaling.probes.frames import FramesFile
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +28,15 @@ def knowing(labelled: LabelledStore) -> Subject:
         return places[[captions[caption] for caption in given]]
 
     return Subject(labelled, places, Head(places, embed_captions), torch.device("cpu"))
+
+
+@pytest.fixture
+def hearing(knowing: Subject, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    """Frames that say which clip they are of."""
+    monkeypatch.setattr(text_side, "FEWEST_STEPS", 12)
+    monkeypatch.setattr(text_side, "PASSES", 1)
+    clips = len(knowing.labelled.store)
+    kept = FramesFile(clips)
+    for clip in range(clips):
+        kept.add(np.array([clip]), np.zeros(1, np.int64), torch.eye(clips)[clip].expand(1, 3, -1), torch.tensor([3]))
+    return replace(knowing, frames=kept.frames(clips))

@@ -6,28 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from scaling.data.tasks.task import Task
-from scaling.probes import text_side
 from scaling.probes.answers import PREDICTIONS, Subject
-from scaling.probes.frames import FramesFile
 from scaling.probes.text_captioning import captioned, text_captioning
 from scaling.probes.work import Work
 
 TASK = Task("retrieval", "environment", "recall")
-
-
-@pytest.fixture
-def hearing(knowing: Subject, monkeypatch: pytest.MonkeyPatch) -> Subject:
-    """Frames that say which clip they are of."""
-    monkeypatch.setattr(text_side, "FEWEST_STEPS", 12)
-    monkeypatch.setattr(text_side, "PASSES", 1)
-    clips = len(knowing.labelled.store)
-    kept = FramesFile(clips)
-    for clip in range(clips):
-        kept.add(np.array([clip]), np.zeros(1, np.int64), torch.eye(clips)[clip].expand(1, 3, -1), torch.tensor([3]))
-    return replace(knowing, frames=kept.frames(clips))
 
 
 def test_every_metric_of_three_ways_to_write(hearing: Subject):

@@ -40,7 +40,7 @@ def test_both_ways_are_scored_and_the_same_twice(knowing: Subject, monkeypatch: 
 
 def test_each_pass_takes_every_clip_once_with_a_caption_of_its_own(knowing: Subject, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(text_side, "BATCH", 4)
-    pairs = Pairs.of(TASK, with_frames(knowing, torch.eye(len(knowing.labelled.store))))
+    pairs = Pairs.of(TASK, with_frames(knowing, torch.eye(len(knowing.labelled.store))), "encoder")
     assert len(pairs) == 16
     for epoch in range(2):
         drawn = [pairs.drawn(4 * epoch + step) for step in range(4)]

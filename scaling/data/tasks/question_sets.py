@@ -34,7 +34,7 @@ from scaling.data.tasks.question import Question
 from scaling.data.tasks.splits import split_up
 from scaling.data.tasks.task import QUESTIONS, Task
 from scaling.errors import StudyError
-from scaling.study.model_files import CONFIG, WHERE, model_file
+from scaling.study.model_files import CONFIG, WHERE, beside, model_file
 
 FOLDS = 3
 MOST_MISSING = 0.05
@@ -139,8 +139,7 @@ def _model(entry: dict[str, Any], path: Path, called: str) -> str:
     name = entry.get("model", "")
     if not isinstance(name, str):
         raise StudyError(f"{called} in {path}: model is the name of a language model")
-    if name and (path.parent / name).is_dir():
-        name = str((path.parent / name).resolve())
+    name = beside(name, path.parent)
     if name and model_file(name, CONFIG) is None:
         raise StudyError(f"{called}: no language model {name}: give {WHERE}")
     return name

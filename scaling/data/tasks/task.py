@@ -5,7 +5,7 @@ Clips with captions also make one retrieval task a domain.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -23,7 +23,8 @@ class Task:
     """What a frozen encoder is scored on. `kind` is the metric's: "accuracy" (one label a clip), "map" (several labels
     a clip, or none), "recall" (captions), "events" (labels from when to when) or "questions" (a clip may have several;
     their labels are made by `question.Question`). `note` is what a reader of its scores must know of its splits;
-    `model` names the language model that answers questions.
+    `model` names the language model that answers questions; `text_encoder` and `decoder` the public models that are
+    trained on frozen frames to find captions and to write them, in the place of random ones.
 
     Of a task of a known set `missing` is the share of its clips that may be missing or unreadable (of others any may),
     and `absent` how many recordings were not there when it was read."""
@@ -36,6 +37,8 @@ class Task:
     missing: float = 1.0
     absent: int = 0
     model: str = ""
+    text_encoder: str = ""
+    decoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Labelled:
 
 
 Row = tuple[str, str, str, str]
+TextModels = tuple[str, str]
+"""Names of a text encoder and a decoder; "" where there is none."""
 
 
 def several(labels: list[str]) -> str:
@@ -97,7 +102,11 @@ def soundings(text: str) -> list[Sounding]:
     return [(onset, offset, label) for onset, offset, label in json.loads(text)]
 
 
-def labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: str) -> Labelled:
+def labelled(
+    tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: str, texts: TextModels | None = None
+) -> Labelled:
+    """Tasks and what they know, with a retrieval task a domain; `texts` are the public text models of all tasks
+    of captions."""
     table = pl.DataFrame(rows, schema=["task", "id", "split", "label"], orient="row")
     table = pl.concat([table, _retrieval_rows(tasks, clips, table)])
     names = {task.name for task in tasks}
@@ -105,7 +114,12 @@ def labelled(tasks: list[Task], clips: dict[str, Clip], rows: list[Row], root: s
     retrieval = [Task(name, name.removeprefix(f"{RETRIEVAL}-"), "recall") for name in domains]
     order = _order(rows)
     in_order = sorted(clips.values(), key=lambda clip: (order[clip.id], clip.id))
-    return Labelled((*tasks, *retrieval), tuple(in_order), table, root)
+    encoder, decoder = texts or ("", "")
+    whole = [
+        replace(task, text_encoder=encoder, decoder=decoder) if task.kind == "recall" else task
+        for task in (*tasks, *retrieval)
+    ]
+    return Labelled(tuple(whole), tuple(in_order), table, root)
 
 
 def _order(rows: Iterable[Row]) -> dict[str, int]:

@@ -20,6 +20,10 @@
     domain = "environment"     # optional, but of HEAR's: else the set's
     missing = 0.1              # optional: the share of its recordings that may be missing or unreadable
 
+    [text]                     # optional: public models that learn to find captions and to write them, for every
+    encoder = "roberta-base"   # retrieval task; a folder, or a name in the hub's local cache. Without them the probes
+    decoder = "bart-base"      # train a text side from random weights
+
 Tasks of questions are in `question_sets.py`. Paths are relative to the file. Clips with a `caption` (or `captions`, a
 JSON list) also make one retrieval task a domain.
 """
@@ -41,8 +45,10 @@ from scaling.data.clip import Clip, bad_name, flaw
 from scaling.data.tasks.question_sets import asks, read_questions
 from scaling.data.tasks.sets.reading import Found, read_set
 from scaling.data.tasks.splits import split_up
-from scaling.data.tasks.task import CAPTIONING, QUESTIONS, RETRIEVAL, Labelled, Row, Task, labelled, several
+from scaling.data.tasks.task import CAPTIONING, QUESTIONS, RETRIEVAL, Labelled, Row, Task, TextModels, labelled, several
 from scaling.errors import StudyError
+from scaling.study.model_files import beside
+from scaling.study.texts import KINDS, named_text
 
 LARGEST = 2**20
 """Bytes of a task file."""
@@ -57,15 +63,17 @@ def read_tasks(path: Path) -> Labelled:
     Raises `StudyError`, naming task and column, where something it names is not there.
     """
     try:
-        entries = tomllib.loads(_text(path)).get("task", [])
+        whole = tomllib.loads(_text(path))
     except FileNotFoundError:
         raise StudyError(f"no task file at {path}") from None
     except OSError as error:
         raise StudyError(f"the task file {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{path} is not TOML: {error}") from None
+    entries = whole.get("task", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
         raise StudyError(f"{path} names no task: it needs at least one [[task]]")
+    texts = _texts(whole.get("text", {}), path)
     tasks: list[Task] = []
     clips: dict[str, Clip] = {}
     said: dict[tuple[str, tuple[str, ...]], Clip] = {}
@@ -92,7 +100,7 @@ def read_tasks(path: Path) -> Labelled:
             clips[known.id] = known
             rows.append((task.name, known.id, split, label))
     # What another task says of a recording, its captions, is kept.
-    return labelled(tasks, {**asked, **clips}, rows, str(path.parent))
+    return labelled(tasks, {**asked, **clips}, rows, str(path.parent), texts)
 
 
 def _text(path: Path) -> str:
@@ -105,6 +113,27 @@ def _text(path: Path) -> str:
     if len(text) > LARGEST:
         raise ValueError(f"it has more than {LARGEST:,} bytes")
     return text.decode("utf-8-sig")
+
+
+def _texts(entry: Any, path: Path) -> TextModels:
+    """The public text models of retrieval tasks.
+
+    Raises `StudyError` for one that is not at hand, weights and all.
+    """
+    if (
+        not isinstance(entry, dict)
+        or set(entry) - set(KINDS)
+        or not all(isinstance(one, str) for one in entry.values())
+    ):
+        raise StudyError(f"{path}: [text] names an encoder and a decoder, and nothing else")
+    encoder, decoder = (beside(entry.get(kind, ""), path.parent) for kind in KINDS)
+    for name, kind in zip((encoder, decoder), KINDS, strict=True):
+        try:
+            if name:
+                named_text(name, kind, weights=True)
+        except StudyError as error:
+            raise StudyError(f"[text] in {path}: {error}") from None
+    return encoder, decoder
 
 
 def _set(entry: dict[str, Any], path: Path) -> Found:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from public_models import write_public
 from task_files import ENTRY, ROWS, counts, write_tasks
 
 from scaling.data.tasks.task import Task
@@ -179,3 +180,30 @@ def test_the_tasks_of_the_real_recordings_have_the_clips_their_comments_state(re
     assert len(labelled.clips) == 400 + 3000 + 351 + 1050
     assert len(labelled.held_out_ids()) == 160 + 600 + 127 + 359
     assert all((realstew / clip.audio).is_file() for clip in labelled.clips)
+
+
+def test_public_text_models_are_those_of_every_retrieval_task(tmp_path: Path):
+    write_public(tmp_path / "bert", "bert")
+    path = write_tasks(tmp_path, ENTRY)
+    path.write_text(path.read_text() + '\n[text]\nencoder = "bert"\n')
+    found = {task.name: (task.text_encoder, task.decoder) for task in read_tasks(path).tasks}
+    assert found == {"birds": ("", ""), "retrieval-environment": (str(tmp_path.resolve() / "bert"), "")}
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ('encoder = "nobody/has-this"', r"\[text\] in .*: no text encoder nobody/has-this: give a folder"),
+        ('decoder = "bert"', "the text decoder .*bert is of the kind bert: known are bart"),
+        ('encoder = "bare"', "the weights of .*bare are not at hand"),
+        ('language = "bert"', r"\[text\] names an encoder and a decoder, and nothing else"),
+        ("encoder = 3", r"\[text\] names an encoder and a decoder, and nothing else"),
+    ],
+)
+def test_text_models_that_cannot_be_had_are_one_line(tmp_path: Path, said: str, cause: str):
+    write_public(tmp_path / "bert", "bert")
+    (write_public(tmp_path / "bare", "bert") / "model.safetensors").unlink()
+    path = write_tasks(tmp_path, ENTRY)
+    path.write_text(f"{path.read_text()}\n[text]\n{said}\n")
+    with pytest.raises(StudyError, match=cause):
+        read_tasks(path)
