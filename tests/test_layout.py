@@ -54,7 +54,7 @@ MAY_KNOW_IN_ANALYSIS = {
 }
 """The same inside the analysis; "" is what it shows to others."""
 
-LAYERS = 11
+LAYERS = 12
 PACKAGES = 16
 
 ONLY_IN = {"ray": ("cluster",), "mlflow": ("record",)}
@@ -200,7 +200,7 @@ def test_packages_stand_in_few_layers_without_a_circle() -> None:
         print(number, *(name for name in found if found[name] == number))
     assert max(real.values()) <= max(found.values()) <= LAYERS
     assert len({name.partition(".")[0] for name in MAY_KNOW} - {"studies"}) <= PACKAGES
-    assert {name: found[name] for name in ("errors", "study", "cli")} == {"errors": 1, "study": 4, "cli": 10}
+    assert {name: found[name] for name in ("errors", "study", "cli")} == {"errors": 1, "study": 4, "cli": 11}
 
 
 def test_no_module_stands_in_a_circle() -> None:

@@ -75,6 +75,10 @@ class CaptionDecoder(nn.Module):
             masks = torch.where(inside, masks, PAD)
         return self._decoded(masks, frames, lengths, inside, causal=False)
 
+    def writing(self, frames: torch.Tensor, lengths: torch.Tensor, beams: int) -> "Writing":
+        """Captions of these clips, several of each, before their first word."""
+        return Writing(self, frames, lengths)
+
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """States [..., width] to logits [..., vocabulary]."""
         logits: torch.Tensor = self.output(self.norm(states))
@@ -110,3 +114,40 @@ class CaptionDecoder(nn.Module):
         causal: bool,
     ) -> torch.Tensor:
         return self.upon(self.embedded(tokens), frames, lengths, inside, causal=causal)
+
+
+class Writing:
+    """Captions that grow word by word, several of each clip: what was heard and written is kept, and not made again."""
+
+    def __init__(self, decoder: CaptionDecoder, frames: torch.Tensor, lengths: torch.Tensor) -> None:
+        memory = decoder.memory(frames)
+        self.decoder, self.heard = decoder, valid(lengths, frames.shape[1])
+        self.blocks = [block for block in decoder.blocks if isinstance(block, DecoderBlock)]
+        self.frames = [block.frames_attention.keys_values(memory) for block in self.blocks]
+        self.words: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.length = 0
+
+    def next(self, words: torch.Tensor) -> torch.Tensor:
+        """The logits [batch, beams, vocabulary] of what comes after one more word of each, int64 [batch, beams]."""
+        clips, beams = words.shape
+        width = self.decoder.width
+        place = sinusoids(self.length + 1, width, words.device)[-1]
+        x = self.decoder.embedding(words) * width**0.5 + place
+        before, self.words = self.words, []
+        for number, block in enumerate(self.blocks):
+            normed = block.attention_norm(x).reshape(clips * beams, 1, width)
+            key, value = block.attention.keys_values(normed)
+            if before:
+                key, value = torch.cat([before[number][0], key], 2), torch.cat([before[number][1], value], 2)
+            self.words.append((key, value))
+            x = x + block.attention.attended(normed, key, value).reshape(clips, beams, width)
+            x = x + block.frames_attention.attended(block.frames_norm(x), *self.frames[number], self.heard)
+            x = x + block.feed_forward(block.feed_forward_norm(x))
+        self.length += 1
+        return self.decoder.logits(x)
+
+    def follow(self, parents: torch.Tensor) -> None:
+        """Go on with those captions of each clip that int64 [batch, beams] says, one of them possibly several times."""
+        first = torch.arange(len(parents), device=parents.device)[:, None] * parents.shape[1]
+        rows = (first + parents).flatten()
+        self.words = [(key[rows], value[rows]) for key, value in self.words]

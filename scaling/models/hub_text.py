@@ -103,6 +103,9 @@ class HubDecoder(nn.Module):
         masks = torch.full((len(frames), positions), MASK, device=frames.device)
         return self._decoded(masks, frames, lengths, inside, causal=False)
 
+    def writing(self, frames: torch.Tensor, lengths: torch.Tensor, beams: int) -> "HubWriting":
+        return HubWriting(self, frames.repeat_interleave(beams, 0), lengths.repeat_interleave(beams, 0))
+
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         # As in BART, words are read and written by the same numbers.
         logits = nn.functional.linear(states, self.model.embed_tokens.weight)
@@ -136,6 +139,24 @@ class HubDecoder(nn.Module):
             use_cache=False,
         ).last_hidden_state
         return cast(torch.Tensor, states)
+
+
+class HubWriting:
+    """`decoder.Writing` of a public decoder, all of a caption made again with each word."""
+
+    def __init__(self, decoder: HubDecoder, frames: torch.Tensor, lengths: torch.Tensor) -> None:
+        self.decoder, self.frames, self.lengths = decoder, frames, lengths
+        self.words: torch.Tensor | None = None
+
+    def next(self, words: torch.Tensor) -> torch.Tensor:
+        new = words[..., None]
+        self.words = new if self.words is None else torch.cat([self.words, new], dim=2)
+        states = self.decoder.autoregressive(self.words.flatten(0, 1), self.frames, self.lengths)
+        return self.decoder.logits(states[:, -1]).view(*words.shape, -1)
+
+    def follow(self, parents: torch.Tensor) -> None:
+        assert self.words is not None
+        self.words = self.words.gather(1, parents[..., None].expand_as(self.words))
 
 
 def _numbers(fields: Mapping[str, Any], words: int, vocabulary: int) -> torch.Tensor:

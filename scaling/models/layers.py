@@ -30,12 +30,28 @@ class Attention(nn.Module):
     def forward(
         self, x: torch.Tensor, memory: torch.Tensor, inside: torch.Tensor | None = None, *, causal: bool = False
     ) -> torch.Tensor:
+        return self.attended(x, *self.keys_values(memory), inside, causal=causal)
+
+    def keys_values(self, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is seen of a memory: [batch, heads, memory length, width of a head] each."""
+        key, value = self.key_value(memory).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return key, value
+
+    def attended(
+        self,
+        x: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        inside: torch.Tensor | None = None,
+        *,
+        causal: bool = False,
+    ) -> torch.Tensor:
+        """`forward` of a memory of which the keys and values are known."""
         # Torch's own blocks take another path in evaluation, with other bits, that FlopCounterMode does not
         # see; this is one path for all.
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        key, value = self.key_value(memory).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         seen = nn.functional.scaled_dot_product_attention(
-            query.expand(len(memory), -1, -1, -1),
+            query.expand(len(key), -1, -1, -1),
             key,
             value,
             attn_mask=None if inside is None else inside[:, None, None],

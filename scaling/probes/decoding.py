@@ -19,7 +19,7 @@ def beam_search(
     if beams < 1 or longest < 1:
         raise ValueError(f"{beams} beams of {longest} words")
     n, device = len(frames), frames.device
-    frames, lengths = frames.repeat_interleave(beams, 0), lengths.repeat_interleave(beams, 0)
+    writing = decoder.writing(frames, lengths, beams)
     words = torch.full((n, beams, 1), BEGIN, device=device)
     # All beams of a clip begin alike: one of them alone counts at first.
     scores = torch.full((n, beams), -torch.inf, device=device)
@@ -27,9 +27,7 @@ def beam_search(
     ended = torch.zeros(n, beams, dtype=torch.bool, device=device)
     sizes = torch.zeros(n, beams, device=device)
     for step in range(longest + 1):
-        flat = words.reshape(n * beams, -1)
-        state = decoder.autoregressive(flat, frames, lengths)[:, -1]
-        step_scores = torch.log_softmax(decoder.logits(state).float(), 1).reshape(n, beams, -1)
+        step_scores = torch.log_softmax(writing.next(words[..., -1]).float(), 2)
         step_scores[..., [PAD, UNKNOWN, BEGIN, MASK]] = -torch.inf
         if step == 0:
             step_scores[..., END] = -torch.inf
@@ -46,6 +44,7 @@ def beam_search(
         parent, word = best // step_scores.shape[2], best % step_scores.shape[2]
         scores = totals.reshape(n, -1).gather(1, best)
         words = torch.cat([words.gather(1, parent[..., None].expand(-1, -1, words.shape[2])), word[..., None]], 2)
+        writing.follow(parent)
         sizes = counts.gather(1, parent)
         ended = ended.gather(1, parent) | (word == END)
         if bool(ended.all()):

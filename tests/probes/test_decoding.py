@@ -13,10 +13,10 @@ VOCABULARY, LONGEST = 8, 3
 WORDS = range(5, VOCABULARY)
 
 
-@pytest.fixture(scope="module")
-def decoder() -> CaptionDecoder:
+@pytest.fixture(scope="module", params=[1, 2])
+def decoder(request: pytest.FixtureRequest) -> CaptionDecoder:
     torch.manual_seed(0)
-    made = CaptionDecoder(VOCABULARY, 16, 1, 2, 4)
+    made = CaptionDecoder(VOCABULARY, 16, request.param, 2, 4)
     with torch.no_grad():
         made.output.weight.mul_(8)
     return made.eval()
