@@ -1,15 +1,19 @@
 """Captions from a trained decoder, word by word: beam search, which is greedy with one beam."""
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from scaling.models.decoder import CaptionDecoder
-from scaling.models.hub_text import HubDecoder
 from scaling.models.tokens import BEGIN, END, MASK, PAD, UNKNOWN
+
+if TYPE_CHECKING:
+    from scaling.models.hub_text import HubDecoder
 
 
 @torch.no_grad()
 def beam_search(
-    decoder: CaptionDecoder | HubDecoder, frames: torch.Tensor, lengths: torch.Tensor, beams: int, longest: int
+    decoder: "CaptionDecoder | HubDecoder", frames: torch.Tensor, lengths: torch.Tensor, beams: int, longest: int
 ) -> list[list[int]]:
     """The words of each clip's best caption of at most `longest` words, for frames float32 [n, time, width].
 

@@ -7,15 +7,19 @@ frames are heard, and the attention to them. Neither drops anything while it is 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from scaling.data.subwords import Subwords
-from scaling.models.hub_text import HubDecoder, HubTextEncoder
 from scaling.objectives.options import TextKind
 from scaling.study.texts import named_text
 from scaling.training.initialize import load_part, read_weights
+
+if TYPE_CHECKING:
+    # It takes seconds to import, and most studies need none of it.
+    from scaling.models.hub_text import HubDecoder, HubTextEncoder
 
 LISTENING = ("encoder_attn.", "encoder_attn_layer_norm.", "memory.")
 """Of a decoder's parameters those that have to do with frames."""
@@ -48,20 +52,24 @@ class PublicText:
             pieces = Subwords.of_captions(captions, int(tokenizer.rpartition("-")[2]))
         return cls(name, config, pieces, read_weights(found.files[digest]), digest)
 
-    def encoder(self) -> HubTextEncoder:
+    def encoder(self) -> "HubTextEncoder":
         """The text encoder with its public weights."""
+        from scaling.models.hub_text import HubTextEncoder
+
         made = HubTextEncoder(self.config, len(self.tokenizer))
         self._load(made)
         return made
 
-    def decoder(self, width: int) -> HubDecoder:
+    def decoder(self, width: int) -> "HubDecoder":
         """The decoder with its public weights, of frames of a width; all is frozen but what listens."""
+        from scaling.models.hub_text import HubDecoder
+
         made = HubDecoder(self.config, width, len(self.tokenizer))
         self._load(made)
         for name, parameter in made.named_parameters():
             parameter.requires_grad_(any(part in name for part in LISTENING))
         return made
 
-    def _load(self, made: HubTextEncoder | HubDecoder) -> None:
+    def _load(self, made: "HubTextEncoder | HubDecoder") -> None:
         whole = nn.ModuleDict({"text": made})
         load_part(whole, made.with_own_names(self.weights, "text."), "text.", f"the weights of {self.name}")

@@ -1,6 +1,7 @@
 """The probe of captions by a trained decoder: it reads frozen frames through cross-attention and writes captions."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 import torch
@@ -8,7 +9,6 @@ from torch import nn
 
 from scaling.data.tasks.task import CAPTIONING, RETRIEVAL, Task
 from scaling.models.decoder import CaptionDecoder
-from scaling.models.hub_text import HubDecoder
 from scaling.models.tokens import PAD
 from scaling.probes.another import another
 from scaling.probes.answers import Answers, Subject, scored
@@ -17,6 +17,9 @@ from scaling.probes.caption_metrics import bleu, caption_words, cider_d, rouge_l
 from scaling.probes.decoding import beam_search
 from scaling.probes.measured import Measured
 from scaling.probes.text_side import ATTENTION_HEADS, BATCH, LAYERS, WIDTH, Pairs, seeded, trained
+
+if TYPE_CHECKING:
+    from scaling.models.hub_text import HubDecoder
 
 BEAMS = 4
 SMOOTHING = 0.1
@@ -28,7 +31,7 @@ class Captioner(nn.Module):
     mean: torch.Tensor
     inverse_std: torch.Tensor
 
-    def __init__(self, decoder: CaptionDecoder | HubDecoder, moments: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def __init__(self, decoder: "CaptionDecoder | HubDecoder", moments: tuple[torch.Tensor, torch.Tensor]) -> None:
         super().__init__()
         self.decoder = decoder
         self.register_buffer("mean", moments[0])
@@ -59,7 +62,7 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     pairs = Pairs.of(task, subject, "decoder")
     moments, public, width = pairs.clips.moments(), pairs.public, pairs.clips.frames.width
 
-    def decoder() -> CaptionDecoder | HubDecoder:
+    def decoder() -> "CaptionDecoder | HubDecoder":
         if public:
             return public.decoder(width)
         return CaptionDecoder(len(pairs.tokenizer), WIDTH, LAYERS, ATTENTION_HEADS, width)

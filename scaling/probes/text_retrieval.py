@@ -1,11 +1,12 @@
 """The probe of captions by a trained text side: a text encoder and a projection of each side, against frozen frames."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from scaling.data.tasks.task import Task
 from scaling.data.tokenizer import caption_number
-from scaling.models.hub_text import HubTextEncoder
 from scaling.models.pooling import masked_mean
 from scaling.models.text import TextEncoder
 from scaling.objectives.contrastive import info_nce
@@ -14,6 +15,9 @@ from scaling.probes.answers import Answers, Subject, retrieved
 from scaling.probes.attention import Clips
 from scaling.probes.retrieval import Pool, retrieve
 from scaling.probes.text_side import ATTENTION_HEADS, BATCH, LAYERS, WIDTH, Pairs, seeded, trained
+
+if TYPE_CHECKING:
+    from scaling.models.hub_text import HubTextEncoder
 
 TEMPERATURE = 0.07
 
@@ -26,7 +30,7 @@ class TextSide(nn.Module):
     inverse_std: torch.Tensor
 
     def __init__(
-        self, width: int, text: TextEncoder | HubTextEncoder, moments: tuple[torch.Tensor, torch.Tensor]
+        self, width: int, text: "TextEncoder | HubTextEncoder", moments: tuple[torch.Tensor, torch.Tensor]
     ) -> None:
         super().__init__()
         self.text = text
@@ -52,7 +56,7 @@ def text_retrieval(task: Task, subject: Subject) -> Answers:
     pairs = Pairs.of(task, subject, "encoder")
     moments, public = pairs.clips.moments(), pairs.public
 
-    def text() -> TextEncoder | HubTextEncoder:
+    def text() -> "TextEncoder | HubTextEncoder":
         return public.encoder() if public else TextEncoder(len(pairs.tokenizer), WIDTH, LAYERS, ATTENTION_HEADS)
 
     side = seeded(lambda: TextSide(pairs.clips.frames.width, text(), moments), "retrieval")
