@@ -36,10 +36,11 @@ from scaling.probes.asked import Item, items_of, majority, outcome, shuffled
 from scaling.probes.attention import Clips
 from scaling.probes.measured import Floats
 from scaling.probes.once import Made, once
-from scaling.probes.text_side import BATCH, SEED, seeded, trained
+from scaling.probes.text_side import SEED, seeded, trained
 
 STACK = 4
-PASSES, FEWEST_STEPS = 10, 400
+BATCH, RATE = 64, 1e-3
+PASSES, FEWEST_STEPS = 4, 150
 WORDS_PASSES, WORDS_STEPS = 10, 400
 """Of the small language model."""
 VOCABULARY = 1024
@@ -169,7 +170,7 @@ def _adapter(name: str, model: LanguageModel, train: list[Item], subject: Subjec
         return _loss(model, asked, turns, embedded)
 
     said = _digest([item.question.label() for item in heard], [one.cpu().numpy().tobytes() for one in moments])
-    trained(f"{name}-adapter", adapter, loss, steps, f"{said} {steps} {_digest_of(model)}", subject.work)
+    trained(f"{name}-adapter", adapter, loss, steps, f"{said} {steps} {_digest_of(model)}", subject.work, (RATE, RATE))
     return adapter, steps
 
 
@@ -200,7 +201,7 @@ def _language_model(task: Task, name: str, train: list[Item], subject: Subject) 
             return _loss(model, [train[row].question for row in rows.tolist()], turns, read)
 
         alone = replace(subject.work, flops=[])
-        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", alone)
+        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", alone, (RATE, RATE))
         return small.state_dict(), {"words": words.described(), "flops": repr(sum(alone.flops))}
 
     def found() -> tuple[LanguageModel, float]:

@@ -30,7 +30,7 @@ from scaling.probes.work import Work
 HEADS = 4
 SEEDS = (0, 1, 2)
 BATCH = 128
-PASSES, FEWEST_STEPS = 20, 300
+PASSES, FEWEST_STEPS = 20, 100
 GRID = (*product((1e-3, 3e-3, 1e-2), (1e-2, 1.0, 10.0)), (3e-4, 1.0), (3e-2, 1.0))
 """Rates and decays that are tried side by side, of which each takes 3 % longer. Weights shrink by rate x decay a step:
 a decay of 0.01 is next to none, one of 10 leaves little. On the embedded corpus the best rates lie inside, and half of

@@ -157,7 +157,8 @@ def _grams(words: Words, order: int) -> Counter[Words]:
 
 
 def _all_grams(words: Words) -> Counter[Words]:
-    return sum((_grams(words, order) for order in range(1, _ORDERS + 1)), Counter())
+    orders = range(1, _ORDERS + 1)
+    return Counter(tuple(words[place : place + n]) for n in orders for place in range(len(words) - n + 1))
 
 
 def _check(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> None:

@@ -16,11 +16,12 @@ from scaling.probes.attention import Clips
 from scaling.probes.caption_metrics import bleu, caption_words, cider_d, rouge_l, rouge_l_coco
 from scaling.probes.decoding import beam_search
 from scaling.probes.measured import Measured
-from scaling.probes.text_side import ATTENTION_HEADS, BATCH, LAYERS, WIDTH, Pairs, seeded, trained
+from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, WIDTH, Budget, Pairs, seeded, trained
 
 if TYPE_CHECKING:
     from scaling.models.hub_text import HubDecoder
 
+BUDGET = Budget(batch=32, passes=12, fewest=150, rate=3e-3, public_rate=3e-4)
 BEAMS = 4
 SMOOTHING = 0.1
 
@@ -59,7 +60,7 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     """Trained on the training clips' captions; test clips are captioned by `BEAMS` beams (pooling `text`), greedily
     (`text-greedy`), and each with another clip's caption (`text-shuffled`), which says what words alone earn."""
     assert subject.frames is not None
-    pairs = Pairs.of(task, subject, "decoder")
+    pairs = Pairs.of(task, subject, "decoder", BUDGET)
     moments, public, width = pairs.clips.moments(), pairs.public, pairs.clips.frames.width
 
     def decoder() -> "CaptionDecoder | HubDecoder":
@@ -75,7 +76,8 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
         rows, captions = pairs.drawn(step)
         return captioner.loss(*pairs.clips.batch(rows), pairs.tokens(captions))
 
-    trained(f"{task.name}-captioning", captioner, loss, pairs.steps, pairs.digest(moments), subject.work)
+    rates, slow = (BUDGET.rate, BUDGET.public_rate), captioner.decoder if public else None
+    trained(f"{task.name}-captioning", captioner, loss, pairs.steps, pairs.digest(moments), subject.work, rates, slow)
     test = subject.labelled.split(task.name, "test")
     heard = Clips(subject.frames, test.places, subject.device)
     references = [subject.labelled.captions(place) for place in test.places.tolist()]
@@ -85,7 +87,7 @@ def text_captioning(task: Task, subject: Subject) -> Answers:
     for pooling, beams in (("text", BEAMS), ("text-greedy", 1)):
         written[pooling] = [
             pairs.tokenizer.text(words)
-            for frames, lengths in heard.blocks(BATCH)
+            for frames, lengths in heard.blocks()
             for words in beam_search(captioner.decoder, captioner.heard(frames), lengths, beams, pairs.longest - 2)
         ]
         found.append(captioned(task, pooling, test.ids, written[pooling], references, note))

@@ -12,14 +12,16 @@ from scaling.models.text import TextEncoder
 from scaling.objectives.contrastive import info_nce
 from scaling.objectives.objective import alone
 from scaling.probes.answers import Answers, Subject, retrieved
+from scaling.probes.attention import BATCH as BLOCK
 from scaling.probes.attention import Clips
 from scaling.probes.retrieval import Pool, retrieve
-from scaling.probes.text_side import ATTENTION_HEADS, BATCH, LAYERS, WIDTH, Pairs, seeded, trained
+from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, WIDTH, Budget, Pairs, seeded, trained
 
 if TYPE_CHECKING:
     from scaling.models.hub_text import HubTextEncoder
 
 TEMPERATURE = 0.07
+BUDGET = Budget(batch=64, passes=15, fewest=100, rate=1e-3, public_rate=5e-5)
 
 
 class TextSide(nn.Module):
@@ -53,7 +55,7 @@ def text_retrieval(task: Task, subject: Subject) -> Answers:
     """Trained by symmetric InfoNCE on the training clips, equal captions positives of each other; then retrieval both
     ways by cosine."""
     assert subject.frames is not None
-    pairs = Pairs.of(task, subject, "encoder")
+    pairs = Pairs.of(task, subject, "encoder", BUDGET)
     moments, public = pairs.clips.moments(), pairs.public
 
     def text() -> "TextEncoder | HubTextEncoder":
@@ -71,14 +73,14 @@ def text_retrieval(task: Task, subject: Subject) -> Answers:
         with alone():
             return info_nce(audio, words, same, TEMPERATURE)[0]
 
-    slow = side.text if public else None
-    trained(f"{task.name}-retrieval", side, loss, pairs.steps, pairs.digest(moments), subject.work, slow)
+    rates, slow = (BUDGET.rate, BUDGET.public_rate), side.text if public else None
+    trained(f"{task.name}-retrieval", side, loss, pairs.steps, pairs.digest(moments), subject.work, rates, slow)
     test = subject.labelled.split(task.name, "test")
     pool = Pool.of(test.ids, [subject.labelled.captions(place) for place in test.places.tolist()])
     with torch.no_grad():
         heard = Clips(subject.frames, test.places, subject.device)
-        audio = torch.cat([side.embed_audio(*block) for block in heard.blocks(BATCH)])
+        audio = torch.cat([side.embed_audio(*block) for block in heard.blocks()])
         captions = list(pool.captions)
-        some = [captions[first : first + BATCH] for first in range(0, len(captions), BATCH)]
+        some = [captions[first : first + BLOCK] for first in range(0, len(captions), BLOCK)]
         words = torch.cat([side.embed_text(pairs.tokens(each)) for each in some])
     return retrieved(task, "text", retrieve(pool, audio.cpu(), words.cpu()), pairs.note)

@@ -7,7 +7,7 @@ from corpora import labelled_tones
 
 from scaling.data.labelled import LabelledStore
 from scaling.data.tokenizer import normalized
-from scaling.probes import text_side
+from scaling.probes import text_captioning, text_retrieval
 from scaling.probes.answers import Head, Subject
 from scaling.probes.frames import FramesFile
 
@@ -33,8 +33,8 @@ def knowing(labelled: LabelledStore) -> Subject:
 @pytest.fixture
 def hearing(knowing: Subject, monkeypatch: pytest.MonkeyPatch) -> Subject:
     """Frames that say which clip they are of."""
-    monkeypatch.setattr(text_side, "FEWEST_STEPS", 12)
-    monkeypatch.setattr(text_side, "PASSES", 1)
+    for module in (text_retrieval, text_captioning):
+        monkeypatch.setattr(module, "BUDGET", replace(module.BUDGET, batch=64, passes=1, fewest=12))
     clips = len(knowing.labelled.store)
     kept = FramesFile(clips)
     for clip in range(clips):

@@ -84,7 +84,7 @@ def test_channels_are_standardized_over_all_frames_of_training():
 
 
 def test_the_budget_is_fixed_by_the_number_of_clips():
-    assert steps_of(100) == 300
+    assert steps_of(100) == 100
     assert steps_of(128_000) == 20_000
 
 

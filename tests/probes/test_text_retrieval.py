@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scaling.data.tasks.task import Task
-from scaling.probes import text_side
+from scaling.probes import text_retrieval as module
 from scaling.probes.answers import PREDICTIONS, Subject
 from scaling.probes.frames import FramesFile
 from scaling.probes.text_retrieval import text_retrieval
@@ -25,8 +25,7 @@ def with_frames(subject: Subject, values: torch.Tensor) -> Subject:
 
 
 def test_both_ways_are_scored_and_the_same_twice(knowing: Subject, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(text_side, "FEWEST_STEPS", 10)
-    monkeypatch.setattr(text_side, "PASSES", 1)
+    monkeypatch.setattr(module, "BUDGET", replace(module.BUDGET, passes=1, fewest=10))
     subject = with_frames(knowing, torch.eye(len(knowing.labelled.store)))
     torch.manual_seed(5)
     scores, answers = text_retrieval(TASK, subject)
@@ -38,9 +37,9 @@ def test_both_ways_are_scored_and_the_same_twice(knowing: Subject, monkeypatch: 
     assert answers.schema == PREDICTIONS
 
 
-def test_each_pass_takes_every_clip_once_with_a_caption_of_its_own(knowing: Subject, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(text_side, "BATCH", 4)
-    pairs = Pairs.of(TASK, with_frames(knowing, torch.eye(len(knowing.labelled.store))), "encoder")
+def test_each_pass_takes_every_clip_once_with_a_caption_of_its_own(knowing: Subject):
+    budget = replace(module.BUDGET, batch=4)
+    pairs = Pairs.of(TASK, with_frames(knowing, torch.eye(len(knowing.labelled.store))), "encoder", budget)
     assert len(pairs) == 16
     for epoch in range(2):
         drawn = [pairs.drawn(4 * epoch + step) for step in range(4)]
@@ -52,7 +51,6 @@ def test_each_pass_takes_every_clip_once_with_a_caption_of_its_own(knowing: Subj
 
 
 def test_a_collapsed_encoder_finds_nothing(knowing: Subject, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(text_side, "FEWEST_STEPS", 3)
-    monkeypatch.setattr(text_side, "PASSES", 1)
+    monkeypatch.setattr(module, "BUDGET", replace(module.BUDGET, passes=1, fewest=3))
     scores, _ = text_retrieval(TASK, with_frames(knowing, torch.ones(len(knowing.labelled.store), 4)))
     assert {score.value for score in scores if score.metric == "t2a_recall_at_1"} == {0.0}

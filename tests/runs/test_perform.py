@@ -12,6 +12,7 @@ from public_models import write_public
 from tiny import ENCODER, tiny_run, tiny_store
 
 from scaling.errors import StudyError
+from scaling.probes import text_captioning, text_retrieval
 from scaling.probes.options import ChanceOptions, LogMelOptions, named_probes
 from scaling.runs.folder import StudyFolder
 from scaling.runs.perform import perform, stores
@@ -132,9 +133,10 @@ def test_references_are_scored_without_training(folder: StudyFolder, encoder: ob
 def test_a_finished_run_is_scored_by_more_probes_without_being_trained_again(
     folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in ("attention", "text_side"):
-        monkeypatch.setattr(f"scaling.probes.{module}.FEWEST_STEPS", 5)
-        monkeypatch.setattr(f"scaling.probes.{module}.PASSES", 1)
+    monkeypatch.setattr("scaling.probes.attention.FEWEST_STEPS", 5)
+    monkeypatch.setattr("scaling.probes.attention.PASSES", 1)
+    for module in (text_retrieval, text_captioning):
+        monkeypatch.setattr(module, "BUDGET", replace(module.BUDGET, batch=64, passes=1, fewest=5))
     run = tiny_run(steps=3, seed=7)
     before = done(run, folder)
     assert set(before.probed) == {*named_probes(), "embedding"}
