@@ -39,8 +39,8 @@ from scaling.probes.once import Made, once
 from scaling.probes.text_side import SEED, seeded, trained
 
 STACK = 4
-BATCH, RATE = 64, 1e-3
-PASSES, FEWEST_STEPS = 4, 150
+BATCH, RATE, WORDS_RATE = 64, 3e-3, 1e-3
+PASSES, FEWEST_STEPS = 3, 100
 WORDS_PASSES, WORDS_STEPS = 10, 400
 """Of the small language model."""
 VOCABULARY = 1024
@@ -201,7 +201,7 @@ def _language_model(task: Task, name: str, train: list[Item], subject: Subject) 
             return _loss(model, [train[row].question for row in rows.tolist()], turns, read)
 
         alone = replace(subject.work, flops=[])
-        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", alone, (RATE, RATE))
+        trained(f"{name}-words", small, loss, steps, f"{said} {steps}", alone, (WORDS_RATE, WORDS_RATE))
         return small.state_dict(), {"words": words.described(), "flops": repr(sum(alone.flops))}
 
     def found() -> tuple[LanguageModel, float]:

@@ -16,12 +16,13 @@ from scaling.probes.attention import Clips
 from scaling.probes.caption_metrics import bleu, caption_words, cider_d, rouge_l, rouge_l_coco
 from scaling.probes.decoding import beam_search
 from scaling.probes.measured import Measured
-from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, WIDTH, Budget, Pairs, seeded, trained
+from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, Budget, Pairs, seeded, trained
 
 if TYPE_CHECKING:
     from scaling.models.hub_text import HubDecoder
 
-BUDGET = Budget(batch=32, passes=12, fewest=150, rate=3e-3, public_rate=3e-4)
+WIDTH = 64
+BUDGET = Budget(batch=32, passes=12, fewest=150, rate=5e-3, public_rate=3e-4)
 BEAMS = 4
 SMOOTHING = 0.1
 

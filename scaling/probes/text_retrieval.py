@@ -15,13 +15,14 @@ from scaling.probes.answers import Answers, Subject, retrieved
 from scaling.probes.attention import BATCH as BLOCK
 from scaling.probes.attention import Clips
 from scaling.probes.retrieval import Pool, retrieve
-from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, WIDTH, Budget, Pairs, seeded, trained
+from scaling.probes.text_side import ATTENTION_HEADS, LAYERS, Budget, Pairs, seeded, trained
 
 if TYPE_CHECKING:
     from scaling.models.hub_text import HubTextEncoder
 
 TEMPERATURE = 0.07
-BUDGET = Budget(batch=64, passes=15, fewest=100, rate=1e-3, public_rate=5e-5)
+WIDTH = 128
+BUDGET = Budget(batch=64, passes=8, fewest=60, rate=3e-3, public_rate=5e-5)
 
 
 class TextSide(nn.Module):

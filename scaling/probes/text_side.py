@@ -36,7 +36,7 @@ DECAY = 0.05
 WARMUP = 0.1
 LONGEST = 64
 """Tokens of a caption; what is longer is cut."""
-WIDTH, LAYERS, ATTENTION_HEADS = 128, 1, 4
+LAYERS, ATTENTION_HEADS = 1, 4
 SEED = 0
 
 
