@@ -58,7 +58,9 @@ def pooling_caption(found: Poolings, looks: Looks, axis: Axis) -> str:
     orders = {pooling: found.order(looks.arms, pooling, largest) for pooling in _POOLINGS}
     n = len(found.tasks)
     of = f"Average over the {n} classification tasks" if n > 1 else "The classification task"
-    caption = f"{of} with two poolings of the same frames: solid the mean of frames, dashed an attention head."
+    caption = f"{of} with two poolings of the same frames" + (
+        ": solid the mean of frames, dashed an attention head." if found.table["x"].n_unique() > 1 else "."
+    )
     if len(orders["mean"]) < 2 or axis.scale == "nominal":
         return caption
     if orders["mean"] == orders["attention"]:
@@ -70,21 +72,31 @@ def pooling_caption(found: Poolings, looks: Looks, axis: Axis) -> str:
 
 
 def drawn_poolings(found: Poolings, looks: Looks, design: Design) -> Figure:
-    """Every arm's error under each pooling."""
+    """Every arm's error under each pooling, along the axis; of a single place on it from one pooling to the other."""
     figure, [axes] = panels_of(1, 3.6, 0.75)
     figure.set_figwidth(7.2)
-    along = Along(design.x, tuple(found.table["x"].unique().sort().to_list()))
-    for arm in looks.arms:
-        mine = found.table.filter(arm.rows())
-        for pooling, (_, line) in _POOLINGS.items():
-            here = mine.filter(pooling=pooling).sort("x")
-            axes.plot(along.at(here["x"]), here["error"].to_numpy(), **{**looks.arm(arm), "linestyle": line or "-"})
+    places = tuple(found.table["x"].unique().sort().to_list())
     style(axes)
-    along.show(axes)
+    if len(places) == 1:
+        for arm in looks.arms:
+            of = dict(found.table.filter(arm.rows()).select("pooling", "error").iter_rows())
+            axes.plot(range(len(of)), [of[pooling] for pooling in _POOLINGS if pooling in of], **looks.arm(arm))
+        axes.set_xticks(range(len(_POOLINGS)), [name for name, _ in _POOLINGS.values()])
+        axes.set_xlim(-0.3, len(_POOLINGS) - 0.7)
+        below = f"pooling, at {place(design.x, places[0])}"
+    else:
+        along = Along(design.x, places)
+        for arm in looks.arms:
+            mine = found.table.filter(arm.rows())
+            for pooling, (_, line) in _POOLINGS.items():
+                here = mine.filter(pooling=pooling).sort("x")
+                axes.plot(along.at(here["x"]), here["error"].to_numpy(), **{**looks.arm(arm), "linestyle": line or "-"})
+        along.show(axes)
+        lines = [Line2D([], [], color=GREY, linestyle=line or "-", label=name) for name, line in _POOLINGS.values()]
+        axes.legend(handles=lines, fontsize=9, frameon=False, loc="best", handlelength=3)
+        below = design.x.name
     error_axis(axes, found.table["error"].to_numpy())
     title(axes, f"Error, mean of {len(found.tasks)} tasks" if len(found.tasks) > 1 else "Error")
-    lines = [Line2D([], [], color=GREY, linestyle=line or "-", label=name) for name, line in _POOLINGS.values()]
-    axes.legend(handles=lines, fontsize=9, frameon=False, loc="best", handlelength=3)
-    figure.supxlabel(drawn(design.x.name), fontsize=9.5)
+    figure.supxlabel(drawn(below), fontsize=9.5)
     legend(figure, looks, set())
     return figure

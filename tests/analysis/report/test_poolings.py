@@ -53,3 +53,16 @@ def test_tasks_without_a_score_somewhere_are_left_out(mean: pl.DataFrame) -> Non
     some = attention(mean, "arm 0").filter(~((pl.col("clips") == 100) & (pl.col("objective") == "arm 1")))
     assert poolings(mean, STUDY.design) is None
     assert poolings(pl.concat([mean, some]), STUDY.design) is None
+
+
+def test_of_a_single_size_every_arm_goes_from_one_pooling_to_the_other(mean: pl.DataFrame) -> None:
+    scores = pl.concat([mean, attention(mean, "arm 1")]).filter(clips=1000)
+    found, looks = poolings(scores, STUDY.design), Looks(scores, STUDY.design)
+    assert found is not None
+    assert "dashed" not in pooling_caption(found, looks, STUDY.design.x)
+    [axes] = drawn_poolings(found, looks, STUDY.design).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["mean of frames", "attention"]
+    assert [list(line.get_ydata()) for line in axes.get_lines()] == [
+        pytest.approx([0.1, 0.1]),
+        pytest.approx([0.15, 0.075]),
+    ]
