@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scaling.models.hub_text import HubDecoder
 
 WIDTH = 64
-BUDGET = Budget(batch=32, passes=12, fewest=150, rate=5e-3, public_rate=3e-4)
+BUDGET = Budget(batch=32, passes=9, fewest=150, rate=5e-3, public_rate=3e-4)
 BEAMS = 4
 SMOOTHING = 0.1
 
