@@ -1,5 +1,7 @@
 """Caption metrics against golden values of pycocoevalcap 1.2, and their influences against counting again."""
 
+import random
+
 import pytest
 
 from scaling.probes.caption_metrics import bleu, caption_words, cider_d, rouge_l, rouge_l_coco
@@ -75,3 +77,11 @@ def test_words_are_lower_case_without_punctuation_and_split_as_the_treebank_does
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="a reference each"):
         rouge_l(CANDIDATES, [REFERENCES[0], []])
+
+
+def test_perfect_captions_have_ten_at_most():
+    draw = random.Random(0)
+    words = [f"word {number}" for number in range(16)]
+    for _ in range(200):
+        said = [draw.choices(words, k=draw.randint(4, 20)) for _ in range(5)]
+        assert max(cider_d(said, [[one] for one in said]).parts) <= 10
